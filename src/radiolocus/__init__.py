@@ -1,0 +1,1 @@
+"""Radiolocus: from images, genotypes, tumour tables and clinical tables to one report."""

@@ -1,0 +1,1 @@
+"""Image and mask in, numbers out: one file per family."""

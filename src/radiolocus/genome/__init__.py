@@ -1,0 +1,1 @@
+"""Genotype in, genotype summaries out."""

@@ -1,0 +1,1 @@
+"""The honest protocol and what it fits."""

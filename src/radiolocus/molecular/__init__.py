@@ -1,0 +1,1 @@
+"""Tumour tables in, markers out."""

@@ -1,0 +1,1 @@
+"""Endpoints, performance and risk groups."""

@@ -1,0 +1,1 @@
+"""Cohorts with planted truth, written as ordinary files."""
