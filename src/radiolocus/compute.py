@@ -1,0 +1,94 @@
+"""Where work runs: this process or local workers, by the same call and with the same bytes.
+
+Every unit computes with one BLAS thread, here as in a worker, so that the number of workers never changes a result.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from radiolocus.errors import RadiolocusError
+
+__all__ = ["WorkerDied", "run_units"]
+
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+class WorkerDied(RadiolocusError):
+    """The process that computed a unit ended without an answer (out of memory, crash of a library)."""
+
+
+def _call(function: Callable[[Item], Value], item: Item) -> Value:
+    with threadpool_limits(1):
+        return function(item)
+
+
+def run_units(
+    function: Callable[[Item], Value], items: Sequence[Item], *, jobs: int = 1
+) -> Iterator[tuple[int, Value | Exception]]:
+    """Apply `function` to every item, in this process or in `jobs` workers.
+
+    A unit that raises yields its exception instead of a value; the others go on. A worker that dies is replaced, and
+    only the unit it died of is lost.
+
+    Parameters
+    ----------
+    function : callable
+        Importable (not a lambda) when `jobs` is above one.
+    items : sequence
+        One entry a unit.
+    jobs : int
+        Number of processes.
+
+    Yields
+    ------
+    index : int
+        Position of the item; units come as they finish.
+    outcome
+        Value, or the exception.
+    """
+    if jobs <= 1 or len(items) <= 1:
+        for index, item in enumerate(items):
+            try:
+                yield index, _call(function, item)
+            except Exception as error:  # handed to the caller, who knows whose data it is
+                yield index, error
+        return
+    broken: list[int] = []
+    with _pool(min(jobs, len(items))) as pool:
+        futures: dict[Future[Value], int] = {pool.submit(_call, function, item): i for i, item in enumerate(items)}
+        for future in as_completed(futures):
+            outcome = _outcome(future)
+            if isinstance(outcome, BrokenProcessPool):
+                broken.append(futures[future])
+            else:
+                yield futures[future], outcome
+    # A dead worker takes the whole pool with it; each unit that was not finished gets a process of its own.
+    for index in sorted(broken):
+        with _pool(1) as pool:
+            outcome = _outcome(pool.submit(_call, function, items[index]))
+        if isinstance(outcome, BrokenProcessPool):
+            outcome = WorkerDied(
+                "the process computing this unit died (out of memory, or a crash inside a library)",
+                todo="give the machine more memory or fewer --jobs; look at the input of this unit",
+            )
+        yield index, outcome
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: a fork inherits locked threads of polars and BLAS.
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _outcome(future: Future[Value]) -> Value | Exception:
+    try:
+        return future.result()
+    except Exception as error:
+        return error
