@@ -13,16 +13,12 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from radiolocus.errors import RadiolocusError
+from radiolocus.errors import WorkerError
 
-__all__ = ["WorkerDied", "run_units"]
+__all__ = ["run_units"]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-
-
-class WorkerDied(RadiolocusError):
-    """The process that computed a unit ended without an answer (out of memory, crash of a library)."""
 
 
 def _call(function: Callable[[Item], Value], item: Item) -> Value:
@@ -75,7 +71,7 @@ def run_units(
         with _pool(1) as pool:
             outcome = _outcome(pool.submit(_call, function, items[index]))
         if isinstance(outcome, BrokenProcessPool):
-            outcome = WorkerDied(
+            outcome = WorkerError(
                 "the process computing this unit died (out of memory, or a crash inside a library)",
                 todo="give the machine more memory or fewer --jobs; look at the input of this unit",
             )

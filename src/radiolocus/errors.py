@@ -11,6 +11,7 @@
     │   └── TableError     a table with a wrong, missing or contradictory column, row or value
     ├── UndefinedError     a quantity that has no value for this input (GLCM of one voxel)
     ├── FitError           a model that cannot be fitted (no events, separation, one class)
+    ├── WorkerError        a worker process that ended without an answer
     └── StoreError         an output folder that must not or cannot be written
 
 Every message says what was got, where, what is allowed, and what to do.
@@ -29,6 +30,7 @@ __all__ = [
     "StoreError",
     "TableError",
     "UndefinedError",
+    "WorkerError",
 ]
 
 
@@ -108,6 +110,10 @@ class UndefinedError(RadiolocusError, ArithmeticError):
 
 class FitError(RadiolocusError, ArithmeticError):
     """A model that cannot be fitted to these data."""
+
+
+class WorkerError(RadiolocusError, RuntimeError):
+    """A worker process that ended without an answer (out of memory, crash of a library)."""
 
 
 class StoreError(RadiolocusError, OSError):

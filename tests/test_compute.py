@@ -1,0 +1,36 @@
+"""Units of work: same answers here and in workers; one bad unit never takes the others along."""
+
+import os
+import signal
+
+import pytest
+
+from radiolocus.compute import run_units
+from radiolocus.errors import RoiError, WorkerError
+
+
+def _square(x):
+    if x == 3:
+        raise RoiError("an empty mask", where="S3", todo="look at it")
+    return x * x
+
+
+def _die(x):
+    if x == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_bad_unit_yields_its_error_whole_and_the_others_go_on(jobs):
+    outcome = dict(run_units(_square, [1, 2, 3, 4], jobs=jobs))
+    assert [outcome[i] for i in (0, 1, 3)] == [1, 4, 16]
+    assert isinstance(outcome[2], RoiError)
+    assert outcome[2].message == "S3: an empty mask; what to do: look at it"
+
+
+def test_a_worker_that_dies_loses_only_its_unit():
+    outcome = dict(run_units(_die, [0, 1, 2, 3], jobs=2))
+    assert [outcome[i] for i in (0, 2, 3)] == [0, 2, 3]
+    assert isinstance(outcome[1], WorkerError)
+    assert "memory" in outcome[1].message
