@@ -25,9 +25,7 @@ from radiolocus.read.suv import suv_scale
 
 __all__ = ["DicomFolder", "DicomSeries", "Slice", "list_series", "read_dicom", "read_header", "scan_folder", "stack"]
 
-_NOT_IMAGES = frozenset(
-    ("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SEG", "SR", "KO", "PR", "REG", "FID", "DOC", "RWV")
-)
+_NOT_IMAGES = frozenset(("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SEG", "SR", "KO", "PR", "REG", "FID", "RWV"))
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _ORIENTATION_TOLERANCE = 1e-4  # direction cosines are written with four decimals or more
 _GRID_TOLERANCE = 0.05  # of the slice spacing: positions rounded to 0.1 mm pass, a shifted slice does not
@@ -86,7 +84,7 @@ def read_dicom(folder: Path | str, *, series_uid: str | None = None) -> DicomSer
     -------
     DicomSeries
         CT in HU, PET in SUVbw (see :mod:`radiolocus.read.suv`), others in arbitrary units after their rescale. float32
-        where that holds the values exactly (whole rescale slope and intercept), else float64.
+        for pixels of at most 16 bits, else float64.
 
     Raises
     ------
@@ -418,12 +416,14 @@ def _unit(headers: Sequence[Dataset], modality: str, where: str) -> tuple[float,
 
 def _intensities(slices: Sequence[Slice], factor: float, shape: tuple[int, int, int]) -> npt.NDArray[np.floating[Any]]:
     scales = [(_scale(s, "RescaleSlope", 1.0), _scale(s, "RescaleIntercept", 0.0)) for s in slices]
-    # float32 holds whole numbers up to 2**24.
-    whole = all(a.is_integer() and b.is_integer() and abs(a) <= 16 and abs(b) < 2**20 for a, b in scales)
-    exact = factor == 1.0 and whole and all(int(s.header.get("BitsStored", 99)) <= 16 for s in slices)
-    array = np.empty(shape, np.float32 if exact else np.float64)
+    # float32 arithmetic is what converters to NIfTI do: 16-bit pixels then have the same bits by either road.
+    narrow = all(int(s.header.get("BitsAllocated", 64)) <= 16 for s in slices)
+    real: type[np.floating[Any]] = np.float32 if narrow else np.float64
+    array: npt.NDArray[np.floating[Any]] = np.empty(shape, real)
     for k, (s, (slope, intercept)) in enumerate(zip(slices, scales, strict=True)):
-        array[k] = (_pixels(s, shape[1:]) * slope + intercept) * factor
+        array[k] = _pixels(s, shape[1:]).astype(real) * real(slope) + real(intercept)
+        if factor != 1.0:
+            array[k] = array[k].astype(np.float64) * factor
     return array
 
 
@@ -437,7 +437,7 @@ def _scale(s: Slice, name: str, default: float) -> float:
     return value
 
 
-def _pixels(s: Slice, shape: tuple[int, ...]) -> Array:
+def _pixels(s: Slice, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     try:
         with _quiet():
             dataset = pydicom.dcmread(s.path, force=True)
@@ -446,7 +446,7 @@ def _pixels(s: Slice, shape: tuple[int, ...]) -> Array:
         raise _undecodable(s, error) from None
     if stored.shape != shape:
         raise FormatError(f"pixels of shape {stored.shape}", where=s.path.name, allowed=f"{shape} as the header says")
-    return np.asarray(stored, np.float64)
+    return stored
 
 
 def _undecodable(s: Slice, error: Exception) -> FormatError:
