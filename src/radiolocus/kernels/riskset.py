@@ -1,0 +1,315 @@
+"""Sweeps over risk sets: concordance, Cox likelihood, univariate Cox models.
+
+Every kernel takes rows sorted by *descending* time, cut into groups of equal time: ``start`` holds the first row of
+each group and, last, the number of rows. Going down in time, a row is added to the risk set once and never leaves.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.kernels.jit import kernel
+from radiolocus.model import Array, BoolArray
+
+__all__ = ["CONSTANT", "FITTED", "MONOTONE", "NOT_CONVERGED", "NO_EVENTS", "concordance", "cox_batch", "cox_sweep"]
+
+Ints = npt.NDArray[np.int64]
+
+FITTED, CONSTANT, NO_EVENTS, MONOTONE, NOT_CONVERGED = 0, 1, 2, 3, 4
+
+_MAX_ITERATIONS = 50
+# Newton's error is squared at each step: one step below this leaves nothing that float64 could show.
+_STEP_TOLERANCE = 1e-9
+
+
+@kernel
+def _below(tree: Ints, position: int) -> int:
+    """Sum of the Fenwick tree over ranks 1..position."""
+    total = 0
+    while position > 0:
+        total += tree[position]
+        position -= position & -position
+    return total
+
+
+@kernel
+def _add(tree: Ints, position: int, amount: int) -> None:
+    while position < tree.size:
+        tree[position] += amount
+        position += position & -position
+
+
+@kernel
+def concordance(start: Ints, event: BoolArray, rank: Ints, weight: Ints, counts: Ints) -> None:
+    """Count concordant, discordant and risk-tied comparable pairs for every row of `weight`.
+
+    Parameters
+    ----------
+    start : ndarray, shape (groups + 1,)
+    event : ndarray, shape (n,)
+    rank : ndarray, shape (n,)
+        Dense rank of the risk score, from 1.
+    weight : ndarray, shape (draws, n)
+        How often each patient was drawn; a pair counts as the product, and a patient never meets himself because he
+        shares his own time and event.
+    counts : ndarray, shape (draws, 3)
+        Filled with concordant, discordant and tied.
+    """
+    top = 0
+    for i in range(rank.size):
+        top = max(top, rank[i])
+    for draw in range(weight.shape[0]):
+        tree = np.zeros(top + 1, np.int64)
+        inside = 0
+        concordant = discordant = tied = 0
+        for group in range(start.size - 1):
+            first, last = start[group], start[group + 1]
+            # A patient censored at a time is known to have outlived the events of that time.
+            for i in range(first, last):
+                if not event[i] and weight[draw, i] > 0:
+                    _add(tree, rank[i], weight[draw, i])
+                    inside += weight[draw, i]
+            for i in range(first, last):
+                if event[i] and weight[draw, i] > 0:
+                    lower = _below(tree, rank[i] - 1)
+                    upto = _below(tree, rank[i])
+                    concordant += weight[draw, i] * lower
+                    tied += weight[draw, i] * (upto - lower)
+                    discordant += weight[draw, i] * (inside - upto)
+            for i in range(first, last):
+                if event[i] and weight[draw, i] > 0:
+                    _add(tree, rank[i], weight[draw, i])
+                    inside += weight[draw, i]
+        counts[draw, 0] = concordant
+        counts[draw, 1] = discordant
+        counts[draw, 2] = tied
+
+
+@kernel
+def _accumulate(x: Array, r: float, first: Array, second: Array) -> None:
+    """Add r·x and the lower triangle of r·x xᵀ."""
+    for a in range(x.size):
+        rx = r * x[a]
+        first[a] += rx
+        for b in range(a + 1):
+            second[a, b] += rx * x[b]
+
+
+@kernel
+def cox_sweep(
+    X: Array, start: Ints, event: BoolArray, eta: Array, efron: bool, gradient: Array, information: Array
+) -> float:
+    """Log partial likelihood; fills its gradient and the observed information.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+    start : ndarray, shape (groups + 1,)
+    event : ndarray, shape (n,)
+    eta : ndarray, shape (n,)
+        Linear predictor.
+    efron : bool
+        Efron's approximation for tied events, else Breslow's.
+    gradient : ndarray, shape (p,)
+    information : ndarray, shape (p, p)
+
+    Returns
+    -------
+    float
+        Minus infinity when the weights of a risk set underflow.
+    """
+    p = X.shape[1]
+    gradient[:] = 0.0
+    information[:] = 0.0
+    s1, d1, mean = np.zeros(p), np.zeros(p), np.zeros(p)
+    s2, d2 = np.zeros((p, p)), np.zeros((p, p))
+    s0 = 0.0
+    shift = eta.max()
+    loglik = 0.0
+    for group in range(start.size - 1):
+        deaths = 0
+        d0 = 0.0
+        d1[:] = 0.0
+        d2[:] = 0.0
+        for i in range(start[group], start[group + 1]):
+            r = math.exp(eta[i] - shift)
+            s0 += r
+            _accumulate(X[i], r, s1, s2)
+            if event[i]:
+                deaths += 1
+                loglik += eta[i] - shift
+                gradient += X[i]
+                d0 += r
+                _accumulate(X[i], r, d1, d2)
+        for death in range(deaths):
+            share = death / deaths if efron else 0.0
+            denominator = s0 - share * d0
+            if denominator <= 0.0:
+                return -np.inf
+            loglik -= math.log(denominator)
+            for a in range(p):
+                mean[a] = (s1[a] - share * d1[a]) / denominator
+                gradient[a] -= mean[a]
+                for b in range(a + 1):
+                    information[a, b] += (s2[a, b] - share * d2[a, b]) / denominator - mean[a] * mean[b]
+    for a in range(p):
+        for b in range(a):
+            information[b, a] = information[a, b]
+    return loglik
+
+
+@kernel
+def _one_column(z: Array, group: Ints, event: BoolArray, beta: float, efron: bool) -> tuple[float, float, float]:
+    """Log partial likelihood, score and information of one column; `group` marks rows of equal time."""
+    n = z.size
+    shift = -np.inf
+    for i in range(n):
+        shift = max(shift, beta * z[i])
+    s0 = s1 = s2 = loglik = score = information = 0.0
+    i = 0
+    while i < n:
+        here = group[i]
+        deaths = 0
+        d0 = d1 = d2 = 0.0
+        while i < n and group[i] == here:
+            r = math.exp(beta * z[i] - shift)
+            rz = r * z[i]
+            s0 += r
+            s1 += rz
+            s2 += rz * z[i]
+            if event[i]:
+                deaths += 1
+                d0 += r
+                d1 += rz
+                d2 += rz * z[i]
+                loglik += beta * z[i] - shift
+                score += z[i]
+            i += 1
+        for death in range(deaths):
+            share = death / deaths if efron else 0.0
+            denominator = s0 - share * d0
+            if denominator <= 0.0:
+                return -np.inf, 0.0, 0.0
+            mean = (s1 - share * d1) / denominator
+            loglik -= math.log(denominator)
+            score -= mean
+            information += (s2 - share * d2) / denominator - mean * mean
+    return loglik, score, information
+
+
+@kernel
+def _obstacle(z: Array, group: Ints, event: BoolArray) -> int:
+    """Say why the maximum is not finite: exact, because there is one column.
+
+    The likelihood rises for ever exactly when every event holds the largest (or every event the smallest) value of
+    its risk set.
+    """
+    n = z.size
+    low, high = np.inf, -np.inf
+    always_high = always_low = True
+    events = 0
+    i = 0
+    while i < n:
+        first = i
+        while i < n and group[i] == group[first]:
+            low = min(low, z[i])
+            high = max(high, z[i])
+            i += 1
+        for k in range(first, i):
+            if event[k]:
+                events += 1
+                always_high = always_high and z[k] >= high
+                always_low = always_low and z[k] <= low
+    if events == 0:
+        return NO_EVENTS
+    if always_high and always_low:
+        return CONSTANT
+    if always_high or always_low:
+        return MONOTONE
+    return FITTED
+
+
+@kernel
+def _newton(z: Array, group: Ints, event: BoolArray, efron: bool, out: Array) -> int:
+    """Newton–Raphson with step halving; `out` gets beta, information, log-likelihood, null, score statistic."""
+    beta = 0.0
+    loglik, score, information = _one_column(z, group, event, beta, efron)
+    out[3] = loglik
+    if information <= 0.0:
+        return CONSTANT
+    out[4] = score * score / information
+    for _ in range(_MAX_ITERATIONS):
+        step = score / information
+        if abs(step) <= _STEP_TOLERANCE * max(1.0, abs(beta)):
+            out[0], out[1], out[2] = beta, information, loglik
+            return FITTED
+        previous = loglik
+        loglik, score, information = _one_column(z, group, event, beta + step, efron)
+        # Rounding may lower the likelihood by its last digits at the maximum; that is no overshoot.
+        while not loglik >= previous - 1e-12 * abs(previous) or information <= 0.0:
+            step /= 2.0
+            if abs(step) < 1e-14:
+                return NOT_CONVERGED
+            loglik, score, information = _one_column(z, group, event, beta + step, efron)
+        beta += step
+    return NOT_CONVERGED
+
+
+@kernel
+def cox_batch(
+    columns: Array, group: Ints, event: BoolArray, efron: bool, result: Array, counts: Ints, status: Ints
+) -> None:
+    """Fit one univariate Cox model a row of `columns`, leaving out its own NaN.
+
+    Parameters
+    ----------
+    columns : ndarray, shape (p, n)
+        One covariate a row, its values sorted by descending time.
+    group : ndarray, shape (n,)
+        Rows of equal time share a number.
+    event : ndarray, shape (n,)
+    efron : bool
+    result : ndarray, shape (p, 5)
+        Filled with coefficient, standard error, log-likelihood, null log-likelihood, score statistic.
+    counts : ndarray, shape (p, 2)
+        Filled with rows used and events.
+    status : ndarray, shape (p,)
+        Filled with ``FITTED`` or the reason why not.
+    """
+    p, n = columns.shape
+    z = np.empty(n)
+    groups = np.empty(n, np.int64)
+    events = np.empty(n, np.bool_)
+    out = np.empty(5)
+    for j in range(p):
+        m = 0
+        total = 0.0
+        counts[j, 1] = 0
+        for i in range(n):
+            if not math.isnan(columns[j, i]):
+                z[m] = columns[j, i]
+                groups[m] = group[i]
+                events[m] = event[i]
+                total += z[m]
+                counts[j, 1] += event[i]
+                m += 1
+        counts[j, 0] = m
+        status[j] = _obstacle(z[:m], groups[:m], events[:m])
+        if status[j] != FITTED:
+            continue
+        mean = total / m
+        square = 0.0
+        for i in range(m):
+            z[i] -= mean
+            square += z[i] * z[i]
+        scale = math.sqrt(square / m)
+        for i in range(m):
+            z[i] /= scale
+        status[j] = _newton(z[:m], groups[:m], events[:m], efron, out)
+        if status[j] == FITTED:
+            result[j, 0] = out[0] / scale
+            result[j, 1] = 1.0 / (math.sqrt(out[1]) * scale)
+            result[j, 2:] = out[2:]
