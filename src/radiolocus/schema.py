@@ -364,6 +364,17 @@ _ALL = (
             _N,
         ),
     ),
+    Table(
+        "demo/truth",
+        "what was planted in the simulated cohort, and what was found of it",
+        (
+            Column("kind", Text, "'planted effect', 'false positives', 'negative control' or 'bad data'"),
+            Column("planted", Text, "what was planted"),
+            Column("found", Flag, "the run says what was planted"),
+            Column("evidence", Text, "the numbers that show it"),
+            Column("verdict", Text, "in words"),
+        ),
+    ),
 )
 
 TABLES: Mapping[str, Table] = {table.name: table for table in _ALL}
