@@ -1,0 +1,138 @@
+"""Ids: how they are normalised, ordered and compared."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from radiolocus.errors import ConfigError
+
+__all__ = ["IdRules", "Nearest", "natural_key"]
+
+
+@dataclass(frozen=True)
+class IdRules:
+    """How the ids of every source become the ids of the cohort.
+
+    The rules are applied in this order: strip, case, replace, extract. An alias may name the id before or after them.
+
+    Parameters
+    ----------
+    strip : bool
+        Remove surrounding space.
+    case : {"keep", "upper", "lower"}
+        Letter case of the ids.
+    extract : str or None
+        Regular expression with one group; where it is found, the group becomes the id, otherwise the id stays whole.
+    replace : tuple of (str, str)
+        Pairs of regular expression and replacement, applied in turn.
+    aliases : dict of str to str
+        Other names of subjects; the right-hand side is the id in the cohort.
+    """
+
+    strip: bool = True
+    case: Literal["keep", "upper", "lower"] = "keep"
+    extract: str | None = None
+    replace: tuple[tuple[str, str], ...] = ()
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.case not in ("keep", "upper", "lower"):
+            raise ConfigError(f"case = '{self.case}'", where="ids", allowed="keep, upper, lower")
+        for pattern in [p for p, _ in self.replace] + ([] if self.extract is None else [self.extract]):
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ConfigError(f"'{pattern}' is no regular expression ({error})", where="ids") from error
+            if pattern == self.extract and groups != 1:
+                raise ConfigError(f"extract = '{pattern}' has {groups} groups", where="ids", allowed="one group")
+
+    def normalise(self, raw: object) -> str:
+        """Return the cohort's id of a raw id; empty when there is none (null, NaN, blank).
+
+        Whole numbers lose their ``.0``, which spreadsheets add to ids.
+        """
+        if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+            return ""
+        text = re.sub(r"^(\d+)\.0+$", r"\1", str(raw))
+        if text in self.aliases:
+            return self.aliases[text]
+        text = text.strip() if self.strip else text
+        text = {"keep": text, "upper": text.upper(), "lower": text.lower()}[self.case]
+        for pattern, new in self.replace:
+            text = re.sub(pattern, new, text)
+        found = re.search(self.extract, text) if self.extract is not None else None
+        text = (found.group(1) or "") if found else text
+        return self.aliases.get(text, text)
+
+
+def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """Sort key under which ``S2`` stands before ``S10``."""
+    parts = re.findall(r"\d+|\D+", text)
+    # isdecimal characters beyond ASCII are ordinary digits to int().
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts), text
+
+
+class Nearest:
+    """Finds the subject that an unknown id probably means.
+
+    In a numbered series every id is one digit from its neighbour, so plain string distance would name a wrong
+    person. An id is plausible only when nothing but punctuation, case, leading zeros, up to two letters at the end or
+    whole words around it differ, or when the words with digits agree and the others look alike.
+    """
+
+    def __init__(self, subjects: Sequence[str]) -> None:
+        self._by_key: dict[str, list[str]] = {}
+        self._by_trimmed: dict[str, list[str]] = {}
+        self._by_run: dict[str, list[str]] = {}
+        self._by_digits: dict[tuple[str, ...], list[str]] = {}
+        for subject in subjects:
+            words = _words(subject)
+            key = "".join(words)
+            self._by_key.setdefault(key, []).append(subject)
+            for trimmed in _trimmed(key):
+                self._by_trimmed.setdefault(trimmed, []).append(subject)
+            for run in _runs(words):
+                self._by_run.setdefault(run, []).append(subject)
+            self._by_digits.setdefault(_with_digits(words), []).append(subject)
+
+    def find(self, text: str) -> str | None:
+        """Return the plausible subject; None when there is none or more than one."""
+        words = _words(text)
+        key = "".join(words)
+        guesses = [self._by_key.get(key, []), *(self._by_key.get(t, []) for t in _trimmed(key))]
+        guesses += [self._by_trimmed.get(key, []), *(self._by_key.get(r, []) for r in _runs(words))]
+        guesses.append(self._by_run.get(key, []))
+        for found in guesses:
+            if found:
+                return found[0] if len(found) == 1 else None
+        alike = self._by_digits.get(_with_digits(words), [])
+        near = difflib.get_close_matches(text, alike, n=1, cutoff=0.8)
+        return near[0] if near else None
+
+
+def _words(text: str) -> list[str]:
+    """Letters and digits of an id, word by word, in lower case and without leading zeros."""
+    return [re.sub(r"(?<!\d)0+(?=\d)", "", w.casefold()) for w in re.findall(r"[^\W_]+", text)]
+
+
+def _with_digits(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(w for w in words if any(c.isdigit() for c in w))
+
+
+def _trimmed(key: str) -> list[str]:
+    """The key without one or two letters behind its last digit."""
+    tail = re.search(r"(?<=\d)[^\W\d_]{1,2}$", key)
+    return [key[: tail.start()]] if tail else []
+
+
+def _runs(words: Sequence[str]) -> list[str]:
+    """Runs of neighbouring words that hold a digit, longest first, the whole id left out."""
+    n = len(words)
+    spans = [(a, b) for a in range(n) for b in range(a + 1, n + 1) if b - a < n]
+    runs = {"".join(words[a:b]) for a, b in spans}
+    return sorted((r for r in runs if any(c.isdigit() for c in r)), key=lambda r: (-len(r), r))

@@ -1,0 +1,65 @@
+"""Matching a source to the cohort: nothing joins or drops silently."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radiolocus.cohort import CohortOptions, IdRules, SourceTable, build
+from radiolocus.schema import conform
+
+
+def _cohort(ids, **rules):
+    frame = pl.DataFrame({"id": list(ids), "x": list(range(len(ids)))}, {"id": pl.String, "x": pl.Int64})
+    return build([SourceTable("t.csv", frame, range(2, len(ids) + 2))], CohortOptions(id="id", ids=IdRules(**rules)))
+
+
+def test_every_id_gets_one_line():
+    match = _cohort(["S_1", "S_2", "S_3"]).match("PET", ["S_1", "S_1", "s-2", "zz", None])
+    assert match.mapping == {"S_1": "S_1"}
+    assert conform(match.membership, "cohort/membership").rows() == [
+        ("S_1", "PET", "S_1", "joined", None),
+        ("s-2", "PET", "s-2", "not in cohort", "S_2"),
+        ("zz", "PET", "zz", "not in cohort", None),
+        ("", "PET", "", "not in cohort", None),
+        ("S_2", "PET", None, "missing here", None),
+        ("S_3", "PET", None, "missing here", None),
+    ]
+    gaps, strange = match.problems
+    assert (gaps.got, gaps.count) == ("2 of 3 subjects of the cohort are not in this source", 2)
+    assert strange.got == "3 ids are not in the cohort: 's-2' (nearest 'S_2'), 'zz', ''"
+    assert strange.todo == "1 of them resemble a subject: a rule in cohort.ids may join them"
+    assert {p.where for p in match.problems} == {"PET"}
+
+
+def test_a_full_match_has_nothing_to_say():
+    match = _cohort(["1", "2"]).match("plink", [1, 2.0])
+    assert match.mapping == {"1": "1", "2.0": "2"}
+    assert match.problems == ()
+
+
+def test_two_ids_of_one_subject_are_left_out_unless_several_are_meant():
+    cohort = _cohort(["A-1", "B-2"], extract=r"^(\w-\d)")
+    match = cohort.match("maf", ["A-1-01", "A-1-11", "B-2-01"])
+    assert match.mapping == {"B-2-01": "B-2"}
+    assert match.membership["status"].to_list() == ["missing here", "missing here", "joined"]
+    assert match.problems[0].got == "2 ids of one subject ('A-1-01', 'A-1-11'); all were left out"
+    assert match.problems[0].subject == "A-1"
+    assert match.problems[0].severity == "set aside"
+    assert cohort.match("maf", ["A-1-01", "A-1-11"], several=True).mapping == {"A-1-01": "A-1", "A-1-11": "A-1"}
+
+
+@given(st.sets(st.text("ab1-", min_size=1, max_size=4), min_size=1), st.lists(st.text("ABab1-", max_size=4)))
+def test_nobody_is_lost(ids, raw):
+    cohort = _cohort(sorted(ids), case="upper") if len({i.upper() for i in ids}) == len(ids) else _cohort(sorted(ids))
+    match = cohort.match("s", raw)
+    rows = match.membership
+    assert set(cohort.subjects) <= set(rows["subject"])
+    assert set(rows["raw_id"].drop_nulls()) == set(raw)
+    assert sorted(rows.filter(status="joined")["raw_id"]) == sorted(match.mapping)
+    # The slow, obvious twin: a raw id joins when it alone becomes the id of a subject.
+    for r in set(raw):
+        normal = cohort.ids.normalise(r)
+        alone = [q for q in set(raw) if cohort.ids.normalise(q) == normal] == [r]
+        assert match.mapping.get(r) == (normal if normal in cohort.subjects and alone else None)
