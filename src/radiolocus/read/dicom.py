@@ -23,10 +23,27 @@ from radiolocus.errors import FormatError, GeometryError
 from radiolocus.model import Array, Geometry, Volume
 from radiolocus.read.suv import suv_scale
 
-__all__ = ["DicomFolder", "DicomSeries", "Slice", "list_series", "read_dicom", "read_header", "scan_folder", "stack"]
+__all__ = [
+    "DicomFolder",
+    "DicomSeries",
+    "Slice",
+    "list_series",
+    "quiet",
+    "read_dicom",
+    "read_header",
+    "scan_folder",
+    "stack",
+]
 
 _NOT_IMAGES = frozenset(("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SEG", "SR", "KO", "PR", "REG", "FID", "RWV"))
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_SLICES = tuple(f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("2", "4", "20", "128"))  # CT, MR, NM, PET image storage
+_USED = (
+    *("Modality", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "SOPInstanceUID", "NumberOfFrames"),
+    *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "PixelSpacing"),
+    *("ImageOrientationPatient", "ImagePositionPatient", "SpacingBetweenSlices", "SliceThickness"),
+    *("GantryDetectorTilt", "RescaleSlope", "RescaleIntercept", "RescaleType"),
+)
 _ORIENTATION_TOLERANCE = 1e-4  # direction cosines are written with four decimals or more
 _GRID_TOLERANCE = 0.05  # of the slice spacing: positions rounded to 0.1 mm pass, a shifted slice does not
 _SHEAR_TOLERANCE = 1e-3  # sine of the angle between stacking direction and normal
@@ -71,6 +88,15 @@ class DicomSeries:
     series_uid: str
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence pydicom's warnings about the letter of the standard: what matters here is checked one by one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+@quiet()
 def read_dicom(folder: Path | str, *, series_uid: str | None = None) -> DicomSeries:
     """Read the image series in a folder (and its subfolders).
 
@@ -105,34 +131,54 @@ def read_dicom(folder: Path | str, *, series_uid: str | None = None) -> DicomSer
     if len(frames) > 1:
         raise GeometryError("slices of several frames of reference", where=found.name, allowed="one")
     volume = Volume(array, geometry, modality, unit, (*found.notes, *notes, *more))
-    return DicomSeries(volume, tuple(str(h.SOPInstanceUID) for h in headers), frames.pop(), uid)
+    return DicomSeries(volume, tuple(str(h.get("SOPInstanceUID", "")) for h in headers), frames.pop(), uid)
 
 
 def read_header(path: Path) -> Dataset | None:
-    """Read the header of a DICOM file without its pixels; None when it is not DICOM or lists a directory."""
+    """Read the header of a DICOM file without its pixels; None when it is not DICOM or lists a directory.
+
+    Raises
+    ------
+    FormatError
+        DICOM that is cut short or damaged.
+    """
+    header: Dataset | None
     try:
-        with _quiet():
-            return _header(path)
+        with quiet():
+            header = _header(path)
+            for name in _USED if header else ():
+                header.get(name)  # pydicom parses a value when it is first looked at: let it fail here
     except (InvalidDicomError, FileNotFoundError, IsADirectoryError):
-        return None
+        header = None
     except Exception as error:  # a damaged header makes pydicom raise almost anything
-        raise FormatError(
-            f"unreadable DICOM header ({type(error).__name__})", where=path.name, todo=_TODO_COPY
-        ) from None
+        raise _cut(path, f"unreadable DICOM header ({type(error).__name__})") from None
+    if header is None:
+        if path.suffix.lower() in (".dcm", ".ima"):
+            raise _cut(path, "not DICOM in spite of its name")
+        return None
+    media = header.file_meta.get("MediaStorageSOPClassUID", "") if hasattr(header, "file_meta") else ""
+    if media == _DIRECTORY:
+        return None
+    # Left to itself a cut slice would be passed over as "no image", and the stack be shorter by one at its end.
+    kind = header.get("SOPClassUID", "")
+    if not (kind and header.get("Modality")) or (kind in _SLICES and not header.get("Rows")):
+        raise _cut(path, "a DICOM header that ends early")
+    return header
 
 
-def _header(path: Path) -> Dataset | None:
+def _cut(path: Path, got: str) -> FormatError:
+    return FormatError(got, where=path.name, allowed="whole DICOM files", todo=_TODO_COPY)
+
+
+def _header(path: Path) -> Dataset:
     with path.open("rb") as file:
         start = file.read(132)
     # Files of before 1993 have no preamble but begin with group 0008 (or 0002), little-endian.
     bare = start[128:] != b"DICM" and start[:2] in (b"\x08\x00", b"\x02\x00")
-    header = pydicom.dcmread(path, stop_before_pixels=True, force=bare)
-    kind = header.file_meta.get("MediaStorageSOPClassUID") if hasattr(header, "file_meta") else None
-    if kind == _DIRECTORY or "SOPClassUID" not in header:
-        return None
-    return header
+    return pydicom.dcmread(path, stop_before_pixels=True, force=bare)
 
 
+@quiet()
 def scan_folder(folder: Path) -> DicomFolder:
     """Read every header below `folder` and sort the files by what they are."""
     if not folder.is_dir():
@@ -142,7 +188,7 @@ def scan_folder(folder: Path) -> DicomFolder:
     ignored: dict[str, int] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         header = read_header(path)
-        kind = "not DICOM or a DICOMDIR" if header is None else str(header.get("Modality", "") or "no modality")
+        kind = "not DICOM or a DICOMDIR" if header is None else str(header.Modality)
         if kind == "RTSTRUCT":
             structures.append(path)
         if header is None or kind in _NOT_IMAGES or not header.get("Rows"):
@@ -297,7 +343,7 @@ def _numbers(s: Slice, name: str, count: int, where: str) -> Array:
 
 def _check_tilt(slices: Sequence[Slice], where: str) -> None:
     for s in slices:
-        tilt = float(s.header.get("GantryDetectorTilt", 0) or 0)
+        tilt = _one(s, "GantryDetectorTilt", 0.0)
         if abs(tilt) > 0.01:
             raise _tilted(f"Gantry/Detector Tilt (0018,1120) is {tilt:g} degrees", where)
 
@@ -313,7 +359,7 @@ def _tilted(got: str, where: str) -> GeometryError:
 
 def _single_step(s: Slice, normal: Array, where: str) -> tuple[Array, str]:
     for name in ("SpacingBetweenSlices", "SliceThickness"):
-        size = abs(float(s.header.get(name, 0) or 0))
+        size = abs(_one(s, name, 0.0))
         if size > 0:
             return normal * size, f"a single slice: its extent along z is {name}, {size:g} mm"
     raise GeometryError(
@@ -388,7 +434,7 @@ def _spacing_notes(first: Slice, positions: Array, step: Array) -> list[str]:
     off = np.linalg.norm(positions - positions[0] - np.arange(len(positions))[:, None] * step, axis=1).max()
     if off > 0.01:
         notes.append(f"slice positions lie up to {off:.3g} mm off a regular grid (spacing {size:.4g} mm)")
-    said = abs(float(first.header.get("SpacingBetweenSlices", 0) or 0))
+    said = abs(_one(first, "SpacingBetweenSlices", 0.0))
     if said and abs(said - size) > 2 * _GRID_TOLERANCE * size:
         notes.append(f"Spacing Between Slices says {said:g} mm, the positions {size:.4g} mm: the positions were taken")
     return notes
@@ -415,7 +461,7 @@ def _unit(headers: Sequence[Dataset], modality: str, where: str) -> tuple[float,
 
 
 def _intensities(slices: Sequence[Slice], factor: float, shape: tuple[int, int, int]) -> npt.NDArray[np.floating[Any]]:
-    scales = [(_scale(s, "RescaleSlope", 1.0), _scale(s, "RescaleIntercept", 0.0)) for s in slices]
+    scales = [(_one(s, "RescaleSlope", 1.0), _one(s, "RescaleIntercept", 0.0)) for s in slices]
     # float32 arithmetic is what converters to NIfTI do: 16-bit pixels then have the same bits by either road.
     narrow = all(int(s.header.get("BitsAllocated", 64)) <= 16 for s in slices)
     real: type[np.floating[Any]] = np.float32 if narrow else np.float64
@@ -427,21 +473,22 @@ def _intensities(slices: Sequence[Slice], factor: float, shape: tuple[int, int, 
     return array
 
 
-def _scale(s: Slice, name: str, default: float) -> float:
+def _one(s: Slice, name: str, default: float) -> float:
+    value = s.header.get(name)
+    if value is None or value == "":
+        return default
     try:
-        value = float(s.header.get(name, default))
+        number = float(value)
     except (TypeError, ValueError):
-        value = np.nan
-    if not np.isfinite(value) or (name == "RescaleSlope" and value == 0):
+        number = np.nan
+    if not np.isfinite(number) or (name == "RescaleSlope" and number == 0):
         raise FormatError(f"{name} is not a usable number", where=s.path.name, allowed="a finite number, slope not 0")
-    return value
+    return number
 
 
 def _pixels(s: Slice, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     try:
-        with _quiet():
-            dataset = pydicom.dcmread(s.path, force=True)
-            stored = dataset.pixel_array
+        stored = pydicom.dcmread(s.path, force=True).pixel_array
     except Exception as error:  # decoders of many makers raise many things
         raise _undecodable(s, error) from None
     if stored.shape != shape:
@@ -466,11 +513,3 @@ def _undecodable(s: Slice, error: Exception) -> FormatError:
         allowed=f"{s.header.Rows} x {s.header.get('Columns')} whole pixels",
         todo=_TODO_COPY,
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # pydicom warns about values that break the letter of the standard; what matters here is checked one by one.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -298,7 +298,10 @@ def _number(value: Any) -> float | None:
 
 
 def _positive(header: Dataset, name: str, tag: str, where: str) -> float:
-    value = _number(header.get(name))
+    try:
+        value = _number(header.get(name))
+    except ValueError:  # pydicom parses a value when it is first looked at
+        value = None
     if value is None or not 0 < value < float("inf"):
         shown = "missing" if value is None else f"{value:g}"
         raise FormatError(f"{tag} is {shown}", where=where, allowed="a positive number", todo=_TODO)

@@ -1,0 +1,269 @@
+"""One door for an image and its region: NIfTI or DICOM in, Volume and Mask on the same grid out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiolocus.errors import FormatError, GeometryError, RoiError
+from radiolocus.model import Geometry, Mask, Volume
+from radiolocus.read.dicom import (
+    DicomFolder,
+    DicomSeries,
+    Slice,
+    list_series,
+    quiet,
+    read_dicom,
+    read_header,
+    scan_folder,
+    stack,
+)
+from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
+from radiolocus.read.rtstruct import read_rtstruct, roi_names
+
+__all__ = ["describe", "read_pair"]
+
+_SAME_MODALITY = {"PET": "PT", "MRI": "MR"}
+
+
+def read_pair(
+    image: Path | str, mask: Path | str, *, roi: str | None = None, modality: str = "", tolerance_mm: float = 0.01
+) -> tuple[Volume, Mask]:
+    """Read an image and a region of interest, and make sure that they share a grid.
+
+    Parameters
+    ----------
+    image : path
+        A NIfTI file or a folder with one DICOM series.
+    mask : path
+        A NIfTI file; or, for a DICOM image, an RTSTRUCT file or a folder that holds exactly one.
+    roi : str, optional
+        NIfTI: the label number. RTSTRUCT: name or regular expression.
+    modality : str
+        DICOM modality of the image; must agree with the headers of a DICOM image.
+    tolerance_mm : float
+        Largest distance between the voxel centres of image and mask.
+
+    Returns
+    -------
+    volume : Volume
+    mask : Mask
+        Not empty, on the grid of the volume. Nothing is resampled; a mask whose axes are stored in another order or
+        direction is turned round, and a note says so.
+
+    Raises
+    ------
+    FormatError
+        Files that cannot be read, or a DICOM image of another modality.
+    GeometryError
+        Image and mask on different grids.
+    RoiError
+        No such region, or a region without a voxel.
+    """
+    image, mask = Path(image), Path(mask)
+    modality = _normalised(modality)
+    if is_nifti(image):
+        volume, series = read_nifti(image, modality=modality), None
+    else:
+        series = read_dicom(_folder(image))
+        volume = series.volume
+        if modality and volume.modality != modality:
+            raise FormatError(
+                f"the series is of modality {volume.modality or 'unknown'}",
+                where=image.name,
+                allowed=f"{modality}, as the study says",
+                todo="correct the modality in the study file or the path of the image",
+            )
+    region = _region(mask, series, roi)
+    region = _on_grid(region, volume.geometry, f"{image.name} and {mask.name}", tolerance_mm)
+    if not region.array.any():
+        raise RoiError(
+            "the region has no voxel",
+            where=mask.name,
+            allowed="one voxel or more",
+            todo="check the segmentation; a contour thinner than a voxel holds no voxel centre",
+        )
+    return volume, region
+
+
+def _normalised(modality: str) -> str:
+    upper = modality.strip().upper()
+    return _SAME_MODALITY.get(upper, upper)
+
+
+def _folder(path: Path) -> Path:
+    if path.is_file():
+        raise FormatError(
+            "a single file that is not NIfTI",
+            where=path.name,
+            allowed="a .nii or .nii.gz file, or the folder of a DICOM series",
+            todo="for DICOM give the folder, not one of its files",
+        )
+    return path
+
+
+def _region(mask: Path, series: DicomSeries | None, roi: str | None) -> Mask:
+    if is_nifti(mask):
+        return read_nifti_mask(mask, label=_label(roi, mask))
+    path = _structure_set(mask) if mask.is_dir() else mask
+    if series is None:
+        raise FormatError(
+            "a mask that is not NIfTI beside a NIfTI image",
+            where=mask.name,
+            allowed="a NIfTI mask; an RTSTRUCT needs the DICOM series it was drawn on",
+            todo="give the DICOM folder as image, or convert the mask to NIfTI",
+        )
+    return read_rtstruct(path, series, roi)
+
+
+def _label(roi: str | None, mask: Path) -> int | None:
+    if roi is None:
+        return None
+    try:
+        return int(roi)
+    except ValueError:
+        raise RoiError(
+            f"roi '{roi}' for a NIfTI mask, which has numbered labels and no names",
+            where=mask.name,
+            allowed="a whole number as text, or no roi: every non-zero voxel",
+            todo="give the label number, or leave roi out for this image",
+        ) from None
+
+
+def _structure_set(folder: Path) -> Path:
+    found = scan_folder(folder).structures
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(p.name for p in found)
+    raise FormatError(
+        f"{len(found) or 'no'} RTSTRUCT files{f' ({names})' if names else ''}",
+        where=folder.name,
+        allowed="exactly one",
+        todo="give the path of the structure set itself",
+    )
+
+
+def _on_grid(mask: Mask, grid: Geometry, where: str, tolerance_mm: float) -> Mask:
+    if not grid.difference(mask.geometry, tolerance_mm):
+        return mask
+    turned = _turned(mask, grid)
+    if turned is not None and not grid.difference(turned.geometry, tolerance_mm):
+        note = "mask axes were stored in another order or direction than the image's and were turned round"
+        return replace(turned, notes=(*mask.notes, note))
+    raise GeometryError(
+        f"image and mask on different grids: {grid.difference(mask.geometry, tolerance_mm)}; image: {_words(grid)}; "
+        f"mask: {_words(mask.geometry)}",
+        where=where,
+        allowed=f"voxel centres within {tolerance_mm:g} mm",
+        todo="resample the mask to the image (nearest neighbour) yourself, or use the image it was drawn on",
+    )
+
+
+def _turned(mask: Mask, grid: Geometry) -> Mask | None:
+    """The same voxels with axes permuted and flipped to run like those of `grid`; None when no turn does it."""
+    turn = np.linalg.inv(grid.affine[:3, :3]) @ mask.geometry.affine[:3, :3]
+    signs = np.rint(turn).astype(int)
+    if (np.abs(signs).sum(0) != 1).any() or (np.abs(signs).sum(1) != 1).any():
+        return None
+    source = np.abs(signs).argmax(1)  # axis of the mask that runs along each axis of the grid
+    array, affine = mask.array.transpose(source), np.eye(4)
+    affine[:3, 3] = mask.geometry.affine[:3, 3]
+    for axis, k in enumerate(source):
+        column = mask.geometry.affine[:3, k]
+        if signs[axis, k] < 0:
+            array = np.flip(array, axis)
+            affine[:3, 3] += column * (array.shape[axis] - 1)
+            column = -column
+        affine[:3, axis] = column
+    z, y, x = array.shape
+    return replace(mask, array=np.ascontiguousarray(array), geometry=Geometry((z, y, x), affine))
+
+
+def _words(grid: Geometry) -> str:
+    spacing = " x ".join(f"{v:.4g}" for v in grid.spacing)
+    first = ", ".join(f"{v:.2f}" for v in grid.affine[:3, 3])
+    along = "; ".join(
+        f"{name} ({', '.join(f'{c:.3f}' for c in grid.affine[:3, k] / grid.spacing[k])})"
+        for k, name in enumerate("zyx")
+    )
+    return f"shape {grid.shape}, spacing {spacing} mm (z, y, x), first voxel at ({first}) mm LPS, axes {along}"
+
+
+@quiet()
+def describe(path: Path | str) -> dict[str, Any]:
+    """Say what lies at a path, from headers alone.
+
+    Parameters
+    ----------
+    path : path
+        A file or a folder.
+
+    Returns
+    -------
+    dict
+        ``kind`` (``"nifti"``, ``"dicom series"`` or ``"rtstruct"``), ``modality`` (``""`` unknown), ``shape`` and
+        ``spacing`` (z, y, x; spacing in mm; None when unknown or when there are several series), ``rois`` (names in
+        structure sets), ``integer`` (NIfTI: voxels are stored as integers, so it may be a mask; None otherwise),
+        ``series`` (see :func:`radiolocus.read.dicom.list_series`), ``files`` (slices).
+
+    Raises
+    ------
+    FormatError
+        Nothing that an image or a mask can be read from.
+    """
+    path = Path(path)
+    if is_nifti(path):
+        geometry, dtype = nifti_header(path)
+        spacing = tuple(float(v) for v in geometry.spacing)
+        return _told("nifti", shape=geometry.shape, spacing=spacing, integer=dtype.kind in "iub", files=1)
+    if path.is_dir():
+        return _describe_folder(scan_folder(path))
+    header = read_header(path) if path.is_file() else None
+    if header is not None and header.get("Modality") == "RTSTRUCT":
+        return _told("rtstruct", modality="RTSTRUCT", rois=roi_names(path), files=1)
+    raise FormatError(
+        "no such file" if not path.exists() else "neither NIfTI nor RTSTRUCT",
+        where=path.name,
+        allowed="a .nii or .nii.gz file, an RTSTRUCT file, or the folder of a DICOM series",
+    )
+
+
+def _describe_folder(found: DicomFolder) -> dict[str, Any]:
+    rois = tuple(name for p in found.structures for name in roi_names(p))
+    if not found.series:
+        if not found.structures:
+            raise FormatError("no DICOM image or structure set", where=found.name, allowed="one DICOM series")
+        return _told("rtstruct", modality="RTSTRUCT", rois=rois, files=len(found.structures))
+    rows = list_series(found)
+    if len(rows) > 1:
+        modalities = {r["modality"] for r in rows}
+        modality = modalities.pop() if len(modalities) == 1 else ""
+        return _told("dicom series", modality=modality, rois=rois, series=rows, files=sum(r["files"] for r in rows))
+    (row,) = rows
+    (slices,) = found.series.values()
+    head = slices[0].header
+    frames = int(head.get("NumberOfFrames", 1) or 1)
+    return _told(
+        "dicom series",
+        modality=row["modality"],
+        shape=(len(slices) if frames == 1 else frames, row["rows"], row["columns"]),
+        spacing=_spacing(found, slices) if frames == 1 else None,
+        rois=rois,
+        series=rows,
+        files=len(slices),
+    )
+
+
+def _spacing(found: DicomFolder, slices: list[Slice]) -> tuple[float, ...] | None:
+    try:
+        return tuple(float(v) for v in stack(slices, found.name)[1].spacing)
+    except GeometryError:
+        return None  # reading the series says what is wrong with it
+
+
+def _told(kind: str, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": kind, "modality": "", "shape": None, "spacing": None, "rois": ()}
+    return {**told, "integer": None, "series": [], "files": 0, **more}
