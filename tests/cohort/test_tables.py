@@ -78,7 +78,7 @@ def test_conflicts_between_tables_name_both_places_and_the_first_rules():
     assert cohort.frame.rows() == [("A", 1, "1"), ("B", 1, "x"), ("C", 0, "2")]
     (problem,) = cohort.problems
     assert (problem.subject, problem.item, problem.where) == ("C", "idh", "b.csv, row 2, column 'idh'")
-    assert problem.got == "'1.0' against a.csv, row 4, column 'idh': '0' there was kept"
+    assert problem.got == "'1' against a.csv, row 4, column 'idh': '0' there was kept"
     assert "named first" in problem.todo
 
 

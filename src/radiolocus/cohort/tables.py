@@ -11,7 +11,7 @@ import polars as pl
 from radiolocus.cohort.align import align
 from radiolocus.cohort.ids import Nearest
 from radiolocus.cohort.options import CohortOptions, ColumnOptions
-from radiolocus.cohort.values import as_text
+from radiolocus.cohort.values import as_text, canonical
 from radiolocus.errors import ConfigError
 from radiolocus.model import Problem
 from radiolocus.registry import suggest
@@ -214,10 +214,10 @@ def _same_type(first: pl.Series, second: pl.Series) -> tuple[pl.Series, pl.Serie
 
 def _conflict(name: str, subject: str, first: object, second: object, earlier: Sequence[Part], part: Part) -> Problem:
     other = next((p.place(subject, name) for p in earlier if subject in p.row), "")
-    kept = f"'{first}' there was kept" if first is not None else "which is of another type and was left out"
+    kept = f"'{canonical(first)}' there was kept" if first is not None else "which is of another type and was left out"
     return Problem(
         "cohort",
-        f"'{second}' against {other}: {kept}",
+        f"'{canonical(second)}' against {other}: {kept}",
         "note",
         subject,
         name,
