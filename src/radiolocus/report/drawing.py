@@ -1,0 +1,105 @@
+"""One look for all figures, and how a figure becomes part of the page.
+
+Figures are drawn with matplotlib's object interface under a style of our own, so neither a user's matplotlibrc nor the
+global state of pyplot can change a report. Text becomes outlines: a report looks the same wherever it is opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+
+from radiolocus.report import blocks
+
+__all__ = ["ACCENT", "DARK", "GREY", "INK", "LIGHT", "PALE", "canvas", "embed", "legend_above", "styled"]
+
+# Told apart by lightness as well as by hue: L* about 13, 38, 55, 62, 80 and 93.
+INK, ACCENT, DARK, GREY, LIGHT, PALE = "#222222", "#b2342a", "#3d5a80", "#8c8c8c", "#c3c7cc", "#eceef0"
+DPI = 200
+_SCREEN = 110  # CSS pixels an inch of figure: 8 pt text shows at 12 px
+
+_STYLE: dict[str, Any] = {
+    "svg.hashsalt": "radiolocus",
+    "svg.fonttype": "path",
+    "svg.image_inline": True,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "text.color": INK,
+    "text.usetex": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "path.simplify": True,
+    "savefig.dpi": DPI,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """Run a drawing function under the style of the report, whatever the settings of the process."""
+
+    @wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        with mpl.rc_context():
+            # rcdefaults first: a matplotlibrc of the user must not leak into a report.
+            mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")})
+            mpl.rcParams.update(_STYLE)
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+def canvas(width: float, height: float, **layout: Any) -> Canvas:
+    """Return an empty figure of `width` × `height` inches; `layout` goes to ``subplots_adjust`` when given."""
+    figure = Canvas(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    if layout:
+        figure.subplots_adjust(**layout)
+    return figure
+
+
+def legend_above(axes: Axes, columns: int = 4, **kwargs: Any) -> None:
+    """Put the legend over the data area, never on it."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.2, handlelength=1.6,
+                columnspacing=1.2, **kwargs)  # fmt: skip
+
+
+def embed(figure: Canvas, alt: str, caption: str | Markup, *, half: bool = False) -> blocks.Figure:
+    """Turn a drawn figure into a block of the page.
+
+    The SVG travels as a data address: its ids cannot clash with those of other figures, and a reader can save it.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    source = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return blocks.Figure(source, alt, caption, round(figure.get_size_inches()[0] * _SCREEN), half)

@@ -1,0 +1,99 @@
+"""The page: sections in order, one template, one file without anything from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from radiolocus.errors import StoreError
+from radiolocus.report.blocks import Section
+from radiolocus.report.sections_cohort import cohort
+from radiolocus.report.sections_genetics import genetics
+from radiolocus.report.sections_images import features, images
+from radiolocus.report.sections_link import link
+from radiolocus.report.sections_outcome import outcome
+from radiolocus.report.sections_record import planted, problems, provenance
+from radiolocus.report.sections_response import response
+from radiolocus.report.source import Artefacts
+from radiolocus.store import write_bytes
+
+__all__ = ["build", "write"]
+
+_SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
+    planted,
+    cohort,
+    images,
+    features,
+    genetics,
+    link,
+    outcome,
+    response,
+    problems,
+    provenance,
+)
+
+
+def _resource(name: str) -> str:
+    return (files("radiolocus.report") / name).read_text(encoding="utf-8")
+
+
+def build(root: Path) -> str:
+    """Make the report of the artefacts below `root`.
+
+    Parameters
+    ----------
+    root : Path
+        Output folder of a study.
+
+    Returns
+    -------
+    str
+        A whole HTML page. It holds no date, no duration and no machine path: the same artefacts give the same text.
+
+    Raises
+    ------
+    StoreError
+        The folder holds no artefact at all, or a table or manifest that cannot be read.
+    """
+    art = Artefacts(root)
+    if not art.study and not art.manifests:
+        raise StoreError(
+            "no study.json and no manifest",
+            where=root.name,
+            allowed="the output folder of 'radiolocus run'",
+            todo="run the study first, or name its output folder",
+        )
+    sections = [s for s in (make(art) for make in _SECTIONS) if s is not None]
+    script = _resource("script.js")
+    seal = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    # Autoescape is on for every template; the only Markup made by us is the page's own style and script.
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    absent = {name: told.get("why", "") for name, told in art.study.get("stages", {}).items() if not told.get("ran")}
+    return environment.get_template("template.html.j2").render(
+        name=art.study.get("name") or "Study without a name",
+        version=art.study.get("radiolocus_version") or "",
+        sections=sections,
+        absent=absent,
+        style=Markup(_resource("style.css")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        seal=seal,
+    )
+
+
+def write(root: Path) -> Path:
+    """Write the report of the artefacts below `root` to ``root/report.html``, whole or not at all, and return its path."""
+    path = root / "report.html"
+    write_bytes(path, build(root).encode("utf-8"))
+    return path

@@ -1,0 +1,70 @@
+"""Links between imaging features and molecular markers."""
+
+from __future__ import annotations
+
+import polars as pl
+from markupsafe import Markup
+
+from radiolocus.report.blocks import Block, Row, Section, Table
+from radiolocus.report.figures_link import FDR, volcano
+from radiolocus.report.numbers import count, number_cell, p_cell, p_html, plural
+from radiolocus.report.source import Artefacts
+
+__all__ = ["link"]
+
+_SHOWN = 25
+
+
+def _top(frame: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [r["feature"], r["marker"], r["marker_kind"], r["test"], number_cell(r["correlation"]), number_cell(r["estimate"]),
+         number_cell(r["standard_error"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["bonferroni_p_value"], 2),
+         number_cell(r["q_value"], 2), number_cell(r["n"])]
+        for r in frame.head(_SHOWN).iter_rows(named=True)
+    ]  # fmt: skip
+    return Table(
+        f"The {min(_SHOWN, frame.height)} strongest links of {count(frame.height)}",
+        ["feature", "marker", "kind", "test", "correlation", "estimate", "standard error", "p", "Bonferroni p", "q", "n"],
+        rows, [False] * 4 + [True] * 7, sortable=True,
+        note="q: false discovery rate over all pairs (Benjamini & Hochberg 1995). All pairs: link/link.csv.",
+    )  # fmt: skip
+
+
+def _markers(dictionary: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [r["marker"], r["kind"], r["source"], r["unit"] or "–", number_cell(r["n"]), number_cell(r["n_positive"])]
+        for r in dictionary.iter_rows(named=True)
+    ]
+    return Table(
+        f"Molecular markers ({count(dictionary.height)})", ["marker", "kind", "source", "unit", "n", "with the marker"], rows,
+        [False, False, False, False, True, True], folded=True, sortable=True,
+    )  # fmt: skip
+
+
+def link(art: Artefacts) -> Section | None:
+    """Return the section of markers and links, or None when neither was made."""
+    frame, dictionary = art.table("link/link"), art.table("molecular/dictionary")
+    if frame is None and dictionary is None:
+        return None
+    blocks: list[Block] = []
+    verdict: list[str | Markup] = []
+    if frame is not None:
+        ordered = frame.sort(
+            ["neg_log_10_p_value", "feature", "marker"], descending=[True, False, False], nulls_last=True
+        )
+        passing = int((frame["q_value"] < FDR).sum())
+        strict = int((frame["bonferroni_p_value"] < 0.05).sum())
+        top = ordered.row(0, named=True)
+        verdict += [
+            plural(frame.height, "feature–marker pair"),
+            f"{count(passing)} with q < 0.05, {count(strict)} with Bonferroni p < 0.05",
+            Markup("smallest p = {} ({} and {})").format(
+                p_html(top["neg_log_10_p_value"]), top["feature"], top["marker"]
+            ),
+        ]
+        blocks += [volcano(frame), _top(ordered)]
+    if dictionary is not None:
+        binary = dictionary.filter(pl.col("kind") == "binary").height
+        verdict.append(f"markers: {binary} binary, {dictionary.height - binary} continuous")
+        blocks.append(_markers(dictionary))
+    return Section("links", "Links of imaging and molecular markers", blocks, verdict)

@@ -1,0 +1,129 @@
+"""Outcome models: what they predict out of fold, risk groups, and single predictors."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.report.blocks import Block, Row, Section, Table, Text
+from radiolocus.report.figures_outcome import forest, ordered, protocol, selection_bars
+from radiolocus.report.figures_survival import kaplan_meier
+from radiolocus.report.numbers import count, interval, interval_cell, number_cell, p_cell
+from radiolocus.report.source import Artefacts
+
+__all__ = ["outcome"]
+
+_SHOWN = 12
+
+
+def _performance(frame: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [r["endpoint"], r["predictors"], r["model"], r["metric"], interval_cell(r["estimate"], r["lower"], r["upper"]),
+         number_cell(r["n"]), number_cell(r["events"]), number_cell(r["candidates"]), f"{r['repeats']} × {r['folds']}"]
+        for r in ordered(frame).iter_rows(named=True)
+    ]  # fmt: skip
+    return Table(
+        "Out-of-fold performance",
+        ["endpoint", "predictors", "model", "metric", "estimate (95 % interval)", "n", "events", "candidates", "repeats × folds"],
+        rows, [False] * 4 + [True] * 5, sortable=True,
+        note=f"{protocol(frame)}; bootstrap intervals. Events: events or positives.",
+    )  # fmt: skip
+
+
+def _univariate(frame: pl.DataFrame) -> Table:
+    rows: list[Row] = []
+    for _, part in frame.sort("endpoint").group_by(["endpoint"], maintain_order=True):
+        top = part.sort(["neg_log_10_p_value", "predictor"], descending=[True, False], nulls_last=True).head(_SHOWN)
+        rows += [
+            [r["endpoint"], r["predictor"], r["block"], r["metric"], interval_cell(r["estimate"], r["lower"], r["upper"]),
+             p_cell(r["neg_log_10_p_value"]), number_cell(r["q_value"], 2), number_cell(r["n"]), number_cell(r["events"])]
+            for r in top.iter_rows(named=True)
+        ]  # fmt: skip
+    return Table(
+        f"Single predictors: the {_SHOWN} smallest p-values of each endpoint, of {count(frame.height)} tests",
+        ["endpoint", "predictor", "block", "metric", "estimate (95 % interval)", "p", "q", "n", "events"],
+        rows, [False] * 4 + [True] * 5, sortable=True,
+        note="On all subjects, no model is learned and nothing is validated: chosen from many, these estimates are optimistic. "
+        "Above 0.5: larger values go with the event. q: false discovery rate within the endpoint. All: outcome/univariate.csv.",
+    )  # fmt: skip
+
+
+def _logrank(frame: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [r["endpoint"], r["predictors"], interval_cell(r["hazard_ratio"], r["lower"], r["upper"]), number_cell(r["statistic"]),
+         number_cell(r["degrees_of_freedom"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["n"]), number_cell(r["events"])]
+        for r in ordered(frame).iter_rows(named=True)
+    ]  # fmt: skip
+    return Table(
+        "Risk groups: high against low",
+        ["endpoint", "predictors", "hazard ratio (95 % interval)", "log-rank χ²", "df", "p", "n", "events"],
+        rows, [False, False] + [True] * 6,
+        note="Hazard ratio from a Cox model with Efron's treatment of ties.",
+    )  # fmt: skip
+
+
+def _selection(frame: pl.DataFrame) -> list[Block]:
+    """A figure for the widest model of each endpoint, and everything in a folded table."""
+    blocks: list[Block] = []
+    for endpoint in frame["endpoint"].unique().sort().to_list():
+        mine = frame.filter(pl.col("endpoint") == endpoint)
+        sizes = mine.group_by("predictors").agg(pl.col("predictor").n_unique().alias("size"))
+        widest = sizes.sort(["size", "predictors"], descending=[True, False])["predictors"][0]
+        if mine.filter((pl.col("predictors") == widest) & (pl.col("fraction") > 0)).height:
+            blocks.append(selection_bars(frame, endpoint, widest))
+    used = ordered(frame.filter(pl.col("fraction") > 0)).sort(
+        ["endpoint", "predictors", "fraction", "predictor"], descending=[False, False, True, False]
+    )
+    rows: list[Row] = [
+        [r["endpoint"], r["predictors"], r["predictor"], r["block"], number_cell(100 * r["fraction"]),
+         number_cell(r["mean_coefficient"])]
+        for r in used.iter_rows(named=True)
+    ]  # fmt: skip
+    if rows:
+        blocks.append(
+            Table(f"Selection frequency of every predictor that was used ({count(len(rows))})",
+                  ["endpoint", "predictors", "predictor", "block", "outer fits (%)", "mean coefficient per SD"], rows,
+                  [False] * 4 + [True] * 2, folded=True, sortable=True)
+        )  # fmt: skip
+    return blocks
+
+
+def _units(art: Artefacts) -> dict[str, str]:
+    endpoints = art.table("cohort/endpoints")
+    return dict(endpoints.select("endpoint", "unit").unique().iter_rows()) if endpoints is not None else {}
+
+
+def _risk_groups(art: Artefacts) -> list[Block]:
+    curves, tests = art.table("outcome/kaplan_meier"), art.table("outcome/logrank")
+    if curves is None:
+        return []
+    units = _units(art)
+    found = {(r["endpoint"], r["predictors"]): r for r in tests.iter_rows(named=True)} if tests is not None else {}
+    blocks: list[Block] = []
+    for key, part in ordered(curves).group_by(["endpoint", "predictors"], maintain_order=True):
+        blocks.append(kaplan_meier(part, found.get((str(key[0]), str(key[1]))), units.get(str(key[0])) or ""))
+    return blocks
+
+
+def outcome(art: Artefacts) -> Section | None:
+    """Return the outcome section, or None when no outcome table was made."""
+    performance, univariate = art.table("outcome/performance"), art.table("outcome/univariate")
+    tests, selection = art.table("outcome/logrank"), art.table("outcome/selection")
+    if performance is None and univariate is None:
+        return None
+    blocks: list[Block] = []
+    verdict = []
+    if performance is not None:
+        blocks += [forest(performance), _performance(performance)]
+        for (endpoint, metric), part in ordered(performance).group_by(["endpoint", "metric"], maintain_order=True):
+            values = [
+                f"{r['predictors']} {interval(r['estimate'], r['lower'], r['upper'])}"
+                for r in part.iter_rows(named=True)
+            ]
+            verdict.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
+    else:
+        blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
+    blocks += _risk_groups(art)
+    blocks += [_logrank(tests)] if tests is not None else []
+    blocks += [_univariate(univariate)] if univariate is not None else []
+    blocks += _selection(selection) if selection is not None else []
+    return Section("outcome", "Outcome", blocks, verdict)
