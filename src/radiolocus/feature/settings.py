@@ -1,0 +1,132 @@
+"""How features are taken: the options of the imaging section."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.errors import ConfigError
+from radiolocus.feature.core import AGGREGATIONS
+from radiolocus.feature.families import FAMILIES
+from radiolocus.image.discretise import MAX_LEVELS, fixed_bin_number, fixed_bin_size
+from radiolocus.image.resample import METHODS, Interpolation
+from radiolocus.model import Array
+from radiolocus.registry import suggest
+
+__all__ = ["DEFAULT_BINS", "FeatureSettings"]
+
+#: Number of bins when neither a width nor a number is given.
+DEFAULT_BINS = 32
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """How features are taken of a region.
+
+    Parameters
+    ----------
+    families : tuple of str
+        Feature families.
+    resample_mm : tuple of three floats, optional
+        New voxel size along (z, y, x) in mm; 0 keeps an axis as it is, so (0, 2, 2) resamples within slices.
+        None: no resampling.
+    interpolation : {"nearest", "linear", "cubic"}
+        Interpolation of the image; the mask is always interpolated linearly and cut at half a voxel.
+    round_intensity : bool, optional
+        Round intensities to integers after interpolation. None: when a CT in HU is resampled, as IBSI asks.
+    resegment_range : tuple of two floats, optional
+        Intensities kept, both ends included; an infinite end (or None) is open. None: all.
+    resegment_outliers : float, optional
+        Drop intensities further than this many standard deviations from the mean (IBSI: 3). None: keep all.
+    bin_width : float, optional
+        Fixed bin size, in the unit of the image, from the lower end of `resegment_range` or else the ROI's minimum.
+    bin_number : int, optional
+        Fixed bin number. 32 when neither it nor `bin_width` is given.
+    aggregations : tuple of str
+        Aggregations of texture matrices: ``2d_avg``, ``2d_comb``, ``2_5d_avg``, ``2_5d_comb``, ``3d_avg``, ``3d_comb``.
+        Slices are those of the first axis of the array.
+    """
+
+    families: tuple[str, ...] = ("morphology", "intensity", "glcm")
+    resample_mm: tuple[float, float, float] | None = None
+    interpolation: Interpolation = "linear"
+    round_intensity: bool | None = None
+    resegment_range: tuple[float | None, float | None] | None = None
+    resegment_outliers: float | None = None
+    bin_width: float | None = None
+    bin_number: int | None = None
+    aggregations: tuple[str, ...] = ("3d_avg",)
+
+    def __post_init__(self) -> None:
+        _names("families", self.families, tuple(FAMILIES))
+        _names("aggregations", self.aggregations, tuple(AGGREGATIONS))
+        _names("interpolation", (self.interpolation,), METHODS)
+        self._check_resampling()
+        self._check_resegmentation()
+        self._check_bins()
+
+    def _check_resampling(self) -> None:
+        size = self.resample_mm
+        if size is None:
+            return
+        if len(size) != 3 or not all(math.isfinite(s) and s >= 0 for s in size) or not any(size):
+            raise ConfigError(
+                f"resample_mm = {size!r}",
+                allowed="three numbers (z, y, x) in mm, at least one above 0; 0 keeps an axis as it is",
+                todo="leave it out to take features on the voxels of the image",
+            )
+        object.__setattr__(self, "resample_mm", tuple(float(s) for s in size))
+
+    def _check_resegmentation(self) -> None:
+        ends = self.resegment_range
+        if ends is not None:
+            if len(ends) != 2 or any(e is not None and math.isnan(e) for e in ends):
+                raise ConfigError(f"resegment_range = {ends!r}", allowed="two numbers: the lowest and the highest kept")
+            # An infinite end is written as None, which JSON can say too.
+            low, high = (None if e is None or math.isinf(e) else float(e) for e in ends)
+            if low is not None and high is not None and low >= high:
+                raise ConfigError(f"resegment_range = {ends!r}", allowed="a lowest below a highest")
+            object.__setattr__(self, "resegment_range", (low, high))
+        sigma = self.resegment_outliers
+        if sigma is not None and not (math.isfinite(sigma) and sigma > 0):
+            raise ConfigError(
+                f"resegment_outliers = {sigma!r}",
+                allowed="a number of standard deviations above 0",
+                todo="IBSI uses 3; leave it out to keep all voxels",
+            )
+
+    def _check_bins(self) -> None:
+        if self.bin_width is not None and self.bin_number is not None:
+            raise ConfigError(
+                f"bin_width = {self.bin_width!r} and bin_number = {self.bin_number!r}",
+                allowed="one of the two",
+                todo="bin_width suits images with a unit (CT, SUV), bin_number arbitrary intensities (MR)",
+            )
+        if self.bin_width is not None and not (math.isfinite(self.bin_width) and self.bin_width > 0):
+            raise ConfigError(f"bin_width = {self.bin_width!r}", allowed="a finite number above 0")
+        number = self.bin_number
+        if number is not None and not (number == int(number) and 1 <= number <= MAX_LEVELS):
+            raise ConfigError(f"bin_number = {number!r}", allowed=f"a whole number from 1 to {MAX_LEVELS}")
+
+    @property
+    def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:
+        """The discretisation: from intensities, shape (n,), to grey levels 1, 2, ..."""
+        width, number = self.bin_width, self.bin_number or DEFAULT_BINS
+        if width is None:
+            return lambda values: fixed_bin_number(values, number)
+        lower = self.resegment_range[0] if self.resegment_range else None
+        return lambda values: fixed_bin_size(values, width, lower)
+
+
+def _names(key: str, got: tuple[str, ...], known: tuple[str, ...]) -> None:
+    if not got:
+        raise ConfigError(f"{key} is empty", allowed=f"at least one of {', '.join(known)}")
+    for name in got:
+        if name not in known:
+            raise ConfigError(f"{key}: unknown '{name}'", allowed=", ".join(known), todo=suggest(name, known))
+    if len(set(got)) != len(got):
+        raise ConfigError(f"{key} names something twice: {list(got)}", allowed="each name once")

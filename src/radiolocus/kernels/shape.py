@@ -1,0 +1,163 @@
+"""Loops over binary masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.kernels.jit import kernel
+
+__all__ = ["cell_census", "hull_candidates", "moments"]
+
+Whole = npt.NDArray[np.int64]
+
+
+@kernel
+def cell_census(padded: npt.NDArray[np.bool_]) -> tuple[Whole, Whole]:
+    """Count the 256 corner patterns of the cells between voxel centres, and add up where they stand.
+
+    Parameters
+    ----------
+    padded : ndarray of bool, shape (z + 2, y + 2, x + 2)
+        The mask; the outermost voxels are all false.
+
+    Returns
+    -------
+    count : ndarray of int64, shape (256,)
+        Cells of each pattern. Bit ``4 * dz + 2 * dy + dx`` of a pattern is the corner at offset (dz, dy, dx).
+    place : ndarray of int64, shape (256, 3)
+        Sum of the indices (z, y, x) of the first corners of these cells. Patterns 0 and 255 hold no surface and are
+        left out.
+    """
+    nz, ny, nx = padded.shape
+    count = np.zeros(256, dtype=np.int64)
+    place = np.zeros((256, 3), dtype=np.int64)
+    for z in range(nz - 1):
+        for y in range(ny - 1):
+            pattern = 0
+            for x in range(nx):
+                # The right face of the last cell is the left face of this one.
+                pattern = (pattern >> 1) & 0b01010101
+                pattern |= padded[z, y, x] << 1
+                pattern |= padded[z, y + 1, x] << 3
+                pattern |= padded[z + 1, y, x] << 5
+                pattern |= padded[z + 1, y + 1, x] << 7
+                if x > 0 and pattern != 0 and pattern != 255:
+                    count[pattern] += 1
+                    place[pattern, 0] += z
+                    place[pattern, 1] += y
+                    place[pattern, 2] += x - 1
+    return count, place
+
+
+@kernel
+def moments(mask: npt.NDArray[np.bool_]) -> tuple[int, Whole, Whole]:
+    """Add up the indices of true voxels and their products, exactly.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (z, y, x)
+
+    Returns
+    -------
+    n : int
+        Number of true voxels.
+    first : ndarray of int64, shape (3,)
+        Sums of z, y, x.
+    second : ndarray of int64, shape (3, 3)
+        Sums of their products.
+    """
+    nz, ny, nx = mask.shape
+    n = 0
+    first = np.zeros(3, dtype=np.int64)
+    second = np.zeros((3, 3), dtype=np.int64)
+    for z in range(nz):
+        for y in range(ny):
+            row, sum_x, sum_xx = 0, 0, 0
+            for x in range(nx):
+                if mask[z, y, x]:
+                    row += 1
+                    sum_x += x
+                    sum_xx += x * x
+            n += row
+            first[0] += z * row
+            first[1] += y * row
+            first[2] += sum_x
+            second[0, 0] += z * z * row
+            second[0, 1] += z * y * row
+            second[0, 2] += z * sum_x
+            second[1, 1] += y * y * row
+            second[1, 2] += y * sum_x
+            second[2, 2] += sum_xx
+    second[1, 0], second[2, 0], second[2, 1] = second[0, 1], second[0, 2], second[1, 2]
+    return n, first, second
+
+
+@kernel
+def _row_ends(padded: npt.NDArray[np.bool_]) -> tuple[Whole, Whole]:
+    """Return the leftmost and rightmost surface vertex of each row of the doubled lattice (left > right: none)."""
+    nz, ny, nx = padded.shape
+    left = np.full((2 * nz, 2 * ny), 2 * nx, dtype=np.int64)
+    right = np.full((2 * nz, 2 * ny), -1, dtype=np.int64)
+    sides = ((-1, 0), (1, 0), (0, -1), (0, 1))
+    for z in range(1, nz - 1):
+        for y in range(1, ny - 1):
+            first, last = nx, -1
+            for x in range(1, nx - 1):
+                if not padded[z, y, x]:
+                    continue
+                first, last = min(first, x), x
+                for dz, dy in sides:
+                    if not padded[z + dz, y + dy, x]:
+                        a, b = 2 * z + dz, 2 * y + dy
+                        left[a, b], right[a, b] = min(left[a, b], 2 * x), max(right[a, b], 2 * x)
+            if last > 0:
+                a, b = 2 * z, 2 * y
+                left[a, b], right[a, b] = min(left[a, b], 2 * first - 1), max(right[a, b], 2 * last + 1)
+    return left, right
+
+
+@kernel
+def _chain(plane: int, ends: tuple[Whole, Whole], side: int, points: Whole, start: int) -> int:
+    """Append one side of a plane's convex hull to `points` (monotone chain); return how many there are now."""
+    left, right = ends
+    n = start
+    for y in range(left.shape[1]):
+        if left[plane, y] > right[plane, y]:
+            continue
+        x = right[plane, y] if side > 0 else -left[plane, y]
+        while n - start >= 2:
+            ay, ax = points[n - 1, 1] - points[n - 2, 1], side * points[n - 1, 2] - side * points[n - 2, 2]
+            by, bx = y - points[n - 2, 1], x - side * points[n - 2, 2]
+            # The middle point goes unless it stands out beyond the line between its neighbours.
+            if ax * by > bx * ay:
+                break
+            n -= 1
+        points[n, 0], points[n, 1], points[n, 2] = plane, y, side * x
+        n += 1
+    return n
+
+
+@kernel
+def hull_candidates(padded: npt.NDArray[np.bool_]) -> Whole:
+    """Return the vertices of the mask's surface mesh that can be vertices of its convex hull.
+
+    A vertex of the hull of a solid is also a vertex of the hull of its own plane, so that hull alone is kept.
+
+    Parameters
+    ----------
+    padded : ndarray of bool, shape (z + 2, y + 2, x + 2)
+        The mask; the outermost voxels are all false.
+
+    Returns
+    -------
+    ndarray of int64, shape (k, 3)
+        Twice the index (z, y, x) of the vertices in `padded`; mesh vertices lie half way between two voxel centres.
+    """
+    ends = _row_ends(padded)
+    points = np.empty((2 * ends[0].size, 3), dtype=np.int64)
+    n = 0
+    for plane in range(len(ends[0])):
+        n = _chain(plane, ends, -1, points, n)
+        n = _chain(plane, ends, 1, points, n)
+    return points[:n].copy()
