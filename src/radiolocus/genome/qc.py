@@ -17,6 +17,9 @@ from radiolocus.schema import conform
 
 __all__ = ["GenotypeOptions", "Quality", "assess"]
 
+# 1 − 0.9 is a little less than 0.1: a frequency on the threshold is kept whichever allele is counted.
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class GenotypeOptions:
@@ -54,7 +57,7 @@ class GenotypeOptions:
     covariates: tuple[str, ...] = ()
     phenotypes: tuple[str, ...] = ()
     missing: Literal["mean", "drop"] = "mean"
-    block_size: int = 4096
+    block_size: int = 2048
     scan_dtype: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
@@ -154,11 +157,11 @@ def _reason(options: GenotypeOptions) -> pl.Expr:
         .then(pl.lit("negative position: the variant is marked as excluded"))
         .when(rate == 0)
         .then(pl.lit("no analysed subject has a genotype"))
-        .when(rate < options.min_call_rate)
+        .when(rate < options.min_call_rate - _ROUNDING)
         .then(pl.format(f"call rate {{}} below {options.min_call_rate:g}", rate.round_sig_figs(4)))
         .when(minor == 0)
         .then(pl.lit("every analysed subject has the same genotype"))
-        .when(minor < options.min_maf)
+        .when(minor < options.min_maf - _ROUNDING)
         .then(pl.format(f"minor allele frequency {{}} below {options.min_maf:g}", minor.round_sig_figs(4)))
         .alias("reason")
     )

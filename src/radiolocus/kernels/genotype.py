@@ -94,7 +94,7 @@ def count_alleles(dosage: Single, observed: Whole, alleles: Real, absent: Whole)
         count = 0
         total = 0.0
         for i in range(dosage.shape[1]):
-            value = dosage[v, i]
+            value = float(dosage[v, i])
             if math.isnan(value):
                 absent[i] += 1
             else:
@@ -125,15 +125,15 @@ def centre_dosage(dosage: Single, rows: Whole, out: npt.NDArray[np.floating], mo
         total = 0.0
         squares = 0.0
         for i in range(n):
-            value = dosage[v, rows[i]]
+            value = float(dosage[v, rows[i]])
             if not math.isnan(value):
                 count += 1
                 total += value
-                squares += float(value) * float(value)
+                squares += value * value
         mean = total / count if count > 0 else math.nan
         about = 0.0
         for i in range(n):
-            value = dosage[v, rows[i]]
+            value = float(dosage[v, rows[i]])
             if math.isnan(value):
                 out[v, i] = 0.0
             else:

@@ -24,8 +24,6 @@ __all__ = ["COLLINEAR", "PERFECT", "Slopes", "covariate_basis", "regress_pair", 
 COLLINEAR = 1e-7
 # Residual over total sum of squares below which a fit leaves nothing but rounding, so that no error can be estimated.
 PERFECT = 1e-20
-# Below this fraction of unexplained variance 1 − r² has lost digits, and the residuals themselves are summed.
-_NEAR = 1e-4
 
 
 def covariate_basis(covariates: Array | None, n: int, names: Sequence[str] = ()) -> Array:
@@ -115,7 +113,7 @@ class Slopes:
     near: npt.NDArray[np.bool_]
 
 
-def slopes(sxy: Array, sxx: Array, syy: Array, df: Array | float) -> Slopes:
+def slopes(sxy: Array, sxx: Array, syy: Array, df: Array | float, near: float = 1e-4) -> Slopes:
     """Coefficient, standard error and t from sums of squares and products about the covariates.
 
     Parameters
@@ -127,12 +125,14 @@ def slopes(sxy: Array, sxx: Array, syy: Array, df: Array | float) -> Slopes:
         Positive.
     df : ndarray broadcasting to (V, P), or float
         Residual degrees of freedom, n − k − 2 with k covariates beside the intercept.
+    near : float
+        Below this fraction of unexplained variance, 1 − r² counts as having lost digits.
     """
     beta = sxy / sxx
     unexplained = 1.0 - beta * sxy / syy
-    near = unexplained < _NEAR
-    error = np.sqrt(np.where(near, np.nan, unexplained) * syy / (sxx * df))
-    return Slopes(beta, error, beta / error, near)
+    lost = unexplained < near
+    error = np.sqrt(np.where(lost, np.nan, unexplained) * syy / (sxx * df))
+    return Slopes(beta, error, beta / error, lost)
 
 
 def regress_pair(x: Array, y: Array, basis: Array, df: float) -> tuple[float, float, float] | None:

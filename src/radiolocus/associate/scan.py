@@ -1,0 +1,228 @@
+"""Genome-wide scan of imaging phenotypes by linear regression.
+
+A scan is prepared once (:func:`prepare`) and then falls into units that know nothing of each other (:func:`plan`,
+:func:`run_unit`): a range of variants that can be computed anywhere, in any order, and again, with the same bytes.
+:func:`scan` does all of it in one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from radiolocus.associate.block import scan_design
+from radiolocus.associate.design import Design, regression_design
+from radiolocus.associate.subjects import Scanned, choose_subjects
+from radiolocus.associate.summary import summarise
+from radiolocus.compute import run_units
+from radiolocus.errors import FitError
+from radiolocus.genome.qc import GenotypeOptions, Quality, assess
+from radiolocus.genome.structure import PrincipalComponents, principal_components, thin
+from radiolocus.model import GenotypeBlock, Problem
+from radiolocus.read.genotypes import GenotypeSource
+from radiolocus.schema import conform, empty
+
+__all__ = ["Preparation", "ScanResult", "plan", "prepare", "run_unit", "scan"]
+
+Unit = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """Everything the units of a scan share.
+
+    Parameters
+    ----------
+    source : GenotypeSource
+    options : GenotypeOptions
+    scanned : Scanned
+        Subjects, their rows in the genotype file, phenotypes and covariates.
+    quality : Quality
+        Variants and who of them is analysed.
+    components : PrincipalComponents or None
+    design : Design
+    """
+
+    source: GenotypeSource
+    options: GenotypeOptions
+    scanned: Scanned
+    quality: Quality
+    components: PrincipalComponents | None
+    design: Design
+
+    @property
+    def samples(self) -> pl.DataFrame:
+        """Table ``genome/samples``: analysed subjects, their call rate and principal components."""
+        frame = pl.DataFrame({"subject": self.scanned.subjects, "call_rate": self.quality.sample_call_rate})
+        if self.components is not None:
+            scores = self.components.scores
+            frame = frame.with_columns(pl.Series(f"PC{i + 1}", scores[:, i]) for i in range(scores.shape[1]))
+        return conform(frame, "genome/samples")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Subjects and phenotypes that are not analysed, and notes on the files."""
+        notes = tuple(Problem("genome", note, severity="note", where=self.source.path) for note in self.source.notes)
+        return notes + self.scanned.problems + self.design.problems
+
+
+class ScanResult(NamedTuple):
+    """Tables ``sumstats/sumstats``, ``sumstats/summary``, ``genome/variants``, ``genome/samples``, and problems."""
+
+    sumstats: pl.DataFrame
+    summary: pl.DataFrame
+    variants: pl.DataFrame
+    samples: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def prepare(
+    source: GenotypeSource,
+    phenotypes: pl.DataFrame,
+    covariates: pl.DataFrame | None,
+    options: GenotypeOptions,
+    *,
+    sample_subjects: Sequence[str | None] | None = None,
+) -> Preparation:
+    """Choose subjects and variants, find the principal components, and project the covariates out.
+
+    Parameters
+    ----------
+    source : GenotypeSource
+    phenotypes : polars.DataFrame
+        Column ``subject`` and the phenotypes.
+    covariates : polars.DataFrame or None
+        Column ``subject`` and the covariates; None for none. Subjects that lack one are left out.
+    options : GenotypeOptions
+        `options.covariates` empty: every column of `covariates`.
+    sample_subjects : sequence of str or None, optional
+        Subject of each sample of the genotype file; default: the sample ids themselves.
+
+    Returns
+    -------
+    Preparation
+
+    Raises
+    ------
+    ConfigError, TableError, FitError
+        A column that is not there or not numeric; no common subject; too few subjects; no variant that passes.
+    """
+    scanned = choose_subjects(
+        source.sample_ids if sample_subjects is None else sample_subjects,
+        phenotypes,
+        covariates,
+        phenotype_names=options.phenotypes,
+        covariate_names=options.covariates,
+    )
+    quality = assess(source, scanned.rows, options)
+    if quality.kept.size == 0:
+        raise FitError(
+            f"none of the {quality.variants.height} variants can be analysed ({_commonest(quality.variants)})",
+            where=source.path,
+            todo="look at min_maf and min_call_rate, and at whether the ids match the right people",
+        )
+    components = None
+    matrix, names = scanned.covariates, scanned.covariate_names
+    if options.principal_components:
+        chosen = thin(source, scanned.rows, quality.variants)
+        components = principal_components(source, scanned.rows, chosen, options.principal_components)
+        matrix = np.column_stack([matrix, components.scores])
+        names += tuple(f"PC{i + 1}" for i in range(options.principal_components))
+    design = regression_design(
+        scanned.phenotypes, matrix, phenotype_names=scanned.phenotype_names, covariate_names=names
+    )
+    return Preparation(source, options, scanned, quality, components, design)
+
+
+def _commonest(variants: pl.DataFrame) -> str:
+    kind = variants["reason"].str.replace(r" [\d.e-]+ below .*", " too low")
+    counts = kind.value_counts(sort=True).head(3)
+    return ", ".join(f"{reason}: {count}" for reason, count in counts.iter_rows())
+
+
+def plan(preparation: Preparation) -> tuple[Unit, ...]:
+    """Ranges (start, stop) of variants of the file, `block_size` long; fixed by file and options alone."""
+    size, count = preparation.options.block_size, preparation.source.variants.height
+    return tuple((start, min(start + size, count)) for start in range(0, count, size))
+
+
+def run_unit(preparation: Preparation, unit: Unit) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+    """Scan one range of variants.
+
+    Returns
+    -------
+    table : polars.DataFrame
+        Table ``sumstats/sumstats``: variants in file order, phenotypes in their order. The tables of all units in
+        the order of :func:`plan`, one under the other, are the scan.
+    problems : tuple of Problem
+        Variants without a statistic for some phenotypes.
+    """
+    start, stop = unit
+    kept = preparation.quality.kept
+    inside = kept[(kept >= start) & (kept < stop)] - start
+    if inside.size == 0:
+        return empty("sumstats/sumstats"), ()
+    block = preparation.source.read(preparation.scanned.rows, start, stop)
+    if inside.size < len(block.variant_id):
+        block = GenotypeBlock(
+            dosage=block.dosage[inside],
+            variant_id=tuple(block.variant_id[i] for i in inside),
+            chromosome=tuple(block.chromosome[i] for i in inside),
+            position=block.position[inside],
+            effect_allele=tuple(block.effect_allele[i] for i in inside),
+            other_allele=tuple(block.other_allele[i] for i in inside),
+        )
+    options = preparation.options
+    return scan_design(block, preparation.design, missing=options.missing, dtype=options.scan_dtype)
+
+
+def scan(
+    source: GenotypeSource,
+    phenotypes: pl.DataFrame,
+    covariates: pl.DataFrame | None = None,
+    options: GenotypeOptions | None = None,
+    *,
+    sample_subjects: Sequence[str | None] | None = None,
+    jobs: int = 1,
+) -> ScanResult:
+    """Regress every phenotype on every variant, covariates and principal components projected out.
+
+    Parameters
+    ----------
+    source, phenotypes, covariates, options, sample_subjects
+        See :func:`prepare`.
+    jobs : int
+        Worker processes; the result does not depend on it.
+
+    Returns
+    -------
+    ScanResult
+
+    Raises
+    ------
+    ConfigError, TableError, FitError
+        See :func:`prepare`.
+    """
+    options = options or GenotypeOptions()
+    preparation = prepare(source, phenotypes, covariates, options, sample_subjects=sample_subjects)
+    units = plan(preparation)
+    parts: dict[int, tuple[pl.DataFrame, tuple[Problem, ...]]] = {}
+    for index, outcome in run_units(partial(run_unit, preparation), units, jobs=jobs):
+        if isinstance(outcome, Exception):
+            raise outcome
+        parts[index] = outcome
+    ordered = [parts[index] for index in range(len(units))]
+    sumstats = pl.concat([table for table, _ in ordered])
+    analysed = sum(group.columns.size for group in preparation.design.groups)
+    return ScanResult(
+        sumstats,
+        summarise(sumstats, preparation.quality.kept.size, analysed),
+        preparation.quality.variants,
+        preparation.samples,
+        preparation.problems + tuple(problem for _, problems in ordered for problem in problems),
+    )

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from naive import genotype as naive
+
+from radiolocus.kernels import genotype
+
+
+def _plain(function):
+    """The Python function under the compiled one, so that coverage and both paths are seen."""
+    return getattr(function, "py_func", function)
+
+
+@pytest.mark.parametrize("samples", [1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("style", [lambda f: f, _plain], ids=["compiled", "plain"])
+def test_decoding_equals_the_obvious_twin(samples, style):
+    rng = np.random.default_rng(samples)
+    packed = rng.integers(0, 256, size=(7, -(-samples // 4)), dtype=np.uint8)
+    expected = np.array(naive.decode(b"xyz" + packed.tobytes(), samples, 7))
+    whole = np.empty((7, samples), dtype=np.float32)
+    style(genotype.decode_bed_whole)(packed, whole)
+    np.testing.assert_array_equal(whole, expected)
+    rows = rng.permutation(samples)[: max(1, samples - 2)].astype(np.int64)
+    part = np.empty((7, rows.size), dtype=np.float32)
+    style(genotype.decode_bed)(packed, rows, part)
+    np.testing.assert_array_equal(part, expected[:, rows])
+
+
+@pytest.mark.parametrize("style", [lambda f: f, _plain], ids=["compiled", "plain"])
+def test_encoding_is_undone_by_decoding_and_counts_what_two_bits_cannot_hold(style):
+    rng = np.random.default_rng(1)
+    dosage = rng.choice(np.array([0, 1, 2, np.nan], dtype=np.float32), size=(5, 9))
+    packed = np.zeros((5, 3), dtype=np.uint8)
+    assert style(genotype.encode_bed)(dosage, packed) == 0
+    back = np.empty_like(dosage)
+    genotype.decode_bed_whole(packed, back)
+    np.testing.assert_array_equal(back, dosage)
+    dosage[2, 3:5] = 0.5, 3.0
+    assert style(genotype.encode_bed)(dosage, np.zeros_like(packed)) == 2
+
+
+@pytest.mark.parametrize("style", [lambda f: f, _plain], ids=["compiled", "plain"])
+def test_counts_and_centring(style):
+    rng = np.random.default_rng(2)
+    dosage = rng.choice(np.array([0, 1, 2, np.nan], dtype=np.float32), size=(6, 13))
+    dosage[4] = np.nan
+    observed, alleles, absent = np.zeros(6, np.int64), np.zeros(6), np.ones(13, np.int64)
+    style(genotype.count_alleles)(dosage, observed, alleles, absent)
+    np.testing.assert_array_equal(observed, (~np.isnan(dosage)).sum(axis=1))
+    np.testing.assert_array_equal(alleles, np.nansum(dosage, axis=1))
+    np.testing.assert_array_equal(absent, 1 + np.isnan(dosage).sum(axis=0))
+    rows = np.array([12, 0, 5, 3], dtype=np.int64)
+    out, moments = np.full((8, 4), 7.0), np.zeros((8, 4))
+    style(genotype.centre_dosage)(dosage, rows, out, moments)
+    for v in range(6):
+        values = dosage[v, rows].astype(float)
+        there = values[~np.isnan(values)]
+        if there.size == 0:
+            assert moments[v, 0] == 0
+            assert np.isnan(moments[v, 1])
+            assert not out[v].any()
+            continue
+        mean = there.mean()
+        expected = [there.size, mean, ((there - mean) ** 2).sum(), (there**2).sum()]
+        np.testing.assert_allclose(moments[v], expected, atol=1e-14)
+        np.testing.assert_allclose(out[v], np.where(np.isnan(values), 0, values - mean), atol=1e-15)
+    assert (out[6:] == 7.0).all()
