@@ -185,10 +185,8 @@ def _turned(mask: Mask, grid: Geometry) -> Mask | None:
 def _words(grid: Geometry) -> str:
     spacing = " x ".join(f"{v:.4g}" for v in grid.spacing)
     first = ", ".join(f"{v:.2f}" for v in grid.affine[:3, 3])
-    along = "; ".join(
-        f"{name} ({', '.join(f'{c:.3f}' for c in grid.affine[:3, k] / grid.spacing[k])})"
-        for k, name in enumerate("zyx")
-    )
+    cosines = grid.affine[:3, :3] / grid.spacing
+    along = "; ".join(f"{name} ({', '.join(f'{c:.3f}' for c in cosines[:, k])})" for k, name in enumerate("zyx"))
     return f"shape {grid.shape}, spacing {spacing} mm (z, y, x), first voxel at ({first}) mm LPS, axes {along}"
 
 

@@ -1,0 +1,170 @@
+"""Writes small synthetic DICOM series and structure sets whose every number a test chooses."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+
+ROOT = "1.2.826.0.1.3680043.8.498."
+FRAME = ROOT + "7.1"
+SERIES = ROOT + "7.2"
+_CLASS = {"CT": "2", "MR": "4", "PT": "128"}
+
+# A right-handed frame that is oblique to all three axes: rotations by 20 degrees about x and 35 degrees about z.
+_a, _b = np.deg2rad(20), np.deg2rad(35)
+OBLIQUE = np.array([[np.cos(_b), -np.sin(_b), 0], [np.sin(_b), np.cos(_b), 0], [0, 0, 1]]) @ np.array(
+    [[1, 0, 0], [0, np.cos(_a), -np.sin(_a)], [0, np.sin(_a), np.cos(_a)]]
+)
+
+
+def sop_uid(k):
+    return f"{ROOT}8.{k + 1}"
+
+
+def decimal(values):
+    """DICOM decimal strings hold 16 characters."""
+    return [f"{float(v):.9f}"[:16] for v in values]
+
+
+def write_series(
+    folder,
+    stored,
+    *,
+    modality="CT",
+    spacing=(3.0, 2.0, 1.5),
+    origin=(-10.0, -20.0, 30.0),
+    frame=None,
+    slope=1.0,
+    intercept=0.0,
+    order=None,
+    compress=False,
+    edit=None,
+    extra=None,
+):
+    """Write one file a slice of `stored` (z, y, x; int16) and return the affine from (z, y, x, 1) to LPS.
+
+    `frame` holds the unit vectors along (column index, row index, slice) in its columns. `order` gives the number in
+    the name of the file of each slice. `edit(k, dataset)` changes a slice last; `extra` is set on all of them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frame = np.eye(3) if frame is None else frame
+    affine = np.eye(4)
+    affine[:3, :3] = np.stack([frame[:, 2] * spacing[0], frame[:, 1] * spacing[1], frame[:, 0] * spacing[2]], axis=1)
+    affine[:3, 3] = origin
+    slopes = np.broadcast_to(slope, len(stored))
+    for k, pixels in enumerate(np.asarray(stored, np.int16)):
+        ds = _dataset(f"1.2.840.10008.5.1.4.1.1.{_CLASS[modality]}", sop_uid(k))
+        ds.Modality = modality
+        ds.SeriesInstanceUID, ds.SeriesNumber, ds.SeriesDescription = SERIES, 3, "synthetic"
+        ds.FrameOfReferenceUID = FRAME
+        ds.PatientName, ds.PatientID = "Secret^Name", "SECRET-ID"
+        ds.ImageOrientationPatient = decimal([*frame[:, 0], *frame[:, 1]])
+        ds.ImagePositionPatient = decimal(affine[:3, 3] + k * affine[:3, 0])
+        ds.PixelSpacing, ds.SliceThickness = [spacing[1], spacing[2]], spacing[0]
+        ds.Rows, ds.Columns = pixels.shape
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
+        ds.RescaleSlope, ds.RescaleIntercept = decimal([slopes[k], intercept])
+        ds.PixelData = pixels.tobytes()
+        for name, value in (extra or {}).items():
+            setattr(ds, name, value)
+        if edit is not None:
+            edit(k, ds)
+        if compress:
+            ds.compress(RLELossless, generate_instance_uid=False)
+        name = k if order is None else order[k]
+        ds.save_as(folder / f"{name:03d}.dcm", enforce_file_format=True)
+    return affine
+
+
+def pet(units="BQML", correction="START", **changes):
+    """Header of a PET slice: 70 kg, 350 MBq of F-18 at 10:00:00, scanned from 11:00:00."""
+    drug = Dataset()
+    drug.RadiopharmaceuticalStartTime = "100000"
+    drug.RadionuclideTotalDose = 350e6
+    drug.RadionuclideHalfLife = 6586.2
+    for name in [n for n in changes if n in drug or n == "RadiopharmaceuticalStartDateTime"]:
+        value = changes.pop(name)
+        if value is None:
+            delattr(drug, name)
+        else:
+            setattr(drug, name, value)
+    header = {
+        "Units": units,
+        "DecayCorrection": correction,
+        "CorrectedImage": ["DECY", "ATTN", "SCAT"],
+        "PatientWeight": 70.0,
+        "SeriesDate": "20200301",
+        "SeriesTime": "110000",
+        "AcquisitionDate": "20200301",
+        "AcquisitionTime": "110000",
+        "RadiopharmaceuticalInformationSequence": [drug],
+    }
+    header.update(changes)
+    return {name: value for name, value in header.items() if value is not None}
+
+
+def write_rtstruct(path, rois, *, frame=FRAME, series=SERIES, kinds=None, references=True):
+    """Write a structure set: `rois` maps a name to a list of (points (n, 3) in LPS mm, SOP Instance UID or None)."""
+    ds = _dataset("1.2.840.10008.5.1.4.1.1.481.3", ROOT + "9.1")
+    ds.Modality, ds.SeriesInstanceUID, ds.StructureSetLabel = "RTSTRUCT", ROOT + "9.2", "synthetic"
+    ds.PatientName, ds.PatientID = "Secret^Name", "SECRET-ID"
+    if references:
+        ds.ReferencedFrameOfReferenceSequence = [
+            _item(
+                FrameOfReferenceUID=frame,
+                RTReferencedStudySequence=[_item(RTReferencedSeriesSequence=[_item(SeriesInstanceUID=series)])],
+            )
+        ]
+    regions, contours = [], []
+    for number, (name, planes) in enumerate(rois.items(), start=1):
+        region = _item(ROINumber=number, ROIName=name, ROIGenerationAlgorithm="MANUAL")
+        if frame:
+            region.ReferencedFrameOfReferenceUID = frame
+        regions.append(region)
+        items = []
+        for i, (points, uid) in enumerate(planes):
+            item = _item(
+                ContourGeometricType="CLOSED_PLANAR" if kinds is None else kinds[i],
+                NumberOfContourPoints=len(points),
+                ContourData=decimal(np.asarray(points).ravel()),
+            )
+            if uid is not None:
+                item.ContourImageSequence = [_item(ReferencedSOPInstanceUID=uid)]
+            items.append(item)
+        contours.append(_item(ReferencedROINumber=number, ContourSequence=items))
+    ds.StructureSetROISequence, ds.ROIContourSequence = regions, contours
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_other(path, sop_class="1.2.840.10008.5.1.4.1.1.88.33", modality="SR"):
+    """Write a DICOM object that is no image."""
+    ds = _dataset(sop_class, ROOT + "5.1")
+    ds.Modality, ds.SeriesInstanceUID = modality, ROOT + "5.2"
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def to_world(affine, points):
+    """Index points (z, y, x) to LPS millimetres."""
+    return np.asarray(points, float) @ affine[:3, :3].T + affine[:3, 3]
+
+
+def _item(**elements):
+    item = Dataset()
+    for name, value in elements.items():
+        setattr(item, name, value)
+    return item
+
+
+def _dataset(sop_class, uid):
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = sop_class, uid
+    ds.SOPClassUID, ds.SOPInstanceUID = sop_class, uid
+    ds.StudyInstanceUID = ROOT + "1.1"
+    return ds
