@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from naive import genotype as naive
 
+from naive import genotype as naive
 from radiolocus.kernels import genotype
 
 

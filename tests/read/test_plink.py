@@ -4,8 +4,8 @@ import subprocess
 import numpy as np
 import polars as pl
 import pytest
-from naive import genotype as naive
 
+from naive import genotype as naive
 from radiolocus.errors import FormatError, TableError
 from radiolocus.read.plink import PlinkSource, write_plink
 
@@ -112,8 +112,17 @@ def test_plink2_reads_the_same_counts(small, tmp_path):
 
 @pytest.mark.parametrize(
     ("code", "name"),
-    [("chr1", "1"), ("23", "X"), ("24", "Y"), ("25", "XY"), ("26", "MT"), ("chrM", "MT"), ("x", "X"), ("0", "0")]
-    + [("HLA", "HLA")],
+    [
+        ("chr1", "1"),
+        ("23", "X"),
+        ("24", "Y"),
+        ("25", "XY"),
+        ("26", "MT"),
+        ("chrM", "MT"),
+        ("x", "X"),
+        ("0", "0"),
+        ("HLA", "HLA"),
+    ],
 )
 def test_chromosome_codes(tmp_path, code, name):
     write_plink(tmp_path / "c", np.zeros((1, 2)), variants(1, code), ["a", "b"])
@@ -177,8 +186,11 @@ def test_a_bed_that_shrinks_while_it_is_read(small):
 
 @pytest.mark.parametrize(
     ("extension", "line", "text", "got"),
-    [(".bim", 4, b"1 rs 0 5 A\n", "5 fields: '1 rs 0 5 A'"), (".bim", 2, b"\n", "0 fields: ''")]
-    + [(".fam", 7, b"0 S6 0 0 0 -9 x\n", "7 fields: '0 S6 0 0 0 -9 x'")],
+    [
+        (".bim", 4, b"1 rs 0 5 A\n", "5 fields: '1 rs 0 5 A'"),
+        (".bim", 2, b"\n", "0 fields: ''"),
+        (".fam", 7, b"0 S6 0 0 0 -9 x\n", "7 fields: '0 S6 0 0 0 -9 x'"),
+    ],
 )
 def test_malformed_lines_are_numbered(small, extension, line, text, got):
     def change(content):

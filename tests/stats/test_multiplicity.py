@@ -8,8 +8,7 @@ from radiolocus.stats.multiplicity import benjamini_hochberg, bonferroni, lambda
 # Benjamini & Hochberg 1995, section 4.1: fifteen p-values of a trial of thrombolysis; the procedure at 0.05 rejects
 # the four smallest, Bonferroni the three smallest.
 PUBLISHED = np.array(
-    [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528]
-    + [0.7590, 1.0]
+    [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.324, 0.4262, 0.5719, 0.6528, 0.759, 1.0]
 )
 
 
