@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiolocus.errors import FormatError, GeometryError
 from radiolocus.model import Array, Geometry, Volume
@@ -488,7 +489,11 @@ def _one(s: Slice, name: str, default: float) -> float:
 
 def _pixels(s: Slice, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     try:
-        stored = pydicom.dcmread(s.path, force=True).pixel_array
+        dataset = pydicom.dcmread(s.path, force=True)
+        if "TransferSyntaxUID" not in dataset.file_meta:  # a bare file: uncompressed, and pydicom saw which kind
+            implicit = dataset.original_encoding[0]
+            dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        stored = dataset.pixel_array
     except Exception as error:  # decoders of many makers raise many things
         raise _undecodable(s, error) from None
     if stored.shape != shape:
