@@ -1,0 +1,42 @@
+"""The `[outcome]` section of the study file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from radiolocus.errors import ConfigError
+from radiolocus.learn.options import ProtocolOptions
+
+__all__ = ["OutcomeOptions"]
+
+
+@dataclass(frozen=True)
+class OutcomeOptions(ProtocolOptions):
+    """Which endpoints are predicted from what, and how the models are fitted and judged.
+
+    Parameters
+    ----------
+    endpoints : tuple of str
+        Endpoints to predict; default: every endpoint of the cohort.
+    clinical : tuple of str
+        Clinical columns that may predict; none by default, since a clinical table also holds what came after.
+    same_subjects : bool
+        Judge every block on the subjects that have all blocks, so that blocks can be compared with one another.
+    """
+
+    endpoints: tuple[str, ...] = ()
+    clinical: tuple[str, ...] = ()
+    same_subjects: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("endpoints", "clinical"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ConfigError(f"{name} = {list(values)}", where="outcome", allowed="every name once")
+
+
+# The study file shows one flat section: its reader finds every field told in one docstring.
+OutcomeOptions.__doc__ = (OutcomeOptions.__doc__ or "").rstrip() + (
+    "\n" + (ProtocolOptions.__doc__ or "").partition("----------\n")[2]
+)
