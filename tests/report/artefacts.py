@@ -562,7 +562,8 @@ def make(
     first_subject: str | None = None,
     demo: bool = False,
 ) -> Path:
-    """Write the artefacts of a study below `root` and return it, but for the tables whose name starts as in `without`."""
+    """Write the artefacts of a study below `root` and return it, but for the tables whose name starts as in "
+    "`without`."""
     rng = np.random.default_rng(seed)
     names = [f"S_{i + 1:03d}" for i in range(subjects)]
     if first_subject is not None:

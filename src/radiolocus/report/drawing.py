@@ -72,8 +72,9 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
         with mpl.rc_context():
             # rcdefaults first: a matplotlibrc of the user must not leak into a report.
-            mpl.rcParams.update({k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")})
-            mpl.rcParams.update(_STYLE)
+            parameters: Any = mpl.rcParams
+            parameters.update({k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith("backend")})
+            parameters.update(_STYLE)
             return draw(*args, **kwargs)
 
     return inside
@@ -90,8 +91,15 @@ def canvas(width: float, height: float, **layout: Any) -> Canvas:
 
 def legend_above(axes: Axes, columns: int = 4, **kwargs: Any) -> None:
     """Put the legend over the data area, never on it."""
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.2, handlelength=1.6,
-                columnspacing=1.2, **kwargs)  # fmt: skip
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=columns,
+        borderaxespad=0.2,
+        handlelength=1.6,
+        columnspacing=1.2,
+        **kwargs,
+    )
 
 
 def embed(figure: Canvas, alt: str, caption: str | Markup, *, half: bool = False) -> blocks.Figure:

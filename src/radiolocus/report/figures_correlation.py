@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
@@ -90,49 +91,58 @@ def correlate(table: pl.DataFrame) -> Correlation | None:
     )
 
 
+def _without_common_image(names: tuple[str, ...]) -> list[str]:
+    """Drop the name of the image where there is only one, which leaves the labels more room."""
+    images = {name.rsplit(":", 1)[0] for name in names}
+    return [name.rsplit(":", 1)[-1] for name in names] if len(images) == 1 else list(names)
+
+
+def _family_strip(figure: Canvas, kinds: list[str], place: tuple[float, float, float]) -> None:
+    left, bottom, side = place
+    width, height = figure.get_size_inches()
+    known = sorted(set(kinds))
+    colours = {k: _STRIP[i % len(_STRIP)] for i, k in enumerate(known)}
+    strip = figure.add_axes(((left - 0.13) / width, bottom / height, 0.1 / width, side / height))
+    rgb = np.array([[[int(colours[k][i : i + 2], 16) for i in (1, 3, 5)]] for k in kinds], dtype=np.uint8)
+    strip.imshow(rgb, aspect="auto", interpolation="nearest")
+    strip.set_axis_off()
+    figure.legend(
+        handles=[Patch(facecolor=colours[k], edgecolor=INK, linewidth=0.4, label=k) for k in known],
+        title="feature family (strip at the left)",
+        loc="lower left",
+        bbox_to_anchor=(max(0.0, left - 0.13) / width, (bottom + side + 0.1) / height),
+        alignment="left",
+        borderaxespad=0.0,
+        ncols=3,
+    )
+
+
 @styled
 def correlation_map(found: Correlation, families: dict[str, str]) -> Figure:
     """Draw the map; `families` gives the family of a feature column."""
     count = len(found.names)
     labelled = count <= _LABELS_MAX
-    size = 7.6 if not labelled else max(4.6, 2.0 + 0.082 * count)
-    left = 2.1 if labelled else 0.55
-    side = size - left - 0.3 if labelled else 6.0
-    width, height = left + side + 1.75, side + 0.85
+    names = _without_common_image(found.names)
+    left = 0.25 + 0.058 * max(map(len, names)) if labelled else 0.55
+    side = min(8.4 - left, max(3.6, 0.13 * count)) if labelled else 7.4
+    width, height, bottom = max(left + side + 0.1, 6.2), side + 1.15, 0.4
     figure = canvas(width, height)
-    axes = figure.add_axes((left / width, 0.55 / height, side / width, side / height))
+    axes = figure.add_axes((left / width, bottom / height, side / width, side / height))
     image = axes.imshow(found.matrix, cmap="Greys", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
-    image.set_rasterized(True)
     axes.set_xticks([])
     axes.set_xlabel(f"{count} features, in the same order as the rows")
     axes.spines[:].set_visible(False)
     if labelled:
-        axes.set_yticks(range(count), found.names, fontsize=min(7.0, 0.082 * 72 * 0.95))
+        axes.set_yticks(range(count), names, fontsize=min(8.0, side / count * 72 * 0.88))
         axes.tick_params(axis="y", length=0, pad=12)
     else:
         axes.set_yticks([])
         axes.set_ylabel(f"{count} features", labelpad=16)
-    kinds = [families.get(name.rsplit(":", 1)[-1], "other") for name in found.names]
-    known = list(dict.fromkeys(sorted(kinds)))
-    colours = {k: _STRIP[i % len(_STRIP)] for i, k in enumerate(known)}
-    strip = figure.add_axes(((left - 0.13) / width, 0.55 / height, 0.1 / width, side / height))
-    rgb = np.array([[tuple(int(colours[k][i : i + 2], 16) for i in (1, 3, 5))] for k in kinds], dtype=np.uint8)
-    strip.imshow(rgb, aspect="auto", interpolation="nearest")
-    strip.set_axis_off()
-    bar = figure.add_axes(
-        ((left + side + 0.15) / width, (0.55 + side * 0.45) / height, 0.14 / width, side * 0.5 / height)
-    )
-    scale = figure.colorbar(image, cax=bar)
-    scale.set_label("absolute Spearman correlation |ρ|")
-    scale.outline.set_linewidth(0.5)  # type: ignore[operator]
-    figure.legend(
-        handles=[Patch(facecolor=colours[k], edgecolor=INK, linewidth=0.4, label=k) for k in known],
-        title="feature family",
-        loc="lower left",
-        bbox_to_anchor=((left + side + 0.08) / width, 0.5 / height),
-        alignment="left",
-        borderaxespad=0.0,
-    )
+    _family_strip(figure, [families.get(n.rsplit(":", 1)[-1], "other") for n in found.names], (left, bottom, side))
+    bar = figure.add_axes(((width - 2.5) / width, (bottom + side + 0.42) / height, 2.4 / width, 0.12 / height))
+    scale = figure.colorbar(image, cax=bar, orientation="horizontal")
+    scale.set_label("absolute Spearman correlation |ρ| (no unit)", fontsize=8)
+    bar.xaxis.set_label_position("top")
     strong = float((found.matrix[np.triu_indices(count, 1)] > 0.9).mean())
     left_out = [f"{found.missing} with more than 20 % missing values"] if found.missing else []
     left_out += [f"{found.constant} without variation"] if found.constant else []

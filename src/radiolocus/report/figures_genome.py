@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from radiolocus.model import Array
@@ -43,16 +44,20 @@ def _panel(axes: Axes, scan: Scan, panel: Panel) -> None:
         axes.scatter(x[shown], y[shown], s=3.0, color=colour, linewidths=0, rasterized=True)
     axes.set_xlim(-0.005 * scan.axis.length, 1.005 * scan.axis.length)
     axes.set_ylim(0, top * 1.18)
-    for (level, name), dash in zip(panel.thresholds, ((0, ()), (0, (5, 2))), strict=False):
+    levels = [level for level, _ in panel.thresholds]
+    for (level, name), dash in zip(panel.thresholds, ("-", (0, (5, 2))), strict=False):
         axes.axhline(level, color=ACCENT, lw=0.8, ls=dash, zorder=0)
+        # Two lines at one height carry their names above and below.
+        crowded = max(levels) - min(levels) < 0.14 * 1.18 * top and len(levels) > 1
+        side = "center" if not crowded else "bottom" if level == max(levels) else "top"
         axes.annotate(
             name,
             (1.0, level),
-            xytext=(4, 0),
+            xytext=(4, {"bottom": 0, "top": -1, "center": 0}[side]),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            fontsize=7,
-            va="center",
+            fontsize=7.5,
+            va=side,
             color=ACCENT,
             annotation_clip=False,
         )
@@ -83,12 +88,12 @@ def _chromosome_ticks(axes: Axes, scan: Scan) -> None:
 @styled
 def manhattan(scan: Scan, panels: Sequence[Panel], caption: str) -> Figure:
     """Draw Manhattan panels above each other on one genome axis."""
-    each, width = 2.5, 8.6
-    height = each * len(panels) + 0.6
+    each, width = 2.5, 8.5
+    height = each * len(panels) + 0.4
     figure = canvas(width, height)
     for i, panel in enumerate(panels):
         bottom = (0.45 + each * (len(panels) - 1 - i) + 0.1) / height
-        axes = figure.add_axes((0.55 / width, bottom, (width - 1.75) / width, (each - 0.4) / height))
+        axes = figure.add_axes((0.55 / width, bottom, (width - 1.6) / width, (each - 0.4) / height))
         if i == len(panels) - 1:
             _chromosome_ticks(axes, scan)
         else:
@@ -117,6 +122,7 @@ def _quantile_panel(axes: Axes, values: Array, title: str, inflation: float | No
     axes.set_xlim(0, limit * 1.05)
     axes.set_ylim(0, max(float(ordered[0]), float(high.max())) * 1.08)
     axes.set_xlabel(f"expected {P_AXIS}")
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_title(title, fontsize=8.5)
     axes.text(0.04, 0.96, f"λ$_{{GC}}$ = {number(inflation)}", transform=axes.transAxes, va="top", fontsize=8.5)
 
@@ -164,8 +170,8 @@ def components(samples: pl.DataFrame) -> Figure | None:
     return embed(
         figure,
         f"Scatter of the first two principal components of the genotypes of {samples.height} subjects",
-        f"First two principal components of the genotypes of {count(samples.height)} subjects. Clusters are ancestry "
-        "groups or batches; components used as covariates remove the part of inflation that is due to them.",
+        f"First two principal components of the genotypes of {count(samples.height)} subjects. Clusters may be "
+        "ancestry groups, relatives or batches.",
         half=True,
     )
 

@@ -37,8 +37,18 @@ def volcano(link: pl.DataFrame) -> Figure:
     for kind, marker in (("binary", "o"), ("continuous", "^")):
         chosen = passes & (known["marker_kind"] == kind).to_numpy()
         if chosen.any():
-            axes.scatter(x[chosen], y[chosen], s=18, marker=marker, color=DARK, linewidths=0.4, edgecolors=INK,
-                         rasterized=dense, label=f"q < 0.05, {kind} marker", zorder=3)  # fmt: skip
+            axes.scatter(
+                x[chosen],
+                y[chosen],
+                s=18,
+                marker=marker,
+                color=DARK,
+                linewidths=0.4,
+                edgecolors=INK,
+                rasterized=dense,
+                label=f"q < 0.05, {kind} marker",
+                zorder=3,
+            )
     limit = min(1.0, max(0.2, float(np.abs(x).max(initial=0.0)) * 1.35))
     top = max(2.0, float(y.max(initial=0.0)) * 1.12)
     axes.set_xlim(-limit, limit)
@@ -47,21 +57,35 @@ def volcano(link: pl.DataFrame) -> Figure:
     level = bh_line(known)
     if level is not None:
         axes.axhline(level, color=ACCENT, lw=0.9, ls=(0, (5, 2)), zorder=0)
-        axes.annotate(f"false discovery\nrate 5 %\np = {p_text(level)}", (1.0, level), xytext=(4, 0), fontsize=7.5,
-                      xycoords=("axes fraction", "data"), textcoords="offset points", va="center", color=ACCENT,
-                      annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            f"false discovery\nrate 5 %\np = {p_text(level)}",
+            (1.0, level),
+            xytext=(4, 0),
+            fontsize=7.5,
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=ACCENT,
+            annotation_clip=False,
+        )
     axes.set_xlabel("(partial) correlation of feature and marker (no unit)")
     axes.set_ylabel("−log₁₀ p")
     legend_above(axes)
     # One label a marker would hide that several features carry one signal, so the strongest pairs are named.
     named = known.head(min(10, int(passes.sum())))
-    label_points(axes, named["correlation"].to_list(), named[_Y].to_list(),
-                 [f"{f} · {m}" for f, m in named.select("feature", "marker").iter_rows()],
-                 avoid=np.column_stack([x, y])[passes], size=7.0)  # fmt: skip
+    label_points(
+        axes,
+        named["correlation"].to_list(),
+        named[_Y].to_list(),
+        [f"{f} · {m}" for f, m in named.select("feature", "marker").iter_rows()],
+        avoid=np.column_stack([x, y])[passes],
+        size=7.0,
+    )
     line = "" if level is not None else " No pair reaches a false discovery rate of 5 %, so no line is drawn."
     return embed(
         figure,
         f"Volcano plot of {count(known.height)} pairs of imaging feature and molecular marker",
-        f"{count(known.height)} pairs of imaging feature and molecular marker: correlation (after the covariates, where "
+        f"{count(known.height)} pairs of imaging feature and molecular marker: correlation (after the covariates, "
+        "where "
         f"there are any) against −log10 p. Benjamini–Hochberg over all pairs.{line}",
     )

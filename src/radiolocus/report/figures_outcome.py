@@ -41,17 +41,37 @@ def forest(performance: pl.DataFrame) -> Figure:
     for endpoint in endpoints:
         mine = [r for r in rows if r["endpoint"] == endpoint]
         first = mine[0]
-        axes.text(-0.74, y, f"{endpoint.replace('_', ' ')}  ({first['metric']})", transform=axes.get_yaxis_transform(),
-                  fontweight="bold", va="center", clip_on=False)  # fmt: skip
+        axes.text(
+            -0.74,
+            y,
+            f"{endpoint.replace('_', ' ')}  ({first['metric']})",
+            transform=axes.get_yaxis_transform(),
+            fontweight="bold",
+            va="center",
+            clip_on=False,
+        )
         y += 1
         for row in mine:
             whole = row["predictors"] == "all"
             low, high = (v if v is not None else row["estimate"] for v in (row["lower"], row["upper"]))
             axes.plot([low, high], [y, y], color=DARK if not whole else ACCENT, lw=1.6, solid_capstyle="butt")
-            axes.plot(row["estimate"], y, marker="D" if whole else "s", ms=5.5, color=DARK if not whole else ACCENT,
-                      mec="white", mew=0.6)  # fmt: skip
-            axes.text(1.04, y, f"{interval(row['estimate'], row['lower'], row['upper'])}   {row['events']}/{row['n']} events",
-                      transform=axes.get_yaxis_transform(), va="center", clip_on=False)  # fmt: skip
+            axes.plot(
+                row["estimate"],
+                y,
+                marker="D" if whole else "s",
+                ms=5.5,
+                color=DARK if not whole else ACCENT,
+                mec="white",
+                mew=0.6,
+            )
+            axes.text(
+                1.04,
+                y,
+                f"{interval(row['estimate'], row['lower'], row['upper'])}   {row['events']}/{row['n']} events",
+                transform=axes.get_yaxis_transform(),
+                va="center",
+                clip_on=False,
+            )
             ticks.append((y, f"{row['predictors']}, {row['candidates']} candidates"))
             y += 1
     axes.axvline(0.5, color=INK, lw=0.9, ls=(0, (4, 2)), zorder=0)
@@ -83,13 +103,21 @@ def selection_bars(selection: pl.DataFrame, endpoint: str, predictors: str, top:
     mine = mine.filter(pl.col("fraction") > 0).sort(["fraction", "predictor"], descending=[True, False]).head(top)
     rows = list(mine.iter_rows(named=True))
     height = 0.2 * max(3, len(rows)) + 0.95
-    figure = canvas(5.4, height, left=0.40, right=0.93, top=1 - 0.42 / height, bottom=0.45 / height)
+    figure = canvas(4.25, height, left=0.46, right=0.94, top=1 - 0.42 / height, bottom=0.45 / height)
     axes = figure.add_subplot()
     seen = set()
     for i, row in enumerate(rows):
         block = row["block"]
-        axes.barh(i, 100 * row["fraction"], height=0.7, facecolor=_FILL.get(block, LIGHT), hatch=_HATCH.get(block, ""),
-                  edgecolor=INK, linewidth=0.6, label=None if block in seen else block)  # fmt: skip
+        axes.barh(
+            i,
+            100 * row["fraction"],
+            height=0.7,
+            facecolor=_FILL.get(block, LIGHT),
+            hatch=_HATCH.get(block, ""),
+            edgecolor=INK,
+            linewidth=0.6,
+            label=None if block in seen else block,
+        )
         seen.add(block)
         sign = "+" if row["mean_coefficient"] > 0 else "−" if row["mean_coefficient"] < 0 else "0"
         axes.text(100 * row["fraction"] + 1.5, i, sign, va="center", fontsize=8.5, clip_on=False)

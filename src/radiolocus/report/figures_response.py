@@ -19,7 +19,7 @@ _LOOK = {
     "PR": ("#7da7c9", "////", "-"),
     "SD": ("#e4e4e4", "", "--"),
     "NON-CR/NON-PD": ("#ffffff", "....", "--"),
-    "PD": ("#b2342a", "xxxx", ":"),
+    "PD": ("#c9584e", "xxx", ":"),
     "NE": ("#ffffff", "", ":"),
 }
 _LINE = {
@@ -59,8 +59,16 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
     axes.axhline(0, color=INK, lw=0.8)
     for level, text in ((20, "+20 %"), (-30, "−30 %")):
         axes.axhline(level, color=ACCENT, lw=0.9, ls=(0, (5, 2)), zorder=3)
-        axes.annotate(text, (1.0, level), xytext=(4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      va="center", color=ACCENT, annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            text,
+            (1.0, level),
+            xytext=(4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=ACCENT,
+            annotation_clip=False,
+        )
     axes.set_xlim(-0.8, known.height - 0.2)
     axes.set_ylim(min(-40.0, float(shown.min()) * 1.06), max(30.0, float(shown.max()) * 1.1))
     axes.set_ylabel("best change of the sum\nof diameters from baseline (%)")
@@ -70,16 +78,25 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
     else:
         axes.set_xticks([])
         axes.set_xlabel(f"{known.height} subjects, by best change")
-    handles = [Patch(facecolor=_LOOK.get(r, ("#fff", "", ""))[0], hatch=_LOOK.get(r, ("", "", ""))[1], edgecolor=INK,
-                     linewidth=0.6, label=f"{r} ({labels.count(r)})") for r in _present(labels)]  # fmt: skip
+    handles = [
+        Patch(
+            facecolor=_LOOK.get(r, ("#fff", "", ""))[0],
+            hatch=_LOOK.get(r, ("", "", ""))[1],
+            edgecolor=INK,
+            linewidth=0.6,
+            label=f"{r} ({labels.count(r)})",
+        )
+        for r in _present(labels)
+    ]
     legend_above(axes, columns=6, handles=handles, title=None)
     without = best.height - known.height
     return embed(
         figure,
         f"Waterfall plot of the best change of the sum of diameters of {known.height} subjects",
-        f"Best change of the sum of target diameters of {plural(known.height, 'subject')}, filled by best overall response "
+        f"Best change of the sum of target diameters of {plural(known.height, 'subject')}, filled by best overall "
+        "response "
         f"(RECIST 1.1); lines at −30 % and +20 %."
-        + (f" {plural(without, 'subject')} without a measurable change are not shown." if without else "")
+        + (f" Not shown: {plural(without, 'subject')} without a measurable change." if without else "")
         + " Progression is judged from the smallest earlier sum and by new lesions, so a bar below +20 % may be PD.",
     )
 
@@ -97,8 +114,16 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
     for (subject,), part in known.sort("subject", "day").group_by(["subject"], maintain_order=True):
         kind = str(label.get(subject, "NE"))
         line = _LOOK.get(kind, ("", "", "-"))[2]
-        axes.plot(part["day"], np.minimum(part["change_from_baseline"].to_numpy(), CLIP), color=_LINE.get(kind, GREY),
-                  ls=line, lw=0.9, marker=".", ms=3, alpha=0.85)  # fmt: skip
+        axes.plot(
+            part["day"],
+            np.minimum(part["change_from_baseline"].to_numpy(), CLIP),
+            color=_LINE.get(kind, GREY),
+            ls=line,
+            lw=0.9,
+            marker=".",
+            ms=3,
+            alpha=0.85,
+        )
         new = part.filter(pl.col("new_lesion"))
         if new.height:
             axes.plot(
@@ -107,8 +132,16 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
         seen[kind] = seen.get(kind, 0) + 1
     for level, text in ((20, "+20 %"), (-30, "−30 %")):
         axes.axhline(level, color=ACCENT, lw=0.8, ls=(0, (5, 2)), zorder=0)
-        axes.annotate(text, (1.0, level), xytext=(4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
-                      va="center", color=ACCENT, annotation_clip=False)  # fmt: skip
+        axes.annotate(
+            text,
+            (1.0, level),
+            xytext=(4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=ACCENT,
+            annotation_clip=False,
+        )
     axes.axhline(0, color=INK, lw=0.6, zorder=0)
     for kind in _present(list(seen)):
         axes.plot([], [], color=_LINE.get(kind, GREY), ls=_LOOK.get(kind, ("", "", "-"))[2], marker=".", label=kind)
@@ -118,7 +151,8 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
     axes.set_ylabel("change of the sum of diameters (%)")
     return embed(
         figure,
-        f"Spider plot of the change of the sum of diameters of {len(label) or known['subject'].n_unique()} subjects over time",
+        f"Spider plot of the change of the sum of diameters of {len(label) or known['subject'].n_unique()} "
+        "subjects over time",
         "Change of the sum of target diameters from baseline over time, a line a subject, by best overall response; "
         f"cross: first new lesion. Growth beyond +{CLIP:.0f} % is drawn at +{CLIP:.0f} %.",
     )

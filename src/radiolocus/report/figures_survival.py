@@ -6,15 +6,17 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import blended_transform_factory
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, DARK, canvas, embed, legend_above, styled
+from radiolocus.report.drawing import ACCENT, DARK, INK, canvas, embed, legend_above, styled
 from radiolocus.report.numbers import interval, p_text
 
 __all__ = ["at_risk", "kaplan_meier"]
 
-_LOOK = {"low": (DARK, (0, ()), ""), "high": (ACCENT, (0, (5, 1.5)), "////")}
+_LOOK = {"low": (DARK, "-"), "high": (ACCENT, (0, (5, 1.5)))}
+_OTHER = (INK, ":")
 
 
 def at_risk(curve: pl.DataFrame, times: Array) -> list[int]:
@@ -38,19 +40,18 @@ def _steps(curve: pl.DataFrame, column: str) -> tuple[Array, Array]:
 
 
 def _curve(axes: Axes, curve: pl.DataFrame, group: str) -> None:
-    colour, dash, hatch = _LOOK.get(group, ("#555555", (0, (1, 1)), "...."))
+    colour, dash = _LOOK.get(group, _OTHER)
     time, survival = _steps(curve, "survival")
     _, low = _steps(curve, "lower")
     _, high = _steps(curve, "upper")
-    people, events = int(curve["at_risk"].max() or 0), int(curve["events"].sum())  # type: ignore[call-overload]
-    axes.fill_between(time, low, high, step="post", facecolor=colour, alpha=0.16, linewidth=0, hatch=None)
+    people, events = max(curve["at_risk"].to_list(), default=0), int(curve["events"].sum())
+    axes.fill_between(time, low, high, step="post", facecolor=colour, alpha=0.16, linewidth=0)
     for edge in (low, high):
         axes.step(time, edge, where="post", color=colour, lw=0.5, alpha=0.8)
     label = f"{group} risk ({events}/{people} events)"
     axes.step(time, survival, where="post", color=colour, ls=dash, lw=1.7, label=label)
     censored = curve.filter(pl.col("censored") > 0)
     axes.plot(censored["time"], censored["survival"], ls="none", marker="|", ms=5, mew=0.8, color=colour)
-    _ = hatch
 
 
 @styled
@@ -59,7 +60,7 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     endpoint, predictors = curves["endpoint"][0], curves["predictors"][0]
     groups = sorted(curves["group"].unique().to_list(), key=lambda g: (g != "low", g))
     height = 3.75
-    figure = canvas(4.7, height, left=0.15, right=0.97, top=0.80, bottom=0.32)
+    figure = canvas(4.25, height, left=0.16, right=0.97, top=0.80, bottom=0.32)
     axes = figure.add_subplot()
     parts = {g: curves.filter(pl.col("group") == g).sort("time") for g in groups}
     for group, part in parts.items():
@@ -74,29 +75,32 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     figure.text(0.02, 0.97, f"{endpoint.replace('_', ' ')}: {predictors}", fontweight="bold", fontsize=9, va="top")
     test = ""
     if logrank is not None:
-        ratio = interval(*(_real(logrank[k]) for k in ("hazard_ratio", "lower", "upper")))
+        ratio = interval(_real(logrank["hazard_ratio"]), _real(logrank["lower"]), _real(logrank["upper"]))
         test = f"hazard ratio {ratio}, log-rank p = {p_text(_real(logrank['neg_log_10_p_value']))}"
         figure.text(0.02, 0.915, test, fontsize=8, va="top")
     legend_above(axes, columns=2)
     figure.text(0.02, 0.155, "at risk", fontsize=8, fontweight="bold")
     for i, (group, part) in enumerate(parts.items()):
         place = 0.105 - 0.055 * i
-        figure.text(0.02, place, group, fontsize=8, color=_LOOK.get(group, ("#222222",))[0])
+        figure.text(0.02, place, group, fontsize=8, color=_LOOK.get(group, _OTHER)[0])
         for tick, value in zip(ticks, at_risk(part, np.array(ticks)), strict=True):
-            axes.text(tick, place, str(value), transform=_mixed(axes), fontsize=8, ha="center")
+            axes.text(
+                tick,
+                place,
+                str(value),
+                transform=blended_transform_factory(axes.transData, figure.transFigure),
+                fontsize=8,
+                ha="center",
+            )
     return embed(
         figure,
         f"Kaplan–Meier curves of {endpoint} by risk group, model on {predictors} predictors. {test}",
-        f"{endpoint.replace('_', ' ')} by risk group of the model on {predictors} predictors; the threshold of a subject was "
-        "learned without that subject. Thin lines: 95 % log–log interval; ticks: censored; below: subjects at risk.",
+        f"Risk groups of the model on {predictors} predictors, {endpoint.replace('_', ' ')}; the threshold of a "
+        "subject "
+        "was learned without that subject. Thin lines: 95 % log–log interval; ticks: censored; below: subjects "
+        "at risk.",
         half=True,
     )
-
-
-def _mixed(axes: Axes) -> object:
-    from matplotlib.transforms import blended_transform_factory
-
-    return blended_transform_factory(axes.transData, axes.figure.transFigure)  # type: ignore[union-attr]
 
 
 def _real(value: object) -> float | None:

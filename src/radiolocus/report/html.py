@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
@@ -20,7 +21,7 @@ from radiolocus.report.sections_link import link
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_record import planted, problems, provenance
 from radiolocus.report.sections_response import response
-from radiolocus.report.source import Artefacts
+from radiolocus.report.source import STAGES, Artefacts
 from radiolocus.store import write_bytes
 
 __all__ = ["build", "write"]
@@ -39,8 +40,24 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
 )
 
 
+_JOINTS = re.compile(r"(?<=[_/:])(?=.)|(?<=[.,;])(?=[A-Za-z])")
+_SHORT, _CHUNK = 12, 24
+
+
 def _resource(name: str) -> str:
     return (files("radiolocus.report") / name).read_text(encoding="utf-8")
+
+
+def breakable(text: str | Markup) -> Markup:
+    """Escape `text` and let a line break inside long names, paths and hashes, where a browser would not."""
+    if isinstance(text, Markup):
+        return text
+    return Markup(" ").join(escape(word) if len(word) <= _SHORT else _broken(word) for word in text.split(" "))
+
+
+def _broken(word: str) -> Markup:
+    parts = (p[i : i + _CHUNK] for p in _JOINTS.split(word) for i in range(0, max(1, len(p)), _CHUNK))
+    return Markup("<wbr>").join(parts)
 
 
 def build(root: Path) -> str:
@@ -80,7 +97,10 @@ def build(root: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    absent = {name: told.get("why", "") for name, told in art.study.get("stages", {}).items() if not told.get("ran")}
+    stages = art.study.get("stages", {})
+    order = [*STAGES, *sorted(set(stages) - set(STAGES))]
+    environment.filters["breakable"] = breakable
+    absent = {s: stages[s].get("why", "") for s in order if s in stages and not stages[s].get("ran")}
     return environment.get_template("template.html.j2").render(
         name=art.study.get("name") or "Study without a name",
         version=art.study.get("radiolocus_version") or "",
@@ -93,7 +113,13 @@ def build(root: Path) -> str:
 
 
 def write(root: Path) -> Path:
-    """Write the report of the artefacts below `root` to ``root/report.html``, whole or not at all, and return its path."""
+    """Write the report of the artefacts below `root` to ``root/report.html``, whole or not at all.
+
+    Returns
+    -------
+    Path
+        The page.
+    """
     path = root / "report.html"
     write_bytes(path, build(root).encode("utf-8"))
     return path

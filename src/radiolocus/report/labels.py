@@ -73,7 +73,7 @@ def label_points(
     figure = axes.get_figure(root=True)
     if figure is None or not isinstance(figure.canvas, FigureCanvasAgg):
         raise TypeError("labels are measured on the Agg canvas that drawing.canvas() attaches")
-    renderer = figure.canvas.get_renderer()
+    renderer = figure.canvas.get_renderer()  # type: ignore[no-untyped-call]
     scale = figure.dpi / 72
     own = axes.transData.transform(np.column_stack([x, y])) if len(texts) else np.empty((0, 2))
     rest = axes.transData.transform(avoid) if avoid is not None and len(avoid) else np.empty((0, 2))
@@ -97,7 +97,7 @@ def label_points(
             box = _box(own[i] + np.array([dx, dy]) * scale, extent, side).padded(1.5 * scale)
             if _free(box, taken, inside, points):
                 note.xyann = (dx, dy)
-                note.set_ha(side)
+                note.set_horizontalalignment(side)
                 taken.append(box)
                 written.append(text)
                 break

@@ -20,6 +20,7 @@ __all__ = [
     "percent",
     "plain_p",
     "plural",
+    "small_cell",
 ]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -36,7 +37,8 @@ def number(value: float | int | None, digits: int = 3) -> str:
         return MISSING
     if isinstance(value, int) or (value == int(value) and abs(value) < 1e6):
         return f"{int(value)}".replace("-", "−")
-    size = math.floor(math.log10(abs(value)))
+    # Rounded first: 0.9996 has its third digit where 1.00 has it.
+    size = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
     if -3 <= size < 5:
         return f"{value:.{max(0, digits - 1 - size)}f}".replace("-", "−")
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -138,3 +140,12 @@ def p_html(neg_log_10: float | None) -> Markup:
 def p_cell(neg_log_10: float | None) -> Cell:
     """Return :func:`p_html` in a cell that sorts by −log10 p, smallest p last."""
     return Cell(p_html(neg_log_10), neg_log_10)
+
+
+def small_cell(value: float | None) -> Cell:
+    """Return a q-value or an adjusted p-value, which are stored as such, in a cell written as the p-values are."""
+    if value is None or math.isnan(value):
+        return Cell(MISSING)
+    if value <= 0:  # underflowed where it was computed: only the bound is known
+        return Cell(Markup("&lt; 10<sup>−300</sup>"), 0.0)
+    return Cell(p_html(-math.log10(value)), value)

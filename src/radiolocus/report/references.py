@@ -5,33 +5,57 @@ from __future__ import annotations
 from radiolocus.report.figures_outcome import protocol
 from radiolocus.report.source import Artefacts
 
-__all__ = ["REFERENCES", "methods_of"]
+__all__ = ["methods_of", "references_of"]
 
-REFERENCES = (
-    ("IBSI", "Zwanenburg A, Vallières M, Abdalah MA, et al. The Image Biomarker Standardization Initiative: standardized "
-     "quantitative radiomics for high-throughput image-based phenotyping. Radiology 2020;295:328–338. doi:10.1148/radiol.2020191145"),
-    ("False discovery rate", "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful approach to "
-     "multiple testing. J R Stat Soc B 1995;57:289–300. doi:10.1111/j.2517-6161.1995.tb02031.x"),
-    ("Genomic control", "Devlin B, Roeder K. Genomic control for association studies. Biometrics 1999;55:997–1004. "
-     "doi:10.1111/j.0006-341X.1999.00997.x"),
-    ("Genome-wide level", "Pe'er I, Yelensky R, Altshuler D, Daly MJ. Estimation of the multiple testing burden for genomewide "
-     "association studies of nearly all common variants. Genet Epidemiol 2008;32:381–385. doi:10.1002/gepi.20303"),
-    ("Cox model", "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
-     "doi:10.1111/j.2517-6161.1972.tb00899.x"),
-    ("Ties", "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557–565. "
-     "doi:10.1080/01621459.1977.10480613"),
-    ("C-index", "Harrell FE, Lee KL, Mark DB. Multivariable prognostic models: issues in developing models, evaluating assumptions "
-     "and adequacy, and measuring and reducing errors. Stat Med 1996;15:361–387. "
-     "doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4"),
-    ("Survival curves", "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc "
-     "1958;53:457–481. doi:10.1080/01621459.1958.10501452"),
-    ("Follow-up", "Schemper M, Smith TL. A note on quantifying follow-up in studies of failure time. Control Clin Trials "
-     "1996;17:343–346. doi:10.1016/0197-2456(96)00075-X"),
-    ("Exact interval", "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the binomial. "
-     "Biometrika 1934;26:404–413. doi:10.1093/biomet/26.4.404"),
-    ("RECIST 1.1", "Eisenhauer EA, Therasse P, Bogaerts J, et al. New response evaluation criteria in solid tumours: revised RECIST "
-     "guideline (version 1.1). Eur J Cancer 2009;45:228–247. doi:10.1016/j.ejca.2008.10.026"),
-)  # fmt: skip
+_PAPERS = {
+    "IBSI": "Zwanenburg A, Vallières M, Abdalah MA, et al. The Image Biomarker Standardization Initiative: "
+    "standardized "
+    "quantitative radiomics for high-throughput image-based phenotyping. Radiology 2020;295:328–338. "
+    "doi:10.1148/radiol.2020191145",
+    "Genome-wide level": "Pe'er I, Yelensky R, Altshuler D, Daly MJ. Estimation of the multiple testing burden for "
+    "genomewide association studies of nearly all common variants. Genet Epidemiol 2008;32:381–385. "
+    "doi:10.1002/gepi.20303",
+    "Genomic control": "Devlin B, Roeder K. Genomic control for association studies. Biometrics 1999;55:997–1004. "
+    "doi:10.1111/j.0006-341X.1999.00997.x",
+    "False discovery rate": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful "
+    "approach to multiple testing. J R Stat Soc B 1995;57:289–300. doi:10.1111/j.2517-6161.1995.tb02031.x",
+    "Cox model": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
+    "doi:10.1111/j.2517-6161.1972.tb00899.x",
+    "Ties": "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557–565. "
+    "doi:10.1080/01621459.1977.10480613",
+    "C-index": "Harrell FE, Lee KL, Mark DB. Multivariable prognostic models: issues in developing models, evaluating "
+    "assumptions and adequacy, and measuring and reducing errors. Stat Med 1996;15:361–387. "
+    "doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4",
+    "Survival curves": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc "
+    "1958;53:457–481. doi:10.1080/01621459.1958.10501452",
+    "Log-rank test": "Mantel N. Evaluation of survival data and two new rank order statistics arising in its "
+    "consideration. Cancer Chemother Rep 1966;50:163–170.",
+    "Follow-up": "Schemper M, Smith TL. A note on quantifying follow-up in studies of failure time. Control Clin "
+    "Trials 1996;17:343–346. doi:10.1016/0197-2456(96)00075-X",
+    "RECIST 1.1": "Eisenhauer EA, Therasse P, Bogaerts J, et al. New response evaluation criteria in solid tumours: "
+    "revised RECIST guideline (version 1.1). Eur J Cancer 2009;45:228–247. doi:10.1016/j.ejca.2008.10.026",
+    "Exact interval": "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the "
+    "binomial. Biometrika 1934;26:404–413. doi:10.1093/biomet/26.4.404",
+}
+
+_USED_BY = {
+    "features/features": ("IBSI",),
+    "sumstats/summary": ("Genome-wide level", "Genomic control", "False discovery rate"),
+    "link/link": ("False discovery rate",),
+    "outcome/univariate": ("C-index", "False discovery rate"),
+    "outcome/performance": ("Cox model", "Ties", "C-index"),
+    "outcome/kaplan_meier": ("Survival curves",),
+    "outcome/logrank": ("Log-rank test", "Cox model", "Ties"),
+    "cohort/endpoints": ("Follow-up",),
+    "response/best": ("RECIST 1.1",),
+    "response/rates": ("Exact interval",),
+}
+
+
+def references_of(art: Artefacts) -> list[tuple[str, str]]:
+    """Return (what for, paper) for every method behind a table that is there, in a fixed order."""
+    used = {paper for table, papers in _USED_BY.items() if art.has(table) for paper in papers}
+    return [(name, paper) for name, paper in _PAPERS.items() if name in used]
 
 
 def _features(art: Artefacts) -> str:
@@ -39,20 +63,37 @@ def _features(art: Artefacts) -> str:
     families = sorted(set(dictionary["family"].to_list())) if dictionary is not None else []
     named = f" ({', '.join(families)})" if families else ""
     return (
-        f"Imaging features{named} follow the definitions of the Image Biomarker Standardisation Initiative (Zwanenburg 2020); "
-        "the settings of resampling, discretisation and aggregation are listed below."
+        f"Imaging features{named} follow the definitions of the Image Biomarker Standardisation Initiative (Zwanenburg "
+        "2020); the settings of resampling, discretisation and aggregation are listed below."
     )
 
 
-def _genetics(art: Artefacts) -> str:
+def _adjustment(art: Artefacts) -> str:
     names = art.setting("genetics", "covariates") or []
     components = art.setting("genetics", "principal_components") or 0
     adjusted = [str(n) for n in names] + ([f"{components} principal components"] if components else [])
-    by = f" adjusted for {', '.join(adjusted)}" if adjusted else " without covariates"
+    if adjusted:
+        return f", adjusted for {', '.join(adjusted)}"
+    summary = art.table("sumstats/summary")
+    most = max(summary["covariates"].drop_nulls().to_list(), default=0) if summary is not None else 0
+    return f", with {most} covariates" if most else ", without covariates"
+
+
+def _genetics(art: Artefacts) -> str:
     return (
-        f"Every imaging phenotype was regressed on the count of the effect allele of every variant by least squares{by}; p-values are "
-        "two-sided from Student's t with the residual degrees of freedom. Significance: 5 × 10⁻⁸ (Pe'er 2008), Bonferroni and the "
-        "false discovery rate (Benjamini & Hochberg 1995) over all tests. Inflation: λGC (Devlin & Roeder 1999)."
+        "Every imaging phenotype was regressed on the count of the effect allele of every variant by least squares"
+        f"{_adjustment(art)}. p-values are two-sided, from Student's t with the residual degrees of freedom. "
+        "Significance: 5 × 10⁻⁸ (Pe'er 2008), Bonferroni and the false discovery rate (Benjamini & Hochberg 1995) over "
+        "all tests. Inflation: λGC (Devlin & Roeder 1999)."
+    )
+
+
+def _link(art: Artefacts) -> str:
+    frame = art.table("link/link")
+    tests = ", ".join(sorted(set(frame["test"].drop_nulls().to_list()))) if frame is not None else ""
+    return (
+        f"Every imaging feature was tested against every molecular marker (tests used: {tests}), with Bonferroni and "
+        "false discovery rate over all pairs."
     )
 
 
@@ -60,32 +101,30 @@ def _outcome(art: Artefacts) -> str:
     frame = art.table("outcome/performance")
     design = f" ({protocol(frame)})" if frame is not None else ""
     return (
-        "Outcome models were evaluated out of fold only: imputation, scaling, selection and penalty were learned inside the training "
-        f"part{design}. Discrimination: Harrell's C (1996) for times to event, area under the ROC curve for binary endpoints, with "
-        "bootstrap intervals. Risk groups: Kaplan–Meier curves (1958), log-rank test, hazard ratio from a Cox model with Efron's ties "
-        "(1977)."
+        "Outcome models were evaluated out of fold only: imputation, scaling, selection and penalty were learned "
+        "inside "
+        f"the training part{design}. Discrimination: Harrell's C (1996) for times to event, area under the ROC curve "
+        "for binary endpoints, with bootstrap intervals. Risk groups: Kaplan–Meier curves (1958), log-rank test "
+        "(Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
     )
+
+
+def _response(_: Artefacts) -> str:
+    return (
+        "Response at each visit and best overall response follow RECIST 1.1 (Eisenhauer 2009) on the measured lesions; "
+        "rates have exact intervals (Clopper & Pearson 1934)."
+    )
+
+
+_TOLD = (
+    (("features/features",), _features),
+    (("sumstats/summary",), _genetics),
+    (("link/link",), _link),
+    (("outcome/performance", "outcome/univariate"), _outcome),
+    (("response/best", "response/timepoints"), _response),
+)
 
 
 def methods_of(art: Artefacts) -> list[str]:
     """Return a paragraph for each stage that left artefacts."""
-    texts = []
-    if art.has("features/features"):
-        texts.append(_features(art))
-    if art.scan("sumstats/sumstats") is not None:
-        texts.append(_genetics(art))
-    link = art.table("link/link")
-    if link is not None:
-        tests = ", ".join(sorted(set(link["test"].drop_nulls().to_list())))
-        texts.append(
-            f"Every imaging feature was tested against every molecular marker (tests used: {tests}), with Bonferroni and false "
-            "discovery rate over all pairs."
-        )
-    if art.has("outcome/performance", "outcome/univariate"):
-        texts.append(_outcome(art))
-    if art.has("response/best", "response/timepoints"):
-        texts.append(
-            "Response at each visit and best overall response follow RECIST 1.1 (Eisenhauer 2009) on the measured lesions; rates have "
-            "exact intervals (Clopper & Pearson 1934)."
-        )
-    return texts
+    return [tell(art) for tables, tell in _TOLD if art.has(*tables)]

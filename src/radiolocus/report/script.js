@@ -4,7 +4,14 @@
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = table.tHead.rows[0].cells;
   for (let c = 0; c < heads.length; c++) {
-    heads[c].querySelector("button").addEventListener("click", () => {
+    const knob = heads[c].querySelector("[role=button]");
+    knob.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        knob.click();
+      }
+    });
+    knob.addEventListener("click", () => {
       const down = heads[c].getAttribute("aria-sort") === "ascending";
       for (const head of heads) head.removeAttribute("aria-sort");
       heads[c].setAttribute("aria-sort", down ? "descending" : "ascending");

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from radiolocus.model import Array
-from radiolocus.report.blocks import Block, Flow, Section, Table, Text
+from radiolocus.report.blocks import Block, Flow, Row, Section, Table, Text
 from radiolocus.report.numbers import MISSING, count, number, number_cell, percent, plural
 from radiolocus.report.source import Artefacts
 
@@ -81,7 +81,7 @@ def _available(art: Artefacts, everyone: set[str]) -> Table:
             (f"endpoint {e}", set(p["subject"].to_list()))
             for (e,), p in known.group_by(["endpoint"], maintain_order=True)
         ]
-    rows = [[label, number_cell(len(ids)), number_cell(len(everyone - ids))] for label, ids in held]
+    rows: list[Row] = [[label, number_cell(len(ids)), number_cell(len(everyone - ids))] for label, ids in held]
     if len(held) > 1:
         whole = set.intersection(*(ids for _, ids in held))
         rows.append(["all of these", number_cell(len(whole)), number_cell(len(everyone - whole))])
@@ -103,8 +103,18 @@ def _endpoints(frame: pl.DataFrame) -> tuple[Table, list[str]]:
             follow = f"{number(median)} {unit}" if median is not None else "not reached"
             span = f"{number(float(time.min()))}–{number(float(time.max()))} {unit}"
         share = events / known.height if known.height else None
-        rows.append([endpoint, kind, number_cell(known.height), number_cell(part.height - known.height), number_cell(events),
-                     percent(share), follow, span])  # fmt: skip
+        rows.append(
+            [
+                endpoint,
+                kind,
+                number_cell(known.height),
+                number_cell(part.height - known.height),
+                number_cell(events),
+                percent(share),
+                follow,
+                span,
+            ]
+        )
         verdict.append(f"{endpoint}: {plural(events, 'event')} in {known.height}")
     table = Table(
         "Endpoints",
@@ -152,12 +162,18 @@ def cohort(art: Artefacts) -> Section | None:
     else:
         people = aside["subject"].n_unique()
         verdict.append(f"{plural(people, 'subject')} set aside from at least one stage")
-        cells = [[r[k] or MISSING for k in ("subject", "stage", "item", "where", "got", "allowed", "todo")]
-                 for r in aside.iter_rows(named=True)]  # fmt: skip
+        cells = [
+            [r[k] or MISSING for k in ("subject", "stage", "item", "where", "got", "allowed", "todo")]
+            for r in aside.iter_rows(named=True)
+        ]
         blocks.append(
-            Table(f"Subjects set aside from a stage ({count(people)})",
-                  ["subject", "stage", "item", "where", "got", "allowed", "what to do"], cells, sortable=True)
-        )  # fmt: skip
+            Table(
+                f"Subjects set aside from a stage ({count(people)})",
+                ["subject", "stage", "item", "where", "got", "allowed", "what to do"],
+                cells,
+                sortable=True,
+            )
+        )
     if membership is not None and (dropped := _dropped(membership)):
         blocks.append(dropped)
     endpoints = art.table("cohort/endpoints")

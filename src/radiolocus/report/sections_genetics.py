@@ -25,21 +25,28 @@ def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
     if not out.height:
         return None, line
     # Reasons carry the value of the variant; what is counted is the rule it broke.
-    reasons = out.select(
-        pl.col("reason").fill_null("").str.replace_all(r"\s*[-−]?\d[\d.,e+-]*\s*%?", " … ").alias("why")
-    )
-    exact = out["reason"].n_unique() <= 8
-    counts = (out.select(pl.col("reason").alias("why")) if exact else reasons).group_by("why").len()
-    rows = [[r["why"].strip() or "no reason given", number_cell(r["len"])]
-            for r in counts.sort(["len", "why"], descending=[True, False]).iter_rows(named=True)]  # fmt: skip
+    why = pl.col("reason").fill_null("")
+    if out["reason"].n_unique() > 8:
+        why = why.str.replace(r"\d[\d.]*(e[-+]?\d+)?", "…")
+    counts = out.select(why.alias("why")).group_by("why").len()
+    rows = [
+        [r["why"].strip() or "no reason given", number_cell(r["len"])]
+        for r in counts.sort(["len", "why"], descending=[True, False]).iter_rows(named=True)
+    ]
     return Table("Variants that were not analysed", ["reason", "variants"], rows, [False, True]), line
 
 
 def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str, str, float | None]]:
     """Phenotypes with the strongest association, the largest and the median inflation, without repetition."""
     ordered = summary.filter(pl.col("lambda_gc").is_finite()).sort("lambda_gc", "phenotype")
-    picks = [("strongest association", summary.sort(["top_neg_log_10_p_value", "phenotype"], descending=[True, False],
-                                                    nulls_last=True).row(0, named=True))]  # fmt: skip
+    picks = [
+        (
+            "strongest association",
+            summary.sort(["top_neg_log_10_p_value", "phenotype"], descending=[True, False], nulls_last=True).row(
+                0, named=True
+            ),
+        )
+    ]
     if ordered.height:
         picks.append(("largest λGC", ordered.row(-1, named=True)))
         picks.append(("median λGC", ordered.row((ordered.height - 1) // 2, named=True)))
@@ -51,17 +58,34 @@ def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str, str, float | None
 
 def _hit_rows(hits: pl.DataFrame) -> list[Row]:
     return [
-        [r["variant_id"] or "–", f"{r['chromosome']}:{count(r['base_pair_location'])}",
-         f"{r['effect_allele']} / {r['other_allele']}", number_cell(r["effect_allele_frequency"]), r["phenotype"],
-         number_cell(r["beta"]), number_cell(r["standard_error"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["n"])]
+        [
+            r["variant_id"] or "–",
+            f"{r['chromosome']}:{count(r['base_pair_location'])}",
+            f"{r['effect_allele']} / {r['other_allele']}",
+            number_cell(r["effect_allele_frequency"]),
+            r["phenotype"],
+            number_cell(r["beta"]),
+            number_cell(r["standard_error"]),
+            p_cell(r["neg_log_10_p_value"]),
+            number_cell(r["n"]),
+        ]
         for r in hits.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
 
 
 def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
     hits, total = scan.above(GENOME_WIDE, _SHOWN)
-    head = ["variant", "position (bp)", "effect / other allele", "effect allele frequency", "phenotype", "beta",
-            "standard error", "p", "n"]  # fmt: skip
+    head = [
+        "variant",
+        "position (bp)",
+        "effect / other allele",
+        "effect allele frequency",
+        "phenotype",
+        "beta",
+        "standard error",
+        "p",
+        "n",
+    ]
     numeric = [False, True, False, True, False, True, True, True, True]
     if not total:
         best, _ = scan.above(-1.0, 10)
@@ -81,8 +105,15 @@ def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
     places = loci(every, every.height).height
     caption = f"Associations with p < 5 × 10⁻⁸ ({count(total)} variant–phenotype pairs"
     caption += f", the strongest {_SHOWN} shown)" if total > _SHOWN else ")"
-    table = Table(caption, head, _hit_rows(hits), numeric, sortable=True,
-                  note="beta: change of the phenotype, in its own unit, per effect allele. All associations: sumstats/sumstats.parquet.")  # fmt: skip
+    table = Table(
+        caption,
+        head,
+        _hit_rows(hits),
+        numeric,
+        sortable=True,
+        note="beta: change of the phenotype, in its own unit, per effect allele. All associations: "
+        "sumstats/sumstats.parquet.",
+    )
     line = Markup("{} with p < 5 × 10<sup>−8</sup> in {} (500 kb windows)").format(
         plural(total, "variant–phenotype pair"), plural(places, "locus", "loci")
     )
@@ -91,17 +122,40 @@ def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
 
 def _summary_table(summary: pl.DataFrame) -> Table:
     rows: list[Row] = [
-        [r["phenotype"], number_cell(r["n"]), number_cell(r["tests"]), number_cell(r["covariates"]), number_cell(r["lambda_gc"]),
-         r["top_variant"] or "–", p_cell(r["top_neg_log_10_p_value"]), number_cell(r["genome_wide"]),
-         number_cell(r["bonferroni"]), number_cell(r["fdr"])]
+        [
+            r["phenotype"],
+            number_cell(r["n"]),
+            number_cell(r["tests"]),
+            number_cell(r["covariates"]),
+            number_cell(r["lambda_gc"]),
+            r["top_variant"] or "–",
+            p_cell(r["top_neg_log_10_p_value"]),
+            number_cell(r["genome_wide"]),
+            number_cell(r["bonferroni"]),
+            number_cell(r["fdr"]),
+        ]
         for r in summary.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return Table(
         f"Scan of each phenotype ({count(summary.height)})",
-        ["phenotype", "n", "tests", "covariates", "λGC", "top variant", "its p", "p < 5 × 10⁻⁸", "Bonferroni", "q < 0.05"],
-        rows, [False, True, True, True, True, False, True, True, True, True], folded=True, sortable=True,
+        [
+            "phenotype",
+            "n",
+            "tests",
+            "covariates",
+            "λGC",
+            "top variant",
+            "its p",
+            "p < 5 × 10⁻⁸",
+            "Bonferroni",
+            "q < 0.05",
+        ],
+        rows,
+        [False, True, True, True, True, False, True, True, True, True],
+        folded=True,
+        sortable=True,
         note="Bonferroni and false discovery rate (Benjamini–Hochberg) over all variants and phenotypes.",
-    )  # fmt: skip
+    )
 
 
 def _manhattan(scan: Scan, strongest: str | None) -> Figure:
@@ -115,10 +169,11 @@ def _manhattan(scan: Scan, strongest: str | None) -> Figure:
         panels.append(
             Panel(f"phenotype of the strongest association: {strongest}", scan.of_phenotype(strongest), lines[:1])
         )
+    sizes = f"{plural(scan.variants, 'variant')}, {plural(scan.phenotypes, 'phenotype')}, {plural(scan.tests, 'test')}."
     caption = (
-        f"{plural(scan.variants, 'variant')}, {plural(scan.phenotypes, 'phenotype')}, {plural(scan.tests, 'test')}. Solid line: "
-        "5 × 10⁻⁸; dashed: 0.05 over the number of tests. Diamonds: strongest variant of each locus (500 kb) above the lower "
-        "line. Points that would print on top of each other below the lines are drawn once."
+        f"{sizes} Solid line: 5 × 10⁻⁸; dashed: 0.05 over the number of tests. Diamonds: strongest variant of "
+        "each locus "
+        "(500 kb) above the lower line. Points below the lines that would print on top of each other are drawn once."
     )
     if several:
         caption += " The smallest of many p-values is small by chance: judge the upper panel by the dashed line."

@@ -26,8 +26,10 @@ def images(art: Artefacts) -> Section | None:
     names = ", ".join(sorted(thumbnails["image"].unique().to_list()))
     blocks: list[Block] = [
         Text(
-            "Each picture is the slice in which the region has its largest area, with the outline of the region along the "
-            "edges of its pixels. The grey scale runs between the two intensities under the picture (black to white). The bar "
+            "Each picture is the slice in which the region has its largest area, with the outline of the region "
+            "along the "
+            "edges of its pixels. The grey scale runs between the two intensities under the picture (black to "
+            "white). The bar "
             "gives the scale; rows and columns are drawn at their true spacing."
         ),
         Gallery(f"{plural(len(shown), 'region')} of interest of {plural(people, 'subject')} ({names})", shown),
@@ -82,10 +84,22 @@ def _summary(art: Artefacts, frame: pl.DataFrame) -> tuple[list[list[Cell | str]
             quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist() if len(values) else [None] * 5
             low, q1, median, q3, high = quantiles
             spread = Cell(f"{number(q1)} to {number(q3)}", q3 - q1 if q1 is not None and q3 is not None else None)
-            rows.append([place, column, label, told.get("family") or MISSING, told.get("ibsi_id") or MISSING,
-                         _unit(told.get("unit"), str(image), units), number_cell(len(values)),
-                         number_cell(part.height - len(values)), number_cell(median), spread, number_cell(low),
-                         number_cell(high)])  # fmt: skip
+            rows.append(
+                [
+                    place,
+                    column,
+                    label,
+                    told.get("family") or MISSING,
+                    told.get("ibsi_id") or MISSING,
+                    _unit(told.get("unit"), str(image), units),
+                    number_cell(len(values)),
+                    number_cell(part.height - len(values)),
+                    number_cell(median),
+                    spread,
+                    number_cell(low),
+                    number_cell(high),
+                ]
+            )
     return rows, absent
 
 
@@ -107,15 +121,32 @@ def features(art: Artefacts) -> Section | None:
     blocks.append(
         Table(
             f"Summary of the {plural(len(rows), 'feature column')}",
-            ["region", "column", "feature", "family", "IBSI id", "unit", "n", "missing", "median", "interquartile range",
-             "minimum", "maximum"],
-            rows, [False] * 6 + [True] * 6, folded=True, sortable=True,
-            note="IBSI id: permanent identifier in the reference manual of the Image Biomarker Standardisation Initiative. "
+            [
+                "region",
+                "column",
+                "feature",
+                "family",
+                "IBSI id",
+                "unit",
+                "n",
+                "missing",
+                "median",
+                "interquartile range",
+                "minimum",
+                "maximum",
+            ],
+            rows,
+            [False] * 6 + [True] * 6,
+            folded=True,
+            sortable=True,
+            note="IBSI id: permanent identifier in the reference manual of the Image Biomarker Standardisation "
+            "Initiative. "
             "All values are in features/features.csv.",
         )
-    )  # fmt: skip
+    )
     verdict = [
-        f"{plural(columns, 'feature')} of {plural(frame.height, 'region')} of {plural(frame['subject'].n_unique(), 'subject')}",
+        f"{plural(columns, 'feature')} of {plural(frame.height, 'region')} of "
+        f"{plural(frame['subject'].n_unique(), 'subject')}",
         f"{count(absent)} of {count(len(rows) and frame.height * columns)} values missing",
     ]
     return Section("features", "Imaging features", blocks, verdict)

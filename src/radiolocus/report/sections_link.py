@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 from markupsafe import Markup
 
-from radiolocus.report.blocks import Block, Row, Section, Table
+from radiolocus.report.blocks import Block, Cell, Row, Section, Table
 from radiolocus.report.figures_link import FDR, volcano
-from radiolocus.report.numbers import count, number_cell, p_cell, p_html, plural
+from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, plural, small_cell
 from radiolocus.report.source import Artefacts
 
 __all__ = ["link"]
@@ -17,17 +17,28 @@ _SHOWN = 25
 
 def _top(frame: pl.DataFrame) -> Table:
     rows: list[Row] = [
-        [r["feature"], r["marker"], r["marker_kind"], r["test"], number_cell(r["correlation"]), number_cell(r["estimate"]),
-         number_cell(r["standard_error"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["bonferroni_p_value"], 2),
-         number_cell(r["q_value"], 2), number_cell(r["n"])]
+        [
+            r["feature"],
+            r["marker"],
+            r["test"],
+            number_cell(r["correlation"]),
+            Cell(f"{number(r['estimate'])} ({number(r['standard_error'])})", r["estimate"]),
+            p_cell(r["neg_log_10_p_value"]),
+            small_cell(r["bonferroni_p_value"]),
+            small_cell(r["q_value"]),
+            number_cell(r["n"]),
+        ]
         for r in frame.head(_SHOWN).iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return Table(
         f"The {min(_SHOWN, frame.height)} strongest links of {count(frame.height)}",
-        ["feature", "marker", "kind", "test", "correlation", "estimate", "standard error", "p", "Bonferroni p", "q", "n"],
-        rows, [False] * 4 + [True] * 7, sortable=True,
-        note="q: false discovery rate over all pairs (Benjamini & Hochberg 1995). All pairs: link/link.csv.",
-    )  # fmt: skip
+        ["feature", "marker", "test", "correlation", "estimate (SE)", "p", "Bonferroni p", "q", "n"],
+        rows,
+        [False] * 3 + [True] * 6,
+        sortable=True,
+        note="SE: standard error. q: false discovery rate over all pairs (Benjamini & Hochberg 1995). All: "
+        "link/link.csv.",
+    )
 
 
 def _markers(dictionary: pl.DataFrame) -> Table:
@@ -36,9 +47,13 @@ def _markers(dictionary: pl.DataFrame) -> Table:
         for r in dictionary.iter_rows(named=True)
     ]
     return Table(
-        f"Molecular markers ({count(dictionary.height)})", ["marker", "kind", "source", "unit", "n", "with the marker"], rows,
-        [False, False, False, False, True, True], folded=True, sortable=True,
-    )  # fmt: skip
+        f"Molecular markers ({count(dictionary.height)})",
+        ["marker", "kind", "source", "unit", "n", "with the marker"],
+        rows,
+        [False, False, False, False, True, True],
+        folded=True,
+        sortable=True,
+    )
 
 
 def link(art: Artefacts) -> Section | None:

@@ -7,7 +7,7 @@ import polars as pl
 from radiolocus.report.blocks import Block, Row, Section, Table, Text
 from radiolocus.report.figures_outcome import forest, ordered, protocol, selection_bars
 from radiolocus.report.figures_survival import kaplan_meier
-from radiolocus.report.numbers import count, interval, interval_cell, number_cell, p_cell
+from radiolocus.report.numbers import count, interval, interval_cell, number_cell, p_cell, small_cell
 from radiolocus.report.source import Artefacts
 
 __all__ = ["outcome"]
@@ -17,16 +17,37 @@ _SHOWN = 12
 
 def _performance(frame: pl.DataFrame) -> Table:
     rows: list[Row] = [
-        [r["endpoint"], r["predictors"], r["model"], r["metric"], interval_cell(r["estimate"], r["lower"], r["upper"]),
-         number_cell(r["n"]), number_cell(r["events"]), number_cell(r["candidates"]), f"{r['repeats']} × {r['folds']}"]
+        [
+            r["endpoint"],
+            r["predictors"],
+            r["model"],
+            r["metric"],
+            interval_cell(r["estimate"], r["lower"], r["upper"]),
+            number_cell(r["n"]),
+            number_cell(r["events"]),
+            number_cell(r["candidates"]),
+            f"{r['repeats']} × {r['folds']}",
+        ]
         for r in ordered(frame).iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return Table(
         "Out-of-fold performance",
-        ["endpoint", "predictors", "model", "metric", "estimate (95 % interval)", "n", "events", "candidates", "repeats × folds"],
-        rows, [False] * 4 + [True] * 5, sortable=True,
+        [
+            "endpoint",
+            "predictors",
+            "model",
+            "metric",
+            "estimate (95 % interval)",
+            "n",
+            "events",
+            "candidates",
+            "repeats × folds",
+        ],
+        rows,
+        [False] * 4 + [True] * 5,
+        sortable=True,
         note=f"{protocol(frame)}; bootstrap intervals. Events: events or positives.",
-    )  # fmt: skip
+    )
 
 
 def _univariate(frame: pl.DataFrame) -> Table:
@@ -34,31 +55,53 @@ def _univariate(frame: pl.DataFrame) -> Table:
     for _, part in frame.sort("endpoint").group_by(["endpoint"], maintain_order=True):
         top = part.sort(["neg_log_10_p_value", "predictor"], descending=[True, False], nulls_last=True).head(_SHOWN)
         rows += [
-            [r["endpoint"], r["predictor"], r["block"], r["metric"], interval_cell(r["estimate"], r["lower"], r["upper"]),
-             p_cell(r["neg_log_10_p_value"]), number_cell(r["q_value"], 2), number_cell(r["n"]), number_cell(r["events"])]
+            [
+                r["endpoint"],
+                r["predictor"],
+                r["block"],
+                r["metric"],
+                interval_cell(r["estimate"], r["lower"], r["upper"]),
+                p_cell(r["neg_log_10_p_value"]),
+                small_cell(r["q_value"]),
+                number_cell(r["n"]),
+                number_cell(r["events"]),
+            ]
             for r in top.iter_rows(named=True)
-        ]  # fmt: skip
+        ]
     return Table(
         f"Single predictors: the {_SHOWN} smallest p-values of each endpoint, of {count(frame.height)} tests",
         ["endpoint", "predictor", "block", "metric", "estimate (95 % interval)", "p", "q", "n", "events"],
-        rows, [False] * 4 + [True] * 5, sortable=True,
-        note="On all subjects, no model is learned and nothing is validated: chosen from many, these estimates are optimistic. "
-        "Above 0.5: larger values go with the event. q: false discovery rate within the endpoint. All: outcome/univariate.csv.",
-    )  # fmt: skip
+        rows,
+        [False] * 4 + [True] * 5,
+        sortable=True,
+        note="On all subjects, no model is learned and nothing is validated: chosen from many, these estimates "
+        "are optimistic. "
+        "Above 0.5: larger values go with the event. q: false discovery rate within the endpoint. All: "
+        "outcome/univariate.csv.",
+    )
 
 
 def _logrank(frame: pl.DataFrame) -> Table:
     rows: list[Row] = [
-        [r["endpoint"], r["predictors"], interval_cell(r["hazard_ratio"], r["lower"], r["upper"]), number_cell(r["statistic"]),
-         number_cell(r["degrees_of_freedom"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["n"]), number_cell(r["events"])]
+        [
+            r["endpoint"],
+            r["predictors"],
+            interval_cell(r["hazard_ratio"], r["lower"], r["upper"]),
+            number_cell(r["statistic"]),
+            number_cell(r["degrees_of_freedom"]),
+            p_cell(r["neg_log_10_p_value"]),
+            number_cell(r["n"]),
+            number_cell(r["events"]),
+        ]
         for r in ordered(frame).iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return Table(
         "Risk groups: high against low",
         ["endpoint", "predictors", "hazard ratio (95 % interval)", "log-rank χ²", "df", "p", "n", "events"],
-        rows, [False, False] + [True] * 6,
+        rows,
+        [False, False] + [True] * 6,
         note="Hazard ratio from a Cox model with Efron's treatment of ties.",
-    )  # fmt: skip
+    )
 
 
 def _selection(frame: pl.DataFrame) -> list[Block]:
@@ -74,16 +117,27 @@ def _selection(frame: pl.DataFrame) -> list[Block]:
         ["endpoint", "predictors", "fraction", "predictor"], descending=[False, False, True, False]
     )
     rows: list[Row] = [
-        [r["endpoint"], r["predictors"], r["predictor"], r["block"], number_cell(100 * r["fraction"]),
-         number_cell(r["mean_coefficient"])]
+        [
+            r["endpoint"],
+            r["predictors"],
+            r["predictor"],
+            r["block"],
+            number_cell(100 * r["fraction"]),
+            number_cell(r["mean_coefficient"]),
+        ]
         for r in used.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     if rows:
         blocks.append(
-            Table(f"Selection frequency of every predictor that was used ({count(len(rows))})",
-                  ["endpoint", "predictors", "predictor", "block", "outer fits (%)", "mean coefficient per SD"], rows,
-                  [False] * 4 + [True] * 2, folded=True, sortable=True)
-        )  # fmt: skip
+            Table(
+                f"Selection frequency of every predictor that was used ({count(len(rows))})",
+                ["endpoint", "predictors", "predictor", "block", "outer fits (%)", "mean coefficient per SD"],
+                rows,
+                [False] * 4 + [True] * 2,
+                folded=True,
+                sortable=True,
+            )
+        )
     return blocks
 
 

@@ -11,8 +11,8 @@ import polars as pl
 from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Block, Fact, Facts, Row, Section, Table, Text
 from radiolocus.report.numbers import MISSING, count, number_cell, plural
-from radiolocus.report.references import REFERENCES, methods_of
-from radiolocus.report.source import Artefacts
+from radiolocus.report.references import methods_of, references_of
+from radiolocus.report.source import STAGES, Artefacts
 
 __all__ = ["planted", "problems", "provenance"]
 
@@ -29,8 +29,12 @@ def planted(art: Artefacts) -> Section | None:
     frame = pl.read_parquet(path)
     missing = [c for c in _TRUTH if c not in frame.columns]
     if missing:
-        raise StoreError(f"no column {', '.join(missing)}", where="demo/truth.parquet", allowed=", ".join(_TRUTH),
-                         todo="run the demonstration again")  # fmt: skip
+        raise StoreError(
+            f"no column {', '.join(missing)}",
+            where="demo/truth.parquet",
+            allowed=", ".join(_TRUTH),
+            todo="run the demonstration again",
+        )
     rows: list[Row] = [[str(v) if v is not None else MISSING for v in row] for row in frame.select(_TRUTH).iter_rows()]
     verdicts = frame.group_by("verdict").len().sort(["len", "verdict"], descending=[True, False])
     told = [f"{n} {v}" for v, n in verdicts.iter_rows()]
@@ -67,20 +71,31 @@ def problems(art: Artefacts) -> Section:
     grouped = frame.group_by(keys).agg(pl.col("subject"), pl.col("item"), pl.col("where"), pl.col("count").sum())
     grouped = grouped.sort(pl.col("severity").replace_strict(_ORDER, default=3), *keys, nulls_last=True)
     rows: list[Row] = [
-        [r["severity"], r["stage"], r["got"], _people(r["subject"]), _people(r["item"]), _people(r["where"]),
-         r["allowed"] or MISSING, r["todo"] or MISSING, number_cell(r["count"])]
+        [
+            r["severity"],
+            r["stage"],
+            r["got"],
+            _people(r["subject"]),
+            _people(r["item"]),
+            _people(r["where"]),
+            r["allowed"] or MISSING,
+            r["todo"] or MISSING,
+            number_cell(r["count"]),
+        ]
         for r in grouped.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     counts = (
         frame.group_by("severity").agg(pl.col("count").sum()).sort(pl.col("severity").replace_strict(_ORDER, default=3))
     )
     table = Table(
         "Everything that could not be used as it was",
-        ["severity", "stage", "got", "subjects", "item", "where", "allowed", "what to do", "times"], rows,
-        [False] * 8 + [True], sortable=True,
+        ["severity", "stage", "got", "subjects", "item", "where", "allowed", "what to do", "times"],
+        rows,
+        [False] * 8 + [True],
+        sortable=True,
         note="set aside: the subject, image or variant was not analysed in that stage. no value: one value is missing. "
         "note: nothing was lost. Row by row: problems.csv.",
-    )  # fmt: skip
+    )
     return Section("problems", "Problems", [table], [", ".join(f"{s}: {count(n)}" for s, n in counts.iter_rows())])
 
 
@@ -99,8 +114,10 @@ def _stages(art: Artefacts) -> Table | None:
     stages = art.study.get("stages", {})
     if not stages:
         return None
+    order = {name: i for i, name in enumerate(STAGES)}
     rows: list[Row] = [
-        [name, "ran" if told.get("ran") else "did not run", told.get("why") or MISSING] for name, told in stages.items()
+        [name, "ran" if told.get("ran") else "did not run", told.get("why") or MISSING]
+        for name, told in sorted(stages.items(), key=lambda s: order.get(s[0], len(order)))
     ]
     return Table("Stages", ["stage", "state", "why"], rows)
 
@@ -122,10 +139,20 @@ def _hashes(art: Artefacts) -> list[Block]:
     if not rooms:
         return []
     return [
-        Table("Inputs and settings by hash (SHA-256)", ["stage", "input", "hash of the input", "hash of the settings", "seed"],
-              rooms, folded=True),
-        Table("Tables by hash (SHA-256 of the Parquet file)", ["table", "rows", "hash"], tables, [False, True, False], folded=True),
-    ]  # fmt: skip
+        Table(
+            "Inputs and settings by hash (SHA-256)",
+            ["stage", "input", "hash of the input", "hash of the settings", "seed"],
+            rooms,
+            folded=True,
+        ),
+        Table(
+            "Tables by hash (SHA-256 of the Parquet file)",
+            ["table", "rows", "hash"],
+            tables,
+            [False, True, False],
+            folded=True,
+        ),
+    ]
 
 
 def _versions(art: Artefacts) -> Facts:
@@ -159,5 +186,6 @@ def provenance(art: Artefacts) -> Section:
             Facts("Settings of the study file, defaults included", [Fact(k, v) for k, v in settings], folded=True)
         )
     blocks += _hashes(art)
-    blocks.append(Facts("Sources of the methods", [Fact(short, full) for short, full in REFERENCES]))
+    if papers := references_of(art):
+        blocks.append(Facts("Sources of the methods", [Fact(short, full) for short, full in papers]))
     return Section("methods", "Methods and provenance", blocks)

@@ -20,8 +20,13 @@ def _rates(art: Artefacts) -> tuple[Table | None, list[str]]:
         text = interval(r["estimate"], r["lower"], r["upper"], digits=0, scale=100, unit=" %")
         rows.append([r["quantity"], Cell(text, r["estimate"]), f"{r['events']} of {r['n']}"])
         lines.append(f"{r['quantity']} {text}, {r['events']} of {r['n']}")
-    table = Table("Response rates", ["quantity", "rate (95 % interval)", "subjects"], rows, [False, True, True],
-                  note="Exact intervals (Clopper & Pearson 1934).")  # fmt: skip
+    table = Table(
+        "Response rates",
+        ["quantity", "rate (95 % interval)", "subjects"],
+        rows,
+        [False, True, True],
+        note="Exact intervals (Clopper & Pearson 1934).",
+    )
     return table, lines
 
 
@@ -42,14 +47,25 @@ def response(art: Artefacts) -> Section | None:
         verdict = [f"{plural(best.height, 'subject')}: {', '.join(tally)}", *verdict]
         confirmed = "demanded" if best["confirmed"].any() else "not demanded"
         rows: list[Row] = [
-            [r["subject"], r["best_response"], number_cell(r["best_change"]), number_cell(r["progression_day"]),
-             number_cell(r["last_day"]), r["reason"] or "–"]
+            [
+                r["subject"],
+                r["best_response"],
+                number_cell(r["best_change"]),
+                number_cell(r["progression_day"]),
+                number_cell(r["last_day"]),
+                r["reason"] or "–",
+            ]
             for r in best.sort("subject").iter_rows(named=True)
-        ]  # fmt: skip
+        ]
         blocks.append(
-            Table(f"Best overall response of every subject ({count(best.height)}); confirmation {confirmed}",
-                  ["subject", "best response", "best change (%)", "progression (day)", "last assessment (day)", "why"], rows,
-                  [False, False, True, True, True, False], folded=True, sortable=True,
-                  note="Every visit with its reason: response/timepoints.csv.")
-        )  # fmt: skip
+            Table(
+                f"Best overall response of every subject ({count(best.height)}); confirmation {confirmed}",
+                ["subject", "best response", "best change (%)", "progression (day)", "last assessment (day)", "why"],
+                rows,
+                [False, False, True, True, True, False],
+                folded=True,
+                sortable=True,
+                note="Every visit with its reason: response/timepoints.csv.",
+            )
+        )
     return Section("response", "Treatment response", blocks, verdict)

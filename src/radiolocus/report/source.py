@@ -11,7 +11,9 @@ import polars as pl
 
 from radiolocus.store import read_json, read_table
 
-__all__ = ["Artefacts"]
+__all__ = ["STAGES", "Artefacts"]
+
+STAGES = ("cohort", "features", "genetics", "molecular", "link", "outcome", "response")
 
 
 class Artefacts:
