@@ -613,9 +613,9 @@ def make(
                     "EGFR on PET:cm_contrast_3d_avg",
                     "none among 4,842 null variants",
                 ],
-                "found": ["rs101623, p = 3e-12", "EGFR, q = 2e-9", "0 at p < 5e-8"],
-                "evidence": ["smallest p of the scan", "first link of 675", "expected 0.02"],
-                "verdict": ["found", "found", "as planted"],
+                "found": [True, True, False],
+                "evidence": ["smallest p of the scan", "first link of 675", "1 at p < 5e-8, 0.02 expected"],
+                "verdict": ["found", "found", "1 false"],
             }
         )
         (root / "demo").mkdir()

@@ -10,12 +10,13 @@ from matplotlib.transforms import blended_transform_factory
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, DARK, INK, canvas, embed, legend_above, styled
+from radiolocus.report.drawing import INK, canvas, embed, legend_above, styled
 from radiolocus.report.numbers import interval, p_text
 
 __all__ = ["at_risk", "kaplan_meier"]
 
-_LOOK = {"low": (DARK, "-"), "high": (ACCENT, (0, (5, 1.5)))}
+NAVY, ROSE = "#1d3557", "#c9584e"  # told apart by lightness too, beside the dashes
+_LOOK = {"low": (NAVY, "-"), "high": (ROSE, (0, (5, 1.5)))}
 _OTHER = (INK, ":")
 
 
@@ -35,8 +36,10 @@ def at_risk(curve: pl.DataFrame, times: Array) -> list[int]:
 
 def _steps(curve: pl.DataFrame, column: str) -> tuple[Array, Array]:
     time = np.concatenate([[0.0], curve["time"].to_numpy()])
-    value = np.concatenate([[1.0], curve[column].cast(pl.Float64).to_numpy()])
-    return time, value
+    # An interval has no width where the curve is still 1, and none that is defined once it is 0.
+    value = curve[column].cast(pl.Float64).fill_nan(None)
+    value = pl.concat([pl.Series([1.0]), value.alias("")]).forward_fill()
+    return time, value.to_numpy()
 
 
 def _curve(axes: Axes, curve: pl.DataFrame, group: str) -> None:

@@ -41,7 +41,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
 
 
 _JOINTS = re.compile(r"(?<=[_/:])(?=.)|(?<=[.,;])(?=[A-Za-z])")
-_SHORT, _CHUNK = 12, 24
+_SHORT, _CHUNK = 18, 24
 
 
 def _resource(name: str) -> str:

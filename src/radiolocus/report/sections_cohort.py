@@ -9,6 +9,7 @@ from radiolocus.model import Array
 from radiolocus.report.blocks import Block, Flow, Row, Section, Table, Text
 from radiolocus.report.numbers import MISSING, count, number, number_cell, percent, plural
 from radiolocus.report.source import Artefacts
+from radiolocus.stats.survival import kaplan_meier
 
 __all__ = ["cohort", "median_follow_up"]
 
@@ -27,13 +28,8 @@ def median_follow_up(time: Array, event: Array) -> float | None:
     ----------
     Schemper M, Smith TL. A note on quantifying follow-up in studies of failure time. Control Clin Trials 1996;17:343.
     """
-    times, inverse = np.unique(time, return_inverse=True)
-    ended = np.bincount(inverse, minlength=len(times))
-    censored = np.bincount(inverse, weights=event == 0, minlength=len(times))
-    at_risk = len(time) - np.cumsum(ended) + ended
-    still = np.cumprod(1 - censored / at_risk)
-    reached = np.flatnonzero(still <= 0.5 + 1e-12)
-    return float(times[reached[0]]) if reached.size else None
+    middle, _, _ = kaplan_meier(time, 1 - event).median()
+    return None if np.isnan(middle) else middle
 
 
 def _set_aside(problems: pl.DataFrame | None) -> pl.DataFrame | None:
