@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ def _call(function: Callable[[Item], Value], item: Item) -> Value:
 
 
 def run_units(
-    function: Callable[[Item], Value], items: Sequence[Item], *, jobs: int = 1
+    function: Callable[[Item], Value], items: Sequence[Item], *, jobs: int = 1, threads: bool = False
 ) -> Iterator[tuple[int, Value | Exception]]:
     """Apply `function` to every item, in this process or in `jobs` workers.
 
@@ -41,7 +41,10 @@ def run_units(
     items : sequence
         One entry a unit.
     jobs : int
-        Number of processes.
+        Number of workers.
+    threads : bool
+        Workers share this process's memory. For units that spend their time in compiled code and read large arrays;
+        processes, the default, also survive a crash inside a library.
 
     Yields
     ------
@@ -58,7 +61,8 @@ def run_units(
                 yield index, error
         return
     broken: list[int] = []
-    with _pool(min(jobs, len(items))) as pool:
+    pool: Executor
+    with ThreadPoolExecutor(jobs) if threads else _pool(min(jobs, len(items))) as pool, threadpool_limits(1):
         futures: dict[Future[Value], int] = {pool.submit(_call, function, item): i for i, item in enumerate(items)}
         for future in as_completed(futures):
             outcome = _outcome(future)

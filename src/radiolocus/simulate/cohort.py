@@ -256,6 +256,9 @@ name = "Simulated cohort"
 subjects = "clinical.csv"
 id = "subject"
 
+[cohort.columns.sex]
+type = "category"
+
 [cohort.endpoints.overall_survival]
 kind = "survival"
 time = "months"

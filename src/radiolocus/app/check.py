@@ -1,0 +1,133 @@
+"""Everything that can be known to be wrong before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from radiolocus.config import Mistake, Study
+from radiolocus.errors import RadiolocusError
+from radiolocus.model import Problem
+from radiolocus.pipeline import Gathered, gather
+from radiolocus.read.imaging import describe
+from radiolocus.registry import suggest
+
+__all__ = ["Findings", "check_study"]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a check found: mistakes to mend, notes to read, and a summary of what would run."""
+
+    mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...]
+    summary: tuple[str, ...]
+
+
+def check_study(study: Study) -> Findings:
+    """Open every source of a study, match it to the cohort, and look at image headers.
+
+    Parameters
+    ----------
+    study : Study
+        As loaded by :func:`radiolocus.config.load_study`, which has told the mistakes of the file itself.
+
+    Returns
+    -------
+    Findings
+        All of them; one mistake never hides another where it can be helped.
+    """
+    try:
+        gathered = gather(study)
+    except RadiolocusError as error:
+        return Findings((Mistake(error.where or "cohort", _without_place(error)),), (), ())
+    mistakes = [Mistake(stage, error.message) for stage, error in gathered.failed.items()]
+    notes: list[str] = []
+    for stage, problems in gathered.problems.items():
+        for problem in problems:
+            if problem.severity == "set aside":
+                mistakes.append(Mistake(stage, _spoken(problem)))
+            else:
+                notes.append(f"{stage}: {_spoken(problem)}")
+    mistakes += [*_columns(study, gathered), *_headers(gathered), *_files(gathered)]
+    return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered)))
+
+
+def _without_place(error: RadiolocusError) -> str:
+    return "; ".join(
+        p
+        for p in (error.got, error.allowed and f"allowed: {error.allowed}", error.todo and f"what to do: {error.todo}")
+        if p
+    )
+
+
+def _spoken(problem: Problem) -> str:
+    place = ", ".join(p for p in (problem.subject, problem.item, problem.where) if p)
+    parts = [f"{place}: {problem.got}" if place else problem.got]
+    parts += [f"allowed: {problem.allowed}"] if problem.allowed else []
+    parts += [f"what to do: {problem.todo}"] if problem.todo else []
+    return "; ".join(parts)
+
+
+def _columns(study: Study, gathered: Gathered) -> list[Mistake]:
+    """Clinical columns that a section names and no table of subjects has."""
+    known = gathered.cohort.frame.columns[1:]
+    sections = study.sections
+    named: list[tuple[str, Sequence[str]]] = []
+    if sections.genetics:
+        named.append(("genetics.covariates", sections.genetics.covariates))
+    if sections.link:
+        named.append(("link.covariates", sections.link.covariates))
+    if sections.outcome:
+        named.append(("outcome.clinical", sections.outcome.clinical))
+    return [
+        Mistake(
+            where, f"unknown clinical column '{name}'; allowed: {', '.join(known)}; {suggest(name, known)}".rstrip("; ")
+        )
+        for where, names in named
+        for name in names
+        if name not in known
+    ]
+
+
+def _headers(gathered: Gathered) -> list[Mistake]:
+    mistakes = []
+    for work in gathered.works:
+        place = f"features: {work.subject}, {work.image}"
+        for path in (work.unit.image, work.unit.mask):
+            try:
+                describe(path)
+            except RadiolocusError as error:
+                mistakes.append(Mistake(place, error.message))
+    return mistakes
+
+
+def _files(gathered: Gathered) -> list[Mistake]:
+    return [
+        Mistake(stage, f"no file '{name}'; what to do: mend the path, or [cohort] root")
+        for stage, files in gathered.inputs.items()
+        if stage not in gathered.failed
+        for name, path in files.items()
+        if not path.exists()
+    ]
+
+
+def _summary(gathered: Gathered) -> list[str]:
+    cohort = gathered.cohort
+    lines = [f"cohort     {len(cohort.subjects)} subjects"]
+    for endpoint in cohort.endpoints:
+        known = int((endpoint.event == endpoint.event).sum())  # NaN is not equal to itself
+        events = int((endpoint.event == 1).sum())
+        lines.append(f"endpoint   {endpoint.name}: {known} subjects, {events} events ({endpoint.kind})")
+    images: dict[str, set[str]] = {}
+    for work in gathered.works:
+        images.setdefault(work.image, set()).add(work.subject)
+    lines += [f"images     {name}: {len(subjects)} subjects" for name, subjects in images.items()]
+    if gathered.genotypes:
+        matched = sum(s is not None for s in gathered.genotypes.subjects)
+        lines.append(f"genotypes  {gathered.genotypes.source.variants.height:,} variants, {matched} subjects")
+    if gathered.molecules:
+        lines.append(
+            f"molecular  {gathered.molecules.dictionary.height} markers of {gathered.molecules.table.height} subjects"
+        )
+    return lines

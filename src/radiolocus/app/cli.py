@@ -1,0 +1,175 @@
+"""The command ``radiolocus``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from radiolocus.app.check import check_study
+from radiolocus.app.draft import draft
+from radiolocus.app.progress import Bars
+from radiolocus.config import StudyError, load_study, study_schema
+from radiolocus.errors import RadiolocusError
+from radiolocus.pipeline import Finished, run_study
+from radiolocus.report.html import write as write_report
+from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
+from radiolocus.simulate.verdict import judge
+from radiolocus.store import write_table
+
+__all__ = ["main"]
+
+OK, FAULT, REFUSED, SET_ASIDE = 0, 1, 2, 3
+
+app = typer.Typer(
+    name="radiolocus",
+    help="Imaging genomics: features, links, association, outcome and response. One study file, one report.",
+    epilog="Exit codes: 0 all done; 1 stopped by an error; 2 a study or folder that cannot be used; "
+    "3 done, but some subjects were set aside (see problems.csv and the report).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Root = Annotated[Path | None, typer.Option("--root", help="Folder of the data, instead of [cohort] root.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Worker processes; 0 is one a core.")]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh/--resume", help="Remove earlier results in the folder, or take up what is finished."),
+]
+
+
+def _say(text: str) -> None:
+    typer.echo(text)
+
+
+def _stop(text: str, code: int) -> NoReturn:
+    typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+@app.command(epilog="Example: radiolocus init data/images data/clinical.csv > study.toml")
+def init(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of DICOM, NIfTI, tables, genotypes.", exists=True)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the study file here, not to the screen.")
+    ] = None,
+) -> None:
+    """Look through folders and draft study.toml, saying what was matched to whom."""
+    drafted = draft(folders)
+    for finding in drafted.findings:
+        typer.echo(finding, err=True)
+    if out is None:
+        _say(drafted.text)
+        return
+    if out.exists():
+        _stop(f"{out} is there already; what to do: choose another --out, or remove it", REFUSED)
+    out.write_text(drafted.text, encoding="utf-8")
+    typer.echo(f"wrote {out}; next: radiolocus check {out}", err=True)
+
+
+@app.command(epilog="Examples: radiolocus check study.toml | radiolocus check --schema > study.schema.json")
+def check(
+    study: Annotated[Path | None, typer.Argument(help="Study file.")] = None,
+    root: Root = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the study file.")] = False,
+) -> None:
+    """Validate everything readable without computing, and list all mistakes with file, row and column."""
+    if schema:
+        _say(json.dumps(study_schema(), indent=1, ensure_ascii=False))
+        return
+    if study is None:
+        _stop("no study file; usage: radiolocus check study.toml", REFUSED)
+    findings = check_study(load_study(study, root))
+    for mistake in findings.mistakes:
+        typer.echo(f"mistake  {mistake}", err=True)
+    for note in findings.notes:
+        _say(f"note     {note}")
+    for line in findings.summary:
+        _say(line)
+    if findings.mistakes:
+        count = len(findings.mistakes)
+        _stop(f"{study}: {count} mistake{'s' if count > 1 else ''}", REFUSED)
+    _say(f"{study}: no mistake found")
+
+
+@app.command(epilog="Example: radiolocus run study.toml --out results --jobs 4")
+def run(
+    study: Annotated[Path, typer.Argument(help="Study file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")],
+    jobs: Jobs = 0,
+    fresh: Fresh = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first subject that would be set aside.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Run a study, or take up an interrupted run where it stopped."""
+    finished = _run(study, out, jobs=jobs, fresh=fresh, strict=strict, root=root)
+    _tell(finished)
+    if finished.set_aside:
+        raise typer.Exit(SET_ASIDE)
+
+
+@app.command(epilog="Example: radiolocus report results")
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of the results.", exists=True, file_okay=False)],
+) -> None:
+    """Write report.html again from the artefacts."""
+    _say(f"report: {write_report(folder)}")
+
+
+@app.command(epilog="Example: radiolocus demo --out demo-out")
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the data and the results.")] = Path("demo-out"),
+    subjects: Annotated[int, typer.Option("--subjects", min=40, help="Subjects to simulate.")] = 140,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same cohort.")] = 20,
+    jobs: Jobs = 0,
+    fresh: Fresh = False,
+) -> None:
+    """Simulate a cohort with planted truth, run it, and say which planted effects were found."""
+    _say(f"simulating {subjects} subjects: images, genotypes, mutations, clinical table, lesion follow-up")
+    truth = simulate_cohort(out / "data", SimulationOptions(subjects=subjects, seed=seed))
+    finished = _run(out / "data" / "study.toml", out / "results", jobs=jobs, fresh=fresh, strict=False, root=None)
+    verdict = judge(truth, finished.root)
+    write_table(finished.root, "demo/truth", verdict)
+    write_report(finished.root)
+    _say("")
+    for row in verdict.iter_rows(named=True):
+        _say(f"{'yes' if row['found'] else 'NO ':<4} {row['kind']}: {row['planted']} — {row['verdict']}")
+        _say(f"     {row['evidence']}")
+    _say("")
+    _tell(finished)
+    if not verdict["found"].all():
+        _stop(f"{(~verdict['found']).sum()} statements about the planted truth do not hold", FAULT)
+
+
+def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
+    loaded = load_study(study, root)
+    with Bars(Console(stderr=True)) as bars:
+        return run_study(loaded, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, strict=strict, progress=bars)
+
+
+def _tell(finished: Finished) -> None:
+    for line in finished.lines:
+        _say(line)
+    if finished.set_aside:
+        _say(f"{finished.set_aside} problems set something aside: see {finished.root / 'problems.csv'} and the report")
+    _say(f"report: {finished.root / 'report.html'}")
+
+
+def main() -> None:
+    """Run the command; errors of the user's making are told without a traceback."""
+    try:
+        app()
+    except StudyError as error:
+        typer.echo(error.message, err=True)
+        sys.exit(REFUSED)
+    except RadiolocusError as error:
+        typer.echo(f"error: {error.message}", err=True)
+        sys.exit(FAULT)

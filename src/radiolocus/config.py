@@ -1,0 +1,357 @@
+"""The study file: TOML in, frozen options out; every mistake at once, with its path in the file.
+
+The options stand beside the code they steer; this module gathers them, and is the only one that knows pydantic.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import tomllib
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from radiolocus.associate.link import LinkOptions
+from radiolocus.cohort import CohortOptions
+from radiolocus.errors import ConfigError, RadiolocusError
+from radiolocus.feature.measure import ImagingOptions
+from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.molecular.markers import MolecularOptions
+from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.registry import suggest
+from radiolocus.response.options import ResponseOptions
+
+__all__ = ["Mistake", "Study", "StudyError", "load_study", "study_schema"]
+
+
+Place = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The study file.
+
+    Parameters
+    ----------
+    cohort : CohortOptions
+        Who is in the study, and what happened to them.
+    imaging : ImagingOptions or None
+        Images, masks and features.
+    genetics : GenotypeOptions or None
+        Germline genotypes and the scan.
+    molecular : MolecularOptions or None
+        Tumour mutations, expression and markers.
+    link : LinkOptions or None
+        Imaging features × molecular markers.
+    outcome : OutcomeOptions or None
+        Prediction of endpoints.
+    response : ResponseOptions or None
+        Response criteria from lesion measurements.
+    """
+
+    cohort: CohortOptions
+    imaging: ImagingOptions | None = None
+    genetics: GenotypeOptions | None = None
+    molecular: MolecularOptions | None = None
+    link: LinkOptions | None = None
+    outcome: OutcomeOptions | None = None
+    response: ResponseOptions | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file that can be followed: `name`, absolute `root`, and its `sections`."""
+
+    name: str
+    root: Path
+    sections: Sections
+
+    def settings(self) -> dict[str, Any]:
+        """Return the resolved settings without absolute paths, as plain JSON values."""
+        plain = TypeAdapter(Sections).dump_python(self.sections, mode="json", exclude_none=True)
+        plain["cohort"].pop("root", None)
+        return typing.cast("dict[str, Any]", plain)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong: where (path in the study file, or file, row, column) and what."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class StudyError(ConfigError):
+    """All mistakes of a study file."""
+
+    def __init__(self, file: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.mistakes = mistakes
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        super().__init__(f"{count}\n" + "\n".join(f"  {m}" for m in mistakes), where=file)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return StudyError, (self.where, self.mistakes)
+
+
+def load_study(file: Path, root: Path | None = None) -> Study:
+    """Read and validate a study file; the data are not looked at.
+
+    Parameters
+    ----------
+    file : Path
+        TOML file.
+    root : Path, optional
+        Folder of the data, instead of ``[cohort] root``.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    StudyError
+        All mistakes, each with its path in the file and the nearest valid name.
+    """
+    raw = _toml(file)
+    shaped, mistakes = _shape(raw)
+    for part in _dataclasses(Sections):
+        # Read by pydantic on standard dataclasses; unknown keys are mistakes, never ignored.
+        part.__pydantic_config__ = {"extra": "forbid"}
+    sections, found = _validate(shaped, raw)
+    mistakes += found
+    if sections is None:
+        raise StudyError(file.name, tuple(mistakes))
+    mistakes += _crossed(sections)
+    folder = root or (file.parent / sections.cohort.root)
+    if not folder.is_dir():
+        mistakes.append(
+            Mistake(
+                "cohort.root",
+                f"no folder '{sections.cohort.root or folder.name}'; what to do: mend root, or give --root",
+            )
+        )
+    if mistakes:
+        raise StudyError(file.name, tuple(mistakes))
+    name = sections.cohort.name or f"{file.resolve().parent.name}/{file.stem}"
+    return Study(name, folder.resolve(), replace(sections, cohort=replace(sections.cohort, name=name)))
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of the study file, for editors; descriptions come from the options' docstrings."""
+    schema = TypeAdapter(Sections).json_schema()
+    told = {part.__name__: _descriptions(part) for part in _dataclasses(Sections)}
+    for name, definition in [*schema.get("$defs", {}).items(), ("Sections", schema)]:
+        definition.pop("description", None)
+        definition.update({"additionalProperties": False} if "properties" in definition else {})
+        for field, entry in definition.get("properties", {}).items():
+            if description := told.get(name, {}).get(field):
+                entry["description"] = description
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Radiolocus study file", **schema}
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(
+            file.name, (Mistake(file.name, "no such file; what to do: `radiolocus init FOLDER` drafts one"),)
+        ) from None
+    except IsADirectoryError:
+        raise StudyError(file.name, (Mistake(file.name, "a folder; allowed: a study.toml file"),)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(file.name, (Mistake(file.name, f"not valid TOML: {error}"),)) from None
+
+
+def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
+    """Write out the shorthands of the file: a path for a table, families beside settings, settings of one image."""
+    shaped = copy.deepcopy(raw)
+    mistakes: list[Mistake] = []
+    if isinstance(cohort := shaped.get("cohort"), dict) and "subjects" in cohort:
+        cohort["subjects"] = _tables(cohort["subjects"])
+    if isinstance(molecular := shaped.get("molecular"), dict):
+        for key in ("markers", "expression"):
+            if key in molecular:
+                molecular[key] = _tables(molecular[key])
+    if isinstance(imaging := shaped.get("imaging"), dict):
+        base = imaging.setdefault("settings", {})
+        if "families" in imaging and isinstance(base, dict):
+            if "families" in base:
+                mistakes.append(Mistake("imaging.settings.families", "given twice; allowed: here or imaging.families"))
+            base["families"] = imaging.pop("families")
+        for image in imaging.get("images", []) if isinstance(imaging.get("images"), list) else []:
+            if isinstance(image, dict) and isinstance(image.get("settings"), dict) and isinstance(base, dict):
+                image["settings"] = _override(base, image["settings"])
+    return shaped, mistakes
+
+
+def _override(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    # The two ways to set bins exclude each other, so naming one drops the other that was inherited.
+    exclusive = {"bin_width", "bin_number"}
+    inherited = {k: v for k, v in base.items() if not (k in exclusive and exclusive & own.keys())}
+    return {**inherited, **own}
+
+
+def _tables(value: object) -> list[object]:
+    items = value if isinstance(value, list) else [value]
+    return [{"path": item} if isinstance(item, str) else item for item in items]
+
+
+def _dataclasses(part: Any) -> Iterator[Any]:
+    """Yield a dataclass and all dataclasses in the types of its fields."""
+    seen: set[Any] = set()
+    waiting = [part]
+    while waiting:
+        kind = waiting.pop()
+        if is_dataclass(kind) and kind not in seen:
+            seen.add(kind)
+            yield kind
+            waiting += typing.get_type_hints(kind).values()
+        else:
+            waiting += typing.get_args(kind)
+
+
+def _descriptions(part: type) -> dict[str, str]:
+    """Take the description of each parameter from the numpydoc of a class and the classes it extends."""
+    found: dict[str, str] = {}
+    for kind in reversed(part.__mro__):
+        section = re.search(r"Parameters\n\s*-+\n(.*)", kind.__doc__ or "", re.DOTALL)
+        entries = re.findall(
+            r"^ {4}([\w, ]+) : [^\n]*\n((?: {8}[^\n]*\n?)+)", section[1] if section else "", re.MULTILINE
+        )
+        for names, text in entries:
+            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return found
+
+
+def _validate(shaped: dict[str, Any], raw: dict[str, Any]) -> tuple[Sections | None, list[Mistake]]:
+    """Validate, and on mistakes leave out what is wrong and look again, because one mistake can hide another.
+
+    The options check themselves only once every key of their table is sound.
+    """
+    found: dict[Mistake, None] = {}
+    left_out: set[Place] = set()
+    while True:
+        try:
+            sections = TypeAdapter(Sections).validate_python(shaped)
+        except ValidationError as error:
+            before = len(left_out)
+            for entry in error.errors(include_url=False):
+                place = _place(entry)
+                if place in left_out:  # now it is missing because it was wrong
+                    continue
+                if not _inherited(place, raw):
+                    found.setdefault(Mistake(_spoken(tuple(entry["loc"])), _what(entry, place)))
+                if _leave_out(shaped, place):
+                    left_out.add(place)
+            if len(left_out) == before:
+                return None, list(found)
+        else:
+            return (None if found else sections), list(found)
+
+
+def _place(entry: Any) -> Place:
+    """Path of the key that is wrong; options that check themselves name it first: ``bin_width = -1``."""
+    place = tuple(entry["loc"])
+    problem = entry.get("ctx", {}).get("error")
+    if isinstance(problem, RadiolocusError) and isinstance(entry["input"], dict):
+        key = re.split(r"\W", problem.got, maxsplit=1)[0]
+        return (*place, key) if key in entry["input"] else place
+    return place
+
+
+def _leave_out(shaped: dict[str, Any], place: Place) -> bool:
+    """Remove the key at `place`; False when there is none (a missing key, an element of a list)."""
+    here: Any = shaped
+    for key in place[:-1]:
+        try:
+            here = here[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return isinstance(here, dict) and here.pop(place[-1], None) is not None
+
+
+def _inherited(place: Place, raw: dict[str, Any]) -> bool:
+    """Tell whether a mistake at an image's settings was made in ``[imaging.settings]``, where it is reported too."""
+    if len(place) < 5 or place[:2] != ("imaging", "images") or place[3] != "settings":
+        return False
+    own = raw["imaging"]["images"][typing.cast("int", place[2])].get("settings", {})
+    return place[4] not in own
+
+
+def _spoken(place: Place) -> str:
+    out = ""
+    for part in place:
+        out += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if out else part
+    return out or "study"
+
+
+def _what(entry: Any, place: Place) -> str:
+    kind, got = entry["type"], entry["input"]
+    if kind == "unexpected_keyword_argument":
+        known = _known_keys(place[:-1])
+        hint = suggest(str(place[-1]), known)
+        return f"unknown key '{place[-1]}'; allowed: {', '.join(known)}" + (f"; {hint}" if hint else "")
+    if kind in ("missing", "missing_argument"):
+        return "missing; what to do: add it"
+    if "error" in entry.get("ctx", {}):
+        problem = entry["ctx"]["error"]
+        return problem.message if isinstance(problem, RadiolocusError) else str(problem)
+    if kind in ("dataclass_type", "dataclass_exact_type"):
+        return f"got {got!r}; allowed: a table of keys"
+    return f"got {got!r}; allowed: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+
+
+def _known_keys(place: Place) -> list[str]:
+    kind: Any = Sections
+    for part in place:
+        options = _dataclasses_here(kind)
+        if isinstance(part, int) or not options:
+            continue
+        hints = typing.get_type_hints(options[0])
+        kind = hints.get(str(part), kind)
+    options = _dataclasses_here(kind)
+    return [f.name for f in fields(options[0])] if options else []
+
+
+def _dataclasses_here(kind: Any) -> list[Any]:
+    """Dataclasses reached through unions, tuples and dicts, not through fields."""
+    if is_dataclass(kind):
+        return [kind]
+    return [found for arg in typing.get_args(kind) for found in _dataclasses_here(arg)]
+
+
+def _crossed(sections: Sections) -> list[Mistake]:
+    """Mistakes that two sections make together."""
+    mistakes = []
+    endpoints = sections.cohort.endpoints
+    if sections.outcome:
+        for name in sections.outcome.endpoints:
+            if name not in endpoints:
+                hint = suggest(name, list(endpoints))
+                allowed = ", ".join(endpoints) or "none is defined under [cohort.endpoints]"
+                mistakes.append(
+                    Mistake(
+                        "outcome.endpoints",
+                        f"unknown endpoint '{name}'; allowed: {allowed}" + (f"; {hint}" if hint else ""),
+                    )
+                )
+        if not endpoints:
+            mistakes.append(Mistake("outcome", "no endpoint; what to do: add [cohort.endpoints.NAME]"))
+    if not sections.cohort.subjects:
+        mistakes.append(
+            Mistake("cohort.subjects", 'missing; what to do: name the table of subjects, e.g. "clinical.csv"')
+        )
+    if sections.link and not (sections.imaging and sections.molecular):
+        absent = " and ".join(n for n in ("imaging", "molecular") if not getattr(sections, n))
+        mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
+    if sections.genetics and not sections.imaging:
+        mistakes.append(Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]"))
+    return mistakes

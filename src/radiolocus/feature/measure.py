@@ -1,0 +1,163 @@
+"""From files to feature rows: one unit is one region of one image of one subject at one visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from radiolocus.errors import ConfigError
+from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.image.thumbnail import thumbnail
+from radiolocus.model import Problem
+from radiolocus.read.discover import ImageUnit
+from radiolocus.read.imaging import read_pair
+from radiolocus.schema import TABLES, conform
+
+__all__ = ["ImageSource", "ImagingOptions", "Measured", "measure"]
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """One kind of image of the study, with its masks.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables and figures, e.g. ``PET``.
+    modality : str
+        DICOM modality (``CT``, ``MR``, ``PT``); read from the header where it has one.
+    unit : str
+        Unit of the intensities where the file does not say (NIfTI), e.g. ``SUVbw g/mL``; HU for CT by default.
+    image : str
+        Path pattern below the root with ``{subject}`` and, optionally, ``{visit}``; a folder is a DICOM series.
+    mask : str
+        Path pattern of the masks: NIfTI, or RTSTRUCT for a DICOM image.
+    table : str or None
+        Instead of patterns: a table with columns subject, image, mask and, optionally, visit and roi.
+    roi : str or None
+        Region: a label number (NIfTI), or a name or regular expression (RTSTRUCT).
+    analyse : bool
+        Whether the features enter association and outcome; otherwise they are measured only.
+    settings : FeatureSettings or None
+        Settings of this image; what is not named is taken from ``[imaging.settings]``.
+    """
+
+    name: str
+    modality: str = ""
+    unit: str = ""
+    image: str = ""
+    mask: str = ""
+    table: str | None = None
+    roi: str | None = None
+    analyse: bool = True
+    settings: FeatureSettings | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or any(c in self.name for c in ":@/\\ "):
+            raise ConfigError(f"name = '{self.name}'", allowed="letters, digits, '_', '-', '.'")
+        if self.table is None and not (self.image and self.mask):
+            raise ConfigError(
+                f"image '{self.name}' has no path",
+                allowed="image and mask as patterns, or table",
+                todo='e.g. image = "nifti/{subject}/CT.nii.gz" and mask = "nifti/{subject}/mask.nii.gz"',
+            )
+        if self.table is not None and (self.image or self.mask):
+            raise ConfigError(f"image '{self.name}' has both patterns and a table", allowed="one of them")
+
+
+@dataclass(frozen=True)
+class ImagingOptions:
+    """Section ``[imaging]`` of the study file.
+
+    Parameters
+    ----------
+    images : tuple of ImageSource
+        The kinds of image.
+    settings : FeatureSettings
+        Image processing and features, unless an image says otherwise.
+    """
+
+    images: tuple[ImageSource, ...] = ()
+    settings: FeatureSettings = field(default_factory=FeatureSettings)
+
+    def __post_init__(self) -> None:
+        names = [i.name for i in self.images]
+        if not names:
+            raise ConfigError("no image", allowed="at least one [[imaging.images]]")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"image names {names}", allowed="every name once")
+
+    def settings_of(self, image: ImageSource) -> FeatureSettings:
+        """Settings that hold for `image`."""
+        return image.settings or self.settings
+
+
+@dataclass(frozen=True)
+class Work:
+    """A unit with everything a worker needs; `subject` is the normalised id."""
+
+    subject: str
+    unit: ImageUnit
+    image: str
+    modality: str
+    intensity_unit: str
+    settings: FeatureSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One row of ``features/features``, one of ``features/thumbnails``, and what could not be computed."""
+
+    features: pl.DataFrame
+    thumbnail: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def measure(work: Work) -> Measured:
+    """Read an image with its mask and compute its features and its thumbnail.
+
+    Raises
+    ------
+    InputError
+        The image, the mask, or the two together cannot be used.
+    """
+    unit = work.unit
+    volume, mask = read_pair(unit.image, unit.mask, roi=unit.roi, modality=work.modality)
+    if not volume.unit:
+        volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
+    extraction = extract(volume, mask, work.settings)
+    region = unit.roi or mask.name or "ROI"
+    key = {"subject": work.subject, "image": work.image, "visit": unit.visit, "roi": region}
+    row = {**key, "modality": volume.modality, **extraction.values}
+    schema = TABLES["features/features"].schema | {name: pl.Float64() for name in extraction.values}
+    picture = thumbnail(volume, mask)
+    voxels = int(mask.array.sum())
+    small = {
+        **key,
+        "modality": volume.modality,
+        "unit": volume.unit,
+        "height": picture.pixels.shape[0],
+        "width": picture.pixels.shape[1],
+        "spacing_y": picture.spacing[0],
+        "spacing_x": picture.spacing[1],
+        "low": picture.low,
+        "high": picture.high,
+        "pixels": picture.pixels.tobytes(),
+        "mask": picture.mask.astype("uint8").tobytes(),
+        "voxels": voxels,
+        "volume_ml": voxels * mask.geometry.voxel_volume / 1000,
+    }
+    notes = [
+        Problem("features", note, "note", subject=work.subject, item=work.image)
+        for note in (*volume.notes, *mask.notes)
+    ]
+    told = [
+        Problem(**{**p.__dict__, "subject": work.subject, "item": f"{work.image}: {p.item}" if p.item else work.image})
+        for p in extraction.problems
+    ]
+    return Measured(
+        pl.DataFrame([row], schema=schema),
+        conform(pl.DataFrame([small]), "features/thumbnails"),
+        (*notes, *told),
+    )

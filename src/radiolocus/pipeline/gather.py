@@ -1,0 +1,213 @@
+"""What a study is made of: every source is opened and put on the subjects of the cohort; nothing is computed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+
+from radiolocus.cohort import Cohort, SourceTable, build
+from radiolocus.config import Study
+from radiolocus.errors import RadiolocusError
+from radiolocus.feature.measure import ImagingOptions, Work
+from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.model import Problem
+from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
+from radiolocus.read.clinical import read_table
+from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
+from radiolocus.read.plink import PlinkSource
+from radiolocus.schema import conform
+
+__all__ = ["Gathered", "Genotypes", "as_problem", "gather"]
+
+Value = TypeVar("Value")
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, eq=False)
+class Genotypes:
+    """A genotype file and the subject of each of its samples (None: not in the cohort)."""
+
+    source: PlinkSource
+    subjects: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The sources of a study on its subjects.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    works : tuple of Work
+        Regions to measure, in the order of the study file, subjects and visits.
+    genotypes : Genotypes or None
+    molecules : Molecules or None
+    membership : polars.DataFrame
+        Table ``cohort/membership`` over all sources.
+    problems : dict of str to tuple of Problem
+        By stage.
+    failed : dict of str to RadiolocusError
+        Sources that cannot be used at all, by stage; their stages do not run.
+    inputs : dict of str to dict of str to Path
+        Input files by stage.
+    """
+
+    cohort: Cohort
+    works: tuple[Work, ...]
+    genotypes: Genotypes | None
+    molecules: Molecules | None
+    membership: pl.DataFrame
+    problems: dict[str, tuple[Problem, ...]]
+    failed: dict[str, RadiolocusError]
+    inputs: dict[str, dict[str, Path]]
+
+
+def as_problem(stage: str, error: Exception, **where: str) -> Problem:
+    """Turn an exception into a line of ``problems``."""
+    if isinstance(error, RadiolocusError):
+        return Problem(
+            stage,
+            error.got,
+            where=error.where,
+            allowed=error.allowed,
+            todo=error.todo,
+            **where,  # type: ignore[arg-type]
+        )
+    return Problem(
+        stage,
+        f"{type(error).__name__}: {error}",
+        todo="this is not a known kind of bad data; please report it",
+        **where,  # type: ignore[arg-type]
+    )
+
+
+class _Gatherer:
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.root = study.root
+        self.problems: dict[str, list[Problem]] = {}
+        self.failed: dict[str, RadiolocusError] = {}
+        self.inputs: dict[str, dict[str, Path]] = {}
+        self.membership: list[pl.DataFrame] = []
+
+    def path(self, stage: str, name: str, where: str) -> Path:
+        path = inside(self.root, name, where)
+        self.inputs.setdefault(stage, {})[name] = path
+        return path
+
+    def cohort(self) -> Cohort:
+        options = self.study.sections.cohort
+        numeric = [c for c, told in options.columns.items() if told.type == "number"]
+        tables = []
+        problems: list[Problem] = []
+        for i, table in enumerate(options.subjects):
+            path = self.path("cohort", table.path, f"cohort.subjects[{i + 1}]")
+            read = read_table(
+                path, sheet=table.sheet, id_column=table.id or options.id, missing=options.missing, numeric=numeric
+            )
+            tables.append(SourceTable(read.source, read.frame, read.row_number, table.id))
+            problems += read.problems
+        cohort = build(tables, options)
+        self.problems["cohort"] = [*problems, *cohort.problems]
+        self.membership.append(cohort.membership)
+        return cohort
+
+    def works(self, imaging: ImagingOptions, cohort: Cohort) -> tuple[Work, ...]:
+        works: list[Work] = []
+        for source in imaging.images:
+            if source.table is not None:
+                path = self.path("features", source.table, f"imaging.images '{source.name}'")
+                table = read_table(path)
+                found = by_table(self.root, source.name, table.frame, table.row_number, table.source)
+                problems = list(table.problems)
+            else:
+                found = by_pattern(self.root, source.name, source.image, source.mask, source.roi)
+                problems = []
+            mapping = self._match_images(cohort, source.name, found, problems)
+            works += [
+                Work(mapping[u.subject], u, source.name, source.modality, source.unit, imaging.settings_of(source))
+                for u in found.units
+                if u.subject in mapping
+            ]
+        return tuple(works)
+
+    def _match_images(self, cohort: Cohort, name: str, found: Discovery, problems: list[Problem]) -> dict[str, str]:
+        match = cohort.match(f"image {name}", [u.subject for u in found.units])
+        self.membership.append(match.membership)
+        # A pairing that failed concerns a subject of the cohort under its normalised id, or nobody.
+        problems += [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in found.problems]
+        if not found.units:
+            problems.append(
+                Problem(
+                    "features",
+                    f"image '{name}' was found for nobody",
+                    item=name,
+                    todo="look at the patterns and at [cohort] root",
+                )
+            )
+        self.problems.setdefault("features", []).extend([*problems, *match.problems])
+        return match.mapping
+
+    def genotypes(self, options: GenotypeOptions, cohort: Cohort) -> Genotypes:
+        prefix = inside(self.root, options.plink, "genetics.plink")
+        source = PlinkSource(prefix, sample_id=options.sample_id)
+        bed = Path(source.path)
+        for suffix in (".bed", ".bim", ".fam"):
+            self.inputs.setdefault("genetics", {})[bed.stem + suffix] = bed.with_suffix(suffix)
+        match = cohort.match(f"genotypes {bed.stem}", source.sample_ids)
+        self.membership.append(match.membership)
+        self.problems["genetics"] = list(match.problems)
+        return Genotypes(source, tuple(match.mapping.get(s) for s in source.sample_ids))
+
+    def molecules(self, options: MolecularOptions, cohort: Cohort) -> Molecules:
+        names = [options.mutations, options.sequenced, *(t.path for t in (*options.markers, *options.expression))]
+        for name in dict.fromkeys(n for n in names if n):
+            self.path("molecular", name, "molecular")
+        molecules = assemble(options, cohort, self.root)
+        self.membership.append(molecules.membership)
+        self.problems["molecular"] = list(molecules.problems)
+        return molecules
+
+    def attempt(
+        self, stage: str, make: Callable[[Options, Cohort], Value], options: Options | None, cohort: Cohort
+    ) -> Value | None:
+        """Open a source; one that cannot be used ends its stage, not the study."""
+        if options is None:
+            return None
+        try:
+            return make(options, cohort)
+        except RadiolocusError as error:
+            self.failed[stage] = error
+            return None
+
+
+def gather(study: Study) -> Gathered:
+    """Open every source of a study and put it on the subjects of the cohort.
+
+    Raises
+    ------
+    RadiolocusError
+        The tables of subjects cannot be used; every other source that cannot be used ends only its own stage.
+    """
+    g = _Gatherer(study)
+    cohort = g.cohort()
+    sections = study.sections
+    works = g.attempt("features", g.works, sections.imaging, cohort)
+    genotypes = g.attempt("genetics", g.genotypes, sections.genetics, cohort)
+    molecules = g.attempt("molecular", g.molecules, sections.molecular, cohort)
+    if sections.response:
+        g.path("response", sections.response.lesions, "response.lesions")
+    return Gathered(
+        cohort,
+        works or (),
+        genotypes,
+        molecules,
+        conform(pl.concat(g.membership), "cohort/membership"),
+        {stage: tuple(problems) for stage, problems in g.problems.items()},
+        g.failed,
+        g.inputs,
+    )

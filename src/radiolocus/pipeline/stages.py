@@ -1,0 +1,289 @@
+"""One function a stage: from sources and earlier artefacts to the tables of its room, and a line that tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from radiolocus.associate.link import LinkOptions, link
+from radiolocus.associate.scan import plan, prepare, run_unit
+from radiolocus.associate.summary import summarise
+from radiolocus.cohort import CohortOptions, phenotype_matrix
+from radiolocus.compute import run_units
+from radiolocus.errors import ConfigError, InputError
+from radiolocus.feature.extract import dictionary
+from radiolocus.feature.measure import ImagingOptions, Measured, measure
+from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.molecular.markers import MolecularOptions
+from radiolocus.pipeline.gather import as_problem
+from radiolocus.pipeline.run import Run, bar, problem_frame
+from radiolocus.read.lesions import read_lesions
+from radiolocus.registry import suggest
+from radiolocus.response.options import ResponseOptions
+from radiolocus.response.recist11 import recist11
+from radiolocus.schema import Column, empty
+from radiolocus.store import digest, read_table
+
+__all__ = ["STAGES"]
+
+
+def cohort(run: Run, options: CohortOptions) -> str:
+    """Write who is in the study, where each was found, and what happened to them."""
+    g = run.gathered
+    settings = (options, digest(g.membership.to_dict(as_series=False)))
+    stage = run.stage("cohort", settings, run.fingerprints("cohort"))
+    if stage.manifest() is None:
+        told = {c.name: c for c in _clinical_columns(run)}
+        stage.write("cohort/subjects", g.cohort.frame, told)
+        stage.write("cohort/membership", g.membership)
+        stage.write("cohort/endpoints", g.cohort.endpoint_frame())
+        run.finish("cohort", stage, problem_frame("cohort", g.problems["cohort"]))
+    return f"{len(g.cohort.subjects)} subjects, {len(g.cohort.endpoints)} endpoints"
+
+
+def _clinical_columns(run: Run) -> list[Column]:
+    frame = run.gathered.cohort.frame
+    return [Column(name, dtype, "clinical column", source="table of subjects") for name, dtype in frame.schema.items()]
+
+
+def features(run: Run, imaging: ImagingOptions) -> str:
+    """Measure every region; finished regions are taken up, and one that fails is set aside."""
+    g = run.gathered
+    inputs = {}
+    for work in g.works:
+        name = f"{work.image}/{work.subject}/{work.unit.visit}/{work.unit.roi or ''}"
+        inputs[name] = digest(
+            work.settings, work.modality, run.prints.of(work.unit.image), run.prints.of(work.unit.mask)
+        )
+    run.prints.save()
+    keys = [digest(name, key) for name, key in inputs.items()]
+    notes = problem_frame("features", g.problems.get("features", ()))
+    stage = run.stage("features", (imaging, digest(notes.to_dict(as_series=False))), inputs)
+    if (found := stage.manifest()) is not None:
+        return _told_features(int(found["tables"]["features/features"]["rows"]), len(g.works))
+    tables = {i: found for i, key in enumerate(keys) if (found := stage.load_unit(key)) is not None}
+    todo = [i for i in range(len(keys)) if i not in tables]
+    with bar(run, "features", len(keys)) as step:
+        for _ in tables:
+            step()
+        for k, outcome in run_units(measure, [g.works[i] for i in todo], jobs=run.jobs):
+            i = todo[k]
+            tables[i] = _unit_tables(outcome, g.works[i].subject, g.works[i].image)
+            if isinstance(outcome, Measured):
+                stage.save_unit(keys[i], tables[i])
+            elif run.strict:
+                run.tell("features", tables[i]["problems"])
+            step()
+    parts = [tables[i] for i in range(len(keys))]
+    rows = _stacked([p["features"] for p in parts], empty("features/features"))
+    columns = _dictionary(imaging)
+    stage.write("features/features", rows, {c["feature"]: _column(c) for c in columns.iter_rows(named=True)})
+    stage.write("features/dictionary", columns)
+    stage.write("features/thumbnails", _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails")))
+    problems = pl.concat([notes, *(p["problems"] for p in parts)])
+    kept = tuple(key for i, key in enumerate(keys) if tables[i]["features"].height)
+    run.finish("features", stage, problems, keep_units=kept)
+    return _told_features(rows.height, len(keys))
+
+
+def _told_features(rows: int, units: int) -> str:
+    return f"{rows} of {units} regions measured"
+
+
+def _unit_tables(outcome: Measured | Exception, subject: str, image: str) -> dict[str, pl.DataFrame]:
+    if isinstance(outcome, Exception):
+        problem = as_problem("features", outcome, subject=subject, item=image)
+        return {
+            "features": empty("features/features"),
+            "thumbnails": empty("features/thumbnails"),
+            "problems": problem_frame("features", [problem]),
+        }
+    return {
+        "features": outcome.features,
+        "thumbnails": outcome.thumbnail,
+        "problems": problem_frame("features", outcome.problems),
+    }
+
+
+def _stacked(parts: list[pl.DataFrame], nothing: pl.DataFrame) -> pl.DataFrame:
+    # Images may have settings of their own, hence different feature columns.
+    return pl.concat([nothing, *parts], how="diagonal")
+
+
+def _dictionary(imaging: ImagingOptions) -> pl.DataFrame:
+    parts = [dictionary(imaging.settings_of(image)) for image in imaging.images]
+    return pl.concat(parts).unique("feature", keep="first", maintain_order=True)
+
+
+def _column(row: dict[str, str]) -> Column:
+    return Column(row["feature"], pl.Float64(), row["name"], row["unit"], f"IBSI {row['ibsi_id']}")
+
+
+def phenotypes(run: Run) -> pl.DataFrame:
+    """Imaging features that are analysed, one row a subject; subjects without any are left out."""
+    imaging = run.sections.imaging
+    rows = read_table(run.root, "features/features")
+    if imaging is None or rows is None or rows.height == 0:
+        return pl.DataFrame(schema={"subject": pl.String})
+    chosen = [image.name for image in imaging.images if image.analyse]
+    rows = rows.filter(pl.col("image").is_in(chosen))
+    matrix, _ = phenotype_matrix(rows, run.gathered.cohort.subjects)
+    return matrix.filter(pl.col("subject").is_in(rows["subject"].implode()))
+
+
+def genetics(run: Run, options: GenotypeOptions) -> str:
+    """Judge the variants, find the principal components, and scan every imaging phenotype block by block."""
+    genotypes = run.gathered.genotypes
+    if genotypes is None:  # its failure was told when the sources were gathered
+        raise InputError("no genotypes", where="genetics")
+    inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", "features/features")
+    quality_stage = run.stage("genome", options, inputs)
+    scan_stage = run.stage("sumstats", options, inputs)
+    if quality_stage.manifest() is not None and (found := scan_stage.manifest()) is not None:
+        return _told_scan(run, int(found["tables"]["sumstats/sumstats"]["rows"]))
+    table = phenotypes(run)
+    covariates = _clinical(run, options.covariates, "genetics.covariates")
+    prepared = prepare(
+        genotypes.source,
+        table,
+        covariates if options.covariates else None,
+        options,
+        sample_subjects=genotypes.subjects,
+    )
+    quality_stage.write("genome/variants", prepared.quality.variants)
+    quality_stage.write("genome/samples", prepared.samples)
+    quality_stage.finish(seed=None, wall_time_s=0.0)
+    units = plan(prepared)
+    keys = [digest(scan_stage.key, unit) for unit in units]
+    tables = {i: found for i, key in enumerate(keys) if (found := scan_stage.load_unit(key)) is not None}
+    todo = [i for i in range(len(units)) if i not in tables]
+    with bar(run, "genetics", len(units)) as step:
+        for _ in tables:
+            step()
+        for k, outcome in run_units(partial(run_unit, prepared), [units[i] for i in todo], jobs=run.jobs, threads=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+            i = todo[k]
+            tables[i] = {"sumstats": outcome[0], "problems": problem_frame("genetics", outcome[1])}
+            scan_stage.save_unit(keys[i], tables[i])
+            step()
+    sumstats = pl.concat([tables[i]["sumstats"] for i in range(len(units))])
+    analysed = sum(group.columns.size for group in prepared.design.groups)
+    scan_stage.write("sumstats/sumstats", sumstats)
+    scan_stage.write("sumstats/summary", summarise(sumstats, prepared.quality.kept.size, analysed))
+    problems = [problem_frame("genetics", (*run.gathered.problems["genetics"], *prepared.problems))]
+    run.finish("genetics", scan_stage, pl.concat(problems + [tables[i]["problems"] for i in range(len(units))]))
+    return _told_scan(run, sumstats.height)
+
+
+def _told_scan(run: Run, tests: int) -> str:
+    summary = read_table(run.root, "sumstats/summary")
+    hits = 0 if summary is None else int(summary["genome_wide"].sum())
+    return f"{tests:,} tests, {hits} with p < 5e-8"
+
+
+def _clinical(run: Run, names: Sequence[str], where: str) -> pl.DataFrame:
+    """Subjects with some of their clinical columns."""
+    frame = run.gathered.cohort.frame
+    for name in names:
+        if name not in frame.columns:
+            raise ConfigError(
+                f"no clinical column '{name}'",
+                where=where,
+                allowed=", ".join(frame.columns[1:]),
+                todo=suggest(name, frame.columns[1:]),
+            )
+    told = run.sections.cohort.columns
+    categories = [name for name in names if name in told and told[name].type == "category"]
+    return frame.select("subject", *names).with_columns(
+        pl.col(name)
+        .cast(pl.String)
+        .cast(pl.Enum(told[name].categories or sorted(frame[name].cast(pl.String).drop_nulls().unique())))
+        for name in categories
+    )
+
+
+def _upstream(run: Run, *names: str) -> dict[str, str]:
+    """Fingerprints of artefacts that a stage starts from."""
+    paths = {name: run.root / f"{name}.parquet" for name in names}
+    return {name: run.prints.of(path) for name, path in paths.items() if path.exists()}
+
+
+def molecular(run: Run, options: MolecularOptions) -> str:
+    """Write the molecular markers."""
+    molecules = run.gathered.molecules
+    if molecules is None:  # its failure was told when the sources were gathered
+        raise InputError("no molecular table", where="molecular")
+    subjects = digest(run.gathered.cohort.subjects)
+    stage = run.stage(
+        "molecular", (options, run.sections.cohort.ids), run.fingerprints("molecular") | {"subjects": subjects}
+    )
+    if stage.manifest() is None:
+        told = {
+            row["marker"]: Column(row["marker"], pl.Float64(), f"{row['kind']} marker", row["unit"], row["source"])
+            for row in molecules.dictionary.iter_rows(named=True)
+        }
+        stage.write("molecular/markers", molecules.table, told)
+        stage.write("molecular/dictionary", molecules.dictionary)
+        run.finish("molecular", stage, problem_frame("molecular", run.gathered.problems["molecular"]))
+    return f"{molecules.dictionary.height} markers of {molecules.table.height} subjects"
+
+
+def links(run: Run, options: LinkOptions) -> str:
+    """Test every imaging feature against every molecular marker."""
+    inputs = _upstream(run, "cohort/subjects", "features/features", "molecular/markers")
+    stage = run.stage("link", options, inputs)
+    if stage.manifest() is None:
+        markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
+        covariates = _clinical(run, options.covariates, "link.covariates")
+        with bar(run, "link", 1) as step:
+            found = link(
+                phenotypes(run),
+                empty("molecular/markers") if markers is None else markers,
+                empty("molecular/dictionary") if kinds is None else kinds,
+                covariates,
+                options,
+            )
+            step()
+        stage.write("link/link", found.table)
+        run.finish("link", stage, problem_frame("link", found.problems))
+    table = read_table(run.root, "link/link")
+    table = empty("link/link") if table is None else table
+    return f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
+
+
+def response(run: Run, options: ResponseOptions) -> str:
+    """Read the lesions and call the response of every visit and subject."""
+    stage = run.stage(
+        "response", options, run.fingerprints("response") | {"subjects": digest(run.gathered.cohort.subjects)}
+    )
+    if stage.manifest() is None:
+        lesions = read_lesions(run.gathered.inputs["response"][options.lesions], options.columns)
+        match = run.gathered.cohort.match("lesions", lesions.frame["subject"].unique(maintain_order=True))
+        known = lesions.frame.with_columns(pl.col("subject").replace_strict(match.mapping, default=None)).drop_nulls(
+            "subject"
+        )
+        with bar(run, "response", 1) as step:
+            found = recist11(known, options)
+            step()
+        stage.write("response/timepoints", found.timepoints)
+        stage.write("response/best", found.best)
+        stage.write("response/rates", found.rates)
+        run.finish("response", stage, problem_frame("response", (*lesions.problems, *match.problems, *found.problems)))
+    best = read_table(run.root, "response/best")
+    best = empty("response/best") if best is None else best
+    counts = best["best_response"].value_counts(sort=True)
+    return f"{best.height} subjects: " + ", ".join(f"{n} {r}" for r, n in counts.sort("best_response").iter_rows())
+
+
+STAGES: dict[str, Callable[[Run, Any], str]] = {
+    "cohort": cohort,
+    "features": features,
+    "genetics": genetics,
+    "molecular": molecular,
+    "link": links,
+    "response": response,
+}

@@ -1,0 +1,163 @@
+"""The study file: shorthands, every mistake at once with its place, the schema."""
+
+import json
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from radiolocus.config import Sections, StudyError, load_study, study_schema
+from radiolocus.simulate.cohort import _STUDY
+
+_LEAST = """
+[cohort]
+subjects = "clinical.csv"
+"""
+
+
+def _load(tmp_path, text, root=None):
+    file = tmp_path / "study.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_study(file, root)
+
+
+def _mistakes(tmp_path, text):
+    with pytest.raises(StudyError) as caught:
+        _load(tmp_path, text)
+    return [str(m) for m in caught.value.mistakes]
+
+
+def test_only_the_cohort_is_needed(tmp_path):
+    study = _load(tmp_path, _LEAST)
+    assert study.name == f"{tmp_path.name}/study"
+    assert study.root == tmp_path.resolve()
+    assert [t.path for t in study.sections.cohort.subjects] == ["clinical.csv"]
+    assert all(getattr(study.sections, f.name) is None for f in fields(Sections) if f.name != "cohort")
+
+
+def test_settings_keep_no_absolute_path(tmp_path):
+    study = _load(tmp_path, _LEAST + f'root = "{tmp_path}"\n')
+    assert str(tmp_path) not in json.dumps(study.settings())
+
+
+def test_an_image_overrides_only_what_it_names(tmp_path):
+    study = _load(
+        tmp_path,
+        _LEAST
+        + """
+[imaging]
+families = ["intensity"]
+[imaging.settings]
+bin_number = 16
+resegment_outliers = 3.0
+[[imaging.images]]
+name = "CT"
+image = "{subject}/ct.nii"
+mask = "{subject}/m.nii"
+[imaging.images.settings]
+bin_width = 25.0
+[[imaging.images]]
+name = "MR"
+image = "{subject}/mr.nii"
+mask = "{subject}/m.nii"
+""",
+    )
+    imaging = study.sections.imaging
+    ct, mr = (imaging.settings_of(image) for image in imaging.images)
+    assert (ct.families, ct.bin_width, ct.bin_number, ct.resegment_outliers) == (("intensity",), 25.0, None, 3.0)
+    assert (mr.bin_width, mr.bin_number) == (None, 16)
+
+
+def test_all_mistakes_at_once_each_with_its_place_and_nearest_name(tmp_path):
+    told = _mistakes(
+        tmp_path,
+        """
+[cohort]
+subjcts = "a.csv"
+[cohort.endpoints.os]
+kind = "surv"
+event = "dead"
+[imaging]
+families = ["morfology"]
+[imaging.settings]
+bin_width = -1
+[[imaging.images]]
+name = "PET"
+[outcome]
+repeats = "many"
+[responce]
+""",
+    )
+    text = "\n".join(told)
+    assert "cohort.subjcts: unknown key 'subjcts'" in text
+    assert "did you mean 'subjects'?" in text
+    assert "cohort.endpoints.os.kind: got 'surv'; allowed: input should be 'survival' or 'binary'" in text
+    assert "families: unknown 'morfology'" in text
+    assert "did you mean 'morphology'?" in text
+    assert "bin_width = -1.0; allowed: a finite number above 0" in text
+    assert "imaging.images[1]: image 'PET' has no path" in text
+    assert "outcome.repeats: got 'many'" in text
+    assert "responce: unknown key 'responce'" in text
+    assert "did you mean 'response'?" in text
+    assert len(told) == len(set(told)) == 7
+
+
+def test_a_mistake_in_shared_settings_is_told_once(tmp_path):
+    images = "".join(
+        f'[[imaging.images]]\nname = "I{i}"\nimage = "{{subject}}/{i}.nii"\nmask = "{{subject}}/m.nii"\n'
+        "[imaging.images.settings]\nbin_number = 8\n"
+        for i in range(3)
+    )
+    told = _mistakes(tmp_path, _LEAST + "[imaging.settings]\nresegment_outliers = -3\n" + images)
+    assert [t for t in told if "resegment_outliers" in t] == [told[0]]
+
+
+def test_sections_that_need_each_other(tmp_path):
+    told = _mistakes(tmp_path, _LEAST + '[link]\n[genetics]\nplink = "g"\n[outcome]\nendpoints = ["os"]\n')
+    assert any(
+        t.startswith("link: links imaging with molecular data, but there is no [imaging and molecular]") for t in told
+    )
+    assert any(t.startswith("genetics: scans imaging phenotypes") for t in told)
+    assert any("unknown endpoint 'os'" in t for t in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[cohort\n", "not valid TOML"),
+        (
+            '[cohort]\nsubjects = "a.csv"\nroot = "nowhere"\n',
+            "no folder 'nowhere'; what to do: mend root, or give --root",
+        ),
+        ("[cohort]\n", "cohort.subjects: missing"),
+        ("[imaging]\n", "cohort: missing"),
+    ],
+)
+def test_files_that_cannot_be_followed(tmp_path, text, message):
+    assert message in "\n".join(_mistakes(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path):
+    with pytest.raises(StudyError, match=r"no such file; what to do: `radiolocus init FOLDER` drafts one"):
+        load_study(tmp_path / "study.toml")
+
+
+def test_every_option_of_the_schema_is_described():
+    schema = study_schema()
+    bare = [
+        f"{name}.{field}"
+        for name, definition in [*schema["$defs"].items(), ("study", schema)]
+        for field, entry in definition.get("properties", {}).items()
+        if not entry.get("description")
+    ]
+    assert bare == []
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["cohort"]
+
+
+def test_the_study_of_the_simulator_and_the_examples_are_valid(tmp_path):
+    tomllib.loads(_STUDY.format(seed=1))
+    _load(tmp_path, _STUDY.format(seed=1))
+    for example in sorted((Path(__file__).parent.parent / "examples").glob("*.toml")):
+        assert load_study(example, tmp_path).name
