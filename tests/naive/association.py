@@ -36,11 +36,12 @@ def regress(genotype, phenotype, covariates, missing: str) -> Fit | None:
     df = len(y) - design.shape[1]
     if df < 1 or np.linalg.matrix_rank(design, tol=1e-8) < design.shape[1]:
         return None
-    if np.allclose(y, others @ np.linalg.lstsq(others, y, rcond=None)[0], atol=1e-10):
+    spread = np.linalg.norm(y - y.mean())
+    if np.linalg.norm(y - others @ np.linalg.lstsq(others, y, rcond=None)[0]) <= 1e-7 * spread + 1e-12:
         return None
     coefficient = np.linalg.lstsq(design, y, rcond=None)[0]
     rest = y - design @ coefficient
-    if rest @ rest < 1e-18 * (y @ y):
+    if np.linalg.norm(rest) < 1e-9 * spread:
         return None
     variance = rest @ rest / df * np.linalg.inv(design.T @ design)[-1, -1]
     t = coefficient[-1] / math.sqrt(variance)

@@ -24,12 +24,9 @@ from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal, neg_log1
 )
 def test_t_equals_the_closed_form_in_long_decimals(t, df, digits):
     expected = naive.t_even(t, df, digits)
+    assert expected > 5000 or t < 1e50
     assert float(neg_log10_p_t(t, df)) == pytest.approx(expected, rel=1e-11)
     assert float(neg_log10_p_t(-t, df)) == float(neg_log10_p_t(t, df))
-
-
-def test_the_largest_of_these_is_far_beyond_underflow():
-    assert naive.t_even(1e52, 100, 5400) > 5000
 
 
 def test_t_equals_scipy_where_scipy_is_right():

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from radiolocus.associate.design import regression_design
+from radiolocus.errors import FitError, TableError
+
+RNG = np.random.default_rng(1)
+
+
+def test_phenotypes_known_for_the_same_subjects_share_a_group():
+    values = RNG.normal(size=(30, 5))
+    values[3, [1, 4]] = np.nan
+    values[[2, 7], 3] = np.nan
+    covariates = RNG.normal(size=(30, 2))
+    design = regression_design(values, covariates)
+    assert [g.columns.tolist() for g in design.groups] == [[0, 2], [1, 4], [3]]
+    assert [g.rows.size for g in design.groups] == [30, 29, 28]
+    assert [g.df for g in design.groups] == [26, 25, 24]
+    for group in design.groups:
+        known = values[np.ix_(group.rows, group.columns)]
+        full = np.column_stack([np.ones(group.rows.size), covariates[group.rows]])
+        rest = known - full @ np.linalg.lstsq(full, known, rcond=None)[0]
+        np.testing.assert_allclose(group.response * group.length, rest, atol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(group.response, axis=0), 1)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e150])
+def test_the_unit_of_a_phenotype_is_no_matter(scale):
+    values = RNG.normal(size=(20, 1))
+    one, other = regression_design(values).groups[0], regression_design(values * scale).groups[0]
+    np.testing.assert_allclose(one.response, other.response, rtol=1e-12)
+    np.testing.assert_allclose(one.length * scale, other.length)
+
+
+def test_phenotypes_without_information_are_set_aside_with_their_reason():
+    values = RNG.normal(size=(30, 6))
+    covariates = np.column_stack([RNG.normal(size=30), np.repeat([0.0, 1.0], 15)])
+    values[:, 1] = 1234.56789
+    values[:, 2] = 3 * covariates[:, 0] - covariates[:, 1] + 7
+    values[4:, 3] = np.nan
+    values[15:, 4] = np.nan
+    names = ["good", "flat", "copy", "rare", "one site", "fine"]
+    design = regression_design(values, covariates, phenotype_names=names, covariate_names=["age", "site"])
+    assert [design.phenotypes[c] for g in design.groups for c in g.columns] == ["good", "fine"]
+    told = {p.item: p for p in design.problems}
+    assert told["flat"].got == "one value in all 30 subjects that have it"
+    assert told["copy"].got == "a combination of the covariates: nothing is left of it"
+    assert told["rare"].got.startswith("among the 4 subjects that have it: 4 subjects for an intercept, 2 covariates")
+    assert told["rare"].allowed == "at least 5 subjects"
+    assert told["one site"].got.endswith("determine: site (constant)")
+    assert {p.severity for p in design.problems} == {"set aside"}
+
+
+def test_n_barely_above_k():
+    values, covariates = RNG.normal(size=(6, 2)), RNG.normal(size=(6, 4))
+    with pytest.raises(FitError) as caught:
+        regression_design(values, covariates)
+    assert caught.value.got == "6 subjects for an intercept, 4 covariates and a variant"
+    assert caught.value.allowed == "at least 7 subjects"
+    assert regression_design(values, covariates[:, :3]).groups[0].df == 1
+
+
+def test_no_phenotype_left():
+    with pytest.raises(FitError, match=r"none of the 2 phenotypes can be analysed .*one value in all 9"):
+        regression_design(np.ones((9, 2)))
+
+
+def test_collinear_covariates_are_named():
+    covariates = RNG.normal(size=(9, 2)) @ np.array([[1.0, 0, 1], [0, 1, 1]])
+    with pytest.raises(FitError, match="already determine: c"):
+        regression_design(RNG.normal(size=(9, 2)), covariates, covariate_names=["a", "b", "c"])
+
+
+def test_numbers_that_are_none():
+    values, covariates = RNG.normal(size=(9, 2)), RNG.normal(size=(9, 2))
+    covariates[3, 1] = np.nan
+    with pytest.raises(TableError, match="1 values of covariate b that are no finite numbers"):
+        regression_design(values, covariates, covariate_names=["a", "b"])
+    values[2, 0] = np.inf
+    with pytest.raises(TableError, match="1 values of phenotype phenotype 1 that are no finite"):
+        regression_design(values)
