@@ -1,0 +1,464 @@
+"""All molecular markers of a cohort in one table.
+
+Mutations are called ``mut:GENE``, expression ``expr:GENE`` (or another prefix, for a second matrix); markers of a table
+keep the names of their columns, with ``NAME:`` in front when the table was given a name. Two sources that would fill
+the same marker are an error that says how often they disagree: which one is right is the study's to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from radiolocus.cohort import Cohort, Match
+from radiolocus.errors import ConfigError, TableError
+from radiolocus.model import Array, Problem
+from radiolocus.molecular.drivers import mutation_table
+from radiolocus.read.expression import Expression, Orientation, read_expression, spreadsheet_dates
+from radiolocus.read.maf import read_maf, read_sample_list
+from radiolocus.read.markers import MarkerKind, read_markers
+from radiolocus.registry import suggest
+from radiolocus.schema import conform, empty
+
+__all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "Molecules", "assemble"]
+
+
+@dataclass(frozen=True)
+class MarkerTable:
+    """A table of markers, one row a subject.
+
+    Parameters
+    ----------
+    path : str
+        CSV, TSV, XLSX or Parquet file.
+    id : str or None
+        Column of subject ids; the first one by default.
+    sheet : str or None
+        Sheet of a workbook.
+    columns : tuple of str
+        Columns that are markers; all by default.
+    drop : tuple of str
+        Columns that are no markers.
+    name : str
+        Goes in front of the markers' names, with a colon.
+    kinds : dict of str to {"binary", "continuous", "categorical"}
+        Kind of a column, instead of the inferred one.
+    positive : dict of str to str
+        Text of a column that counts as present; every other text is absent.
+    """
+
+    path: str
+    id: str | None = None
+    sheet: str | None = None
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    name: str = ""
+    kinds: dict[str, MarkerKind] = field(default_factory=dict)
+    positive: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for column, kind in self.kinds.items():
+            if kind not in ("binary", "continuous", "categorical"):
+                raise ConfigError(
+                    f"'{kind}'", where=f"molecular.markers.kinds.{column}", allowed="binary, continuous, categorical"
+                )
+
+
+@dataclass(frozen=True)
+class ExpressionTable:
+    """An expression matrix.
+
+    Parameters
+    ----------
+    path : str
+        GCT, TSV or CSV file, plain or gzip-compressed.
+    orientation : {"genes_by_samples", "samples_by_genes"}
+        What stands in the rows.
+    id : str or None
+        Column that names the rows; the first one by default.
+    columns : tuple of str
+        Genes to use; all by default.
+    drop : tuple of str
+        Columns that hold neither a gene nor a sample.
+    log2 : bool
+        Take log2(x + 1); for counts, TPM and FPKM.
+    name : str
+        Goes in front of the genes' names, with a colon.
+    unit : str
+        Unit of the values as they stand in the file.
+    """
+
+    path: str
+    orientation: Orientation = "genes_by_samples"
+    id: str | None = None
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    log2: bool = False
+    name: str = "expr"
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        if self.orientation not in ("genes_by_samples", "samples_by_genes"):
+            raise ConfigError(
+                f"'{self.orientation}'",
+                where="molecular.expression.orientation",
+                allowed="genes_by_samples, samples_by_genes",
+            )
+
+
+@dataclass(frozen=True)
+class MolecularOptions:
+    """The tumour's molecular data.
+
+    Parameters
+    ----------
+    mutations : str or None
+        MAF file.
+    sequenced : str or None
+        Who was sequenced: one id a line, or a table with an id column. Without it only those with a row in the MAF
+        count as sequenced, and the others are missing.
+    min_mutated : int
+        Genes mutated in fewer subjects of the cohort are no markers.
+    markers : tuple of MarkerTable
+        Tables of binary, categorical and continuous markers.
+    expression : tuple of ExpressionTable
+        Expression matrices.
+    """
+
+    mutations: str | None = None
+    sequenced: str | None = None
+    min_mutated: int = 5
+    markers: tuple[MarkerTable, ...] = ()
+    expression: tuple[ExpressionTable, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.min_mutated < 1:
+            raise ConfigError(f"{self.min_mutated}", where="molecular.min_mutated", allowed="at least 1")
+        if self.sequenced is not None and self.mutations is None:
+            raise ConfigError(
+                f"sequenced = '{self.sequenced}' without mutations",
+                where="molecular.sequenced",
+                todo="name the MAF under mutations",
+            )
+        if not (self.mutations or self.markers or self.expression):
+            raise ConfigError(
+                "no source", where="molecular", allowed="mutations, markers, expression", todo="name at least one"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Molecules:
+    """The molecular tables of a cohort.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        Table ``molecular/markers``: `subject`, then a column a marker; 0 and 1, or a number; null where missing. Only
+        subjects that some source knows, in the order of the cohort.
+    dictionary : polars.DataFrame
+        Table ``molecular/dictionary``.
+    membership : polars.DataFrame
+        Rows of ``cohort/membership``, one source after the other.
+    problems : tuple of Problem
+    """
+
+    table: pl.DataFrame
+    dictionary: pl.DataFrame
+    membership: pl.DataFrame
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Marker:
+    name: str
+    kind: Literal["binary", "continuous"]
+    source: str
+    unit: str
+    values: Array
+
+
+def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules:
+    """Read every molecular source and put it on the subjects of the cohort.
+
+    Parameters
+    ----------
+    options : MolecularOptions
+        Paths are relative to `root`.
+    cohort : Cohort
+        Gives the subjects and joins the ids of each source to them. Where a table of markers or an expression matrix
+        has several ids of one subject (two samples, a tumour and a normal one), that subject is missing in this source
+        and the problem names the ids; in a MAF the mutations of all samples of a subject count.
+    root : Path
+
+    Returns
+    -------
+    Molecules
+
+    Raises
+    ------
+    RadiolocusError
+        A source that cannot be read, or two sources with the same marker.
+    """
+    sheet = _Sheet(cohort)
+    if options.mutations is not None:
+        _add_mutations(sheet, options, root)
+    for table in options.markers:
+        _add_markers(sheet, table, root)
+    for matrix in options.expression:
+        _add_expression(sheet, matrix, root)
+    return sheet.result()
+
+
+class _Sheet:
+    """Collects the markers, aligned with the subjects of the cohort."""
+
+    def __init__(self, cohort: Cohort) -> None:
+        self.cohort = cohort
+        self.row = {subject: i for i, subject in enumerate(cohort.subjects)}
+        self.known = np.zeros(len(cohort.subjects), dtype=bool)
+        self.markers: dict[str, _Marker] = {}
+        self.membership: list[pl.DataFrame] = [empty("cohort/membership")]
+        self.problems: list[Problem] = []
+
+    def join(self, source: str, raw_ids: Iterable[str], *, several: bool = False) -> Match:
+        """Join the ids of a source to the cohort and keep what was said about it."""
+        match = self.cohort.match(source, raw_ids, several=several)
+        self.membership.append(match.membership)
+        self.say(match.problems)
+        self.known[[self.row[s] for s in match.mapping.values()]] = True
+        return match
+
+    def say(self, problems: Iterable[Problem]) -> None:
+        """Keep problems, as those of this stage."""
+        self.problems += [replace(p, stage="molecular") for p in problems]
+
+    def spread(self, subjects: Iterable[str], values: Array) -> Array:
+        """Put one value a subject into the order of the cohort; NaN for everybody else."""
+        column = np.full(len(self.row), np.nan)
+        column[[self.row[s] for s in subjects]] = values
+        return column
+
+    def add(self, marker: _Marker) -> None:
+        """Add a marker, or refuse it when another source has filled it."""
+        if marker.name == "subject":
+            raise TableError(
+                "a marker called 'subject'", where=marker.source, todo="give the table a name, or drop the column"
+            )
+        first = self.markers.get(marker.name)
+        if first is not None:
+            raise self._conflict(first, marker)
+        self.markers[marker.name] = marker
+
+    def _conflict(self, first: _Marker, second: _Marker) -> TableError:
+        both = ~np.isnan(first.values) & ~np.isnan(second.values)
+        differ = np.flatnonzero(both & (first.values != second.values))
+        shown = ", ".join(self.cohort.subjects[i] for i in differ[:5]) + (" ..." if differ.size > 5 else "")
+        return TableError(
+            f"marker '{first.name}' comes from {first.source} and from {second.source}, which disagree for "
+            f"{differ.size} of {int(both.sum())} subjects" + (f" ({shown})" if differ.size else ""),
+            where="molecular",
+            allowed="every marker from one source",
+            todo="give one of the tables a name, or drop the column from the one that you trust less",
+        )
+
+    def result(self) -> Molecules:
+        """Return the tables; values that no number can be made of are null."""
+        markers = list(self.markers.values())
+        columns = [pl.Series(m.name, m.values[self.known]).fill_nan(None) for m in markers]
+        subjects = [s for s, known in zip(self.cohort.subjects, self.known, strict=True) if known]
+        table = pl.DataFrame([pl.Series("subject", subjects, pl.String), *columns])
+        rows = [
+            (
+                m.name,
+                m.kind,
+                m.source,
+                m.unit,
+                int((~np.isnan(m.values)).sum()),
+                int(np.nansum(m.values)) if m.kind == "binary" else None,
+            )
+            for m in markers
+        ]
+        dictionary = pl.DataFrame(rows, schema=empty("molecular/dictionary").schema, orient="row")
+        return Molecules(
+            conform(table, "molecular/markers"),
+            conform(dictionary, "molecular/dictionary"),
+            conform(pl.concat(self.membership), "cohort/membership"),
+            tuple(self.problems),
+        )
+
+
+def _path(root: Path, path: str) -> Path:
+    full = (root / path).resolve()
+    if not full.is_relative_to(root.resolve()):
+        raise ConfigError(f"path '{path}' leads out of the root", where="molecular", allowed="a path below cohort.root")
+    return full
+
+
+def _add_mutations(sheet: _Sheet, options: MolecularOptions, root: Path) -> None:
+    source = str(options.mutations)
+    maf = read_maf(_path(root, source))
+    sheet.say(maf.notes)
+    mutated = maf.frame["Tumor_Sample_Barcode"].unique(maintain_order=True).to_list()
+    barcodes = dict.fromkeys((*mutated, *maf.sequenced))
+    if options.sequenced is not None:
+        barcodes |= dict.fromkeys(read_sample_list(_path(root, options.sequenced)))
+    match = sheet.join(source, barcodes, several=True)
+    sheet.say(_several(match, mutated, source))
+    if options.sequenced is None and not maf.sequenced:
+        sheet.say(
+            [
+                Problem(
+                    "molecular",
+                    "nothing says who was sequenced: subjects without a row in the MAF are missing, not unmutated",
+                    "note",
+                    where=source,
+                    todo="name the list of sequenced samples under molecular.sequenced",
+                )
+            ]
+        )
+    mutations = mutation_table(
+        maf.frame,
+        match.mapping,
+        sequenced=set(match.mapping.values()),
+        min_mutated=options.min_mutated,
+        where=source,
+    )
+    sheet.say(mutations.problems)
+    subjects = mutations.frame["subject"].to_list()
+    genes = mutations.frame.columns[1:]
+    sheet.say(_dates(genes, source))
+    for gene in genes:
+        values = sheet.spread(subjects, mutations.frame[gene].to_numpy())
+        sheet.add(_Marker(f"mut:{gene}", "binary", source, "", values))
+
+
+def _several(match: Match, barcodes: Iterable[str], source: str) -> list[Problem]:
+    """Say whose mutations come from more than one sample."""
+    samples: dict[str, list[str]] = {}
+    for raw in barcodes:
+        if raw in match.mapping:
+            samples.setdefault(match.mapping[raw], []).append(raw)
+    many = {subject: raw for subject, raw in samples.items() if len(raw) > 1}
+    if not many:
+        return []
+    shown = "; ".join(f"{subject}: {', '.join(raw)}" for subject, raw in list(many.items())[:3])
+    got = f"{len(many)} subjects have several samples, whose mutations count together ({shown})"
+    return [Problem("molecular", got, "note", where=source, count=len(many))]
+
+
+def _dates(genes: Iterable[str], source: str) -> list[Problem]:
+    dates = spreadsheet_dates(list(genes))
+    if not dates:
+        return []
+    return [
+        Problem(
+            "molecular",
+            f"{len(dates)} genes whose names a spreadsheet turned into dates ({', '.join(dates[:5])})",
+            "note",
+            where=source,
+            todo="restore the symbols of the SEPTIN, MARCHF and DELEC1 genes in the file",
+            count=len(dates),
+        )
+    ]
+
+
+def _add_markers(sheet: _Sheet, options: MarkerTable, root: Path) -> None:
+    file = read_markers(
+        _path(root, options.path),
+        sheet=options.sheet,
+        id_column=options.id,
+        columns=options.columns,
+        drop=options.drop,
+        kinds=options.kinds,
+        positive=options.positive,
+    )
+    source = options.path + (f", sheet '{options.sheet}'" if options.sheet else "")
+    sheet.say(file.notes)
+    rows: dict[str, list[int]] = {}
+    for i, raw in enumerate(file.ids):
+        rows.setdefault(raw, []).append(i)
+    match = sheet.join(source, file.ids)
+    values = np.column_stack([c.values for c in file.columns])
+    chosen: dict[str, int] = {}
+    for raw, subject in match.mapping.items():
+        first = values[rows[raw][0]]
+        if all(np.array_equal(first, values[i], equal_nan=True) for i in rows[raw][1:]):
+            chosen[subject] = rows[raw][0]
+            continue
+        places = ", ".join(str(file.rows[i]) for i in rows[raw])
+        sheet.say(
+            [
+                Problem(
+                    "molecular",
+                    f"{len(rows[raw])} rows of one subject that disagree; it has no marker of this table",
+                    subject=subject,
+                    where=f"{source}, rows {places}",
+                    allowed="one row a subject",
+                    todo="keep the right row",
+                    count=len(rows[raw]),
+                )
+            ]
+        )
+    prefix = f"{options.name}:" if options.name else ""
+    for column in file.columns:
+        aligned = sheet.spread(chosen, column.values[list(chosen.values())])
+        sheet.add(_Marker(prefix + column.name, column.kind, source, "", aligned))
+
+
+def _add_expression(sheet: _Sheet, options: ExpressionTable, root: Path) -> None:
+    matrix = read_expression(
+        _path(root, options.path), orientation=options.orientation, id_column=options.id, drop=options.drop
+    )
+    source = options.path
+    sheet.say(matrix.notes)
+    sheet.say(_dates(matrix.genes, source))
+    match = sheet.join(source, matrix.samples)
+    if not match.mapping:
+        turned = sum(sheet.cohort.ids.normalise(g) in sheet.row for g in matrix.genes)
+        raise TableError(
+            f"none of {len(matrix.samples)} samples ({', '.join(matrix.samples[:3])}, ...) is in the cohort",
+            where=source,
+            allowed="samples of the cohort",
+            todo=f"{turned} names of the other side are: change the orientation" if turned else "check cohort.ids",
+        )
+    chosen = _genes(matrix, options)
+    values = _scaled(matrix, chosen, options)
+    position = {sample: i for i, sample in enumerate(matrix.samples)}
+    columns = [position[raw] for raw in match.mapping]
+    unit = f"log2({options.unit or 'x'} + 1)" if options.log2 else options.unit
+    for g, row in zip(chosen, values, strict=True):
+        aligned = sheet.spread(match.mapping.values(), row[columns])
+        sheet.add(_Marker(f"{options.name}:{matrix.genes[g]}", "continuous", source, unit, aligned))
+
+
+def _genes(matrix: Expression, options: ExpressionTable) -> list[int]:
+    if not options.columns:
+        return list(range(len(matrix.genes)))
+    position = {gene: i for i, gene in enumerate(matrix.genes)}
+    for gene in options.columns:
+        if gene not in position:
+            raise TableError(
+                f"no gene '{gene}'", where=options.path, todo=suggest(gene, matrix.genes) or "check the symbol"
+            )
+    return [position[gene] for gene in options.columns]
+
+
+def _scaled(matrix: Expression, genes: list[int], options: ExpressionTable) -> Array:
+    values = matrix.values[genes]
+    if not options.log2:
+        return values
+    negative = np.argwhere(values < 0)
+    if negative.size:
+        g, s = negative[0]
+        raise TableError(
+            f"{values[g, s]:g}",
+            where=f"{options.path}, gene {matrix.genes[genes[g]]}, sample {matrix.samples[s]}",
+            allowed="0 or more, as log2 demands",
+            todo="the values are logarithms or centred already: set log2 = false",
+        )
+    return np.asarray(np.log2(values + 1.0))
