@@ -24,7 +24,7 @@ from radiolocus.errors import FormatError, TableError
 from radiolocus.model import Problem
 from radiolocus.registry import suggest
 
-__all__ = ["MISSING", "NUMERIC_FRACTION", "SUFFIXES", "ClinicalTable", "read_table"]
+__all__ = ["MISSING", "NUMERIC_FRACTION", "SUFFIXES", "ClinicalTable", "read_table", "sheet_names"]
 
 MISSING = (
     "",
@@ -206,6 +206,22 @@ def read_table(
     return ClinicalTable(pl.DataFrame(columns), tuple(numbers), tuple(book.problems), book.source, counts)
 
 
+def sheet_names(path: Path | str) -> tuple[str, ...]:
+    """Return the names of the sheets of a workbook, in order; empty for a file that has none."""
+    path = Path(path)
+    if _suffix(path) not in _EXCEL:
+        return ()
+    try:
+        return tuple(fastexcel.read_excel(path).sheet_names)
+    except fastexcel.FastExcelError as error:
+        raise _unreadable(error, path) from error
+
+
+def _unreadable(error: Exception, path: Path) -> FormatError:
+    reason = str(error).partition("\n")[0]
+    return FormatError(f"not a readable workbook ({reason})", where=path.name, todo="save it again")
+
+
 def _suffix(path: Path) -> str:
     name = path.name.lower()
     suffix = Path(name.removesuffix(".gz")).suffix
@@ -265,8 +281,7 @@ def _excel_cells(path: Path, sheet: str | None, book: _Notebook) -> Cells:
         said = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="string").to_polars()
         exact = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_polars()
     except fastexcel.FastExcelError as error:
-        reason = str(error).partition("\n")[0]
-        raise FormatError(f"not a readable workbook ({reason})", where=path.name, todo="save it again") from error
+        raise _unreadable(error, path) from error
     columns = [_exact(said[name], exact[name]) for name in said.columns]
     return [[(cell or "").strip() for cell in row] for row in zip(*columns, strict=True)]
 
