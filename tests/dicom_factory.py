@@ -105,7 +105,7 @@ def pet(units="BQML", correction="START", **changes):
     return {name: value for name, value in header.items() if value is not None}
 
 
-def write_rtstruct(path, rois, *, frame=FRAME, series=SERIES, kinds=None, references=True):
+def write_rtstruct(path, rois, *, frame=FRAME, drawn_on=SERIES, kinds=None, references=True):
     """Write a structure set: `rois` maps a name to a list of (points (n, 3) in LPS mm, SOP Instance UID or None)."""
     ds = _dataset("1.2.840.10008.5.1.4.1.1.481.3", ROOT + "9.1")
     ds.Modality, ds.SeriesInstanceUID, ds.StructureSetLabel = "RTSTRUCT", ROOT + "9.2", "synthetic"
@@ -114,7 +114,7 @@ def write_rtstruct(path, rois, *, frame=FRAME, series=SERIES, kinds=None, refere
         ds.ReferencedFrameOfReferenceSequence = [
             _item(
                 FrameOfReferenceUID=frame,
-                RTReferencedStudySequence=[_item(RTReferencedSeriesSequence=[_item(SeriesInstanceUID=series)])],
+                RTReferencedStudySequence=[_item(RTReferencedSeriesSequence=[_item(SeriesInstanceUID=drawn_on)])],
             )
         ]
     regions, contours = [], []

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000Lossless
 
 from dicom_factory import OBLIQUE, SERIES, pet, sop_uid, write_other, write_rtstruct, write_series
-from radiolocus.errors import FormatError, GeometryError
+from radiolocus.errors import FormatError, GeometryError, RadiolocusError
 from radiolocus.read.dicom import list_series, read_dicom, scan_folder
 
 STORED = np.arange(5 * 4 * 6).reshape(5, 4, 6) * 10 - 300
@@ -270,6 +270,11 @@ def test_spacing_tag_that_contradicts_the_positions_is_said(tmp_path):
     assert "says 1.5 mm, the positions 3 mm" in read_dicom(tmp_path / "ct").volume.notes[0]
 
 
+def test_number_of_slices_that_does_not_add_up_is_said(tmp_path):
+    write_series(tmp_path / "pet", STORED, modality="PT", extra=pet(units="GML", NumberOfSlices=7))
+    assert "says 7, there are 5" in read_dicom(tmp_path / "pet").volume.notes[0]
+
+
 def test_multiframe_and_colour_are_refused(tmp_path):
     write_series(tmp_path / "a", STORED[:1], extra={"NumberOfFrames": 8})
     assert "multi-frame (enhanced) object with 8 frames" in refused(tmp_path / "a", FormatError)
@@ -291,6 +296,20 @@ def test_a_slice_cut_anywhere_is_refused(tmp_path, which):
             read_dicom(folder)
         # A stack that is merely shorter by its cut end would be read without complaint: it must be the cut that is met.
         assert "no DICOM image" not in str(caught.value)
+
+
+def test_flipped_bytes_never_end_the_study(tmp_path):
+    write_series(tmp_path / "pet", np.abs(STORED[:2]), modality="PT", extra=pet())
+    path = tmp_path / "pet" / "001.dcm"
+    content = path.read_bytes()
+    refusals = 0
+    for at in range(0, len(content) - 60, 5):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            read_dicom(tmp_path / "pet")
+        except RadiolocusError:
+            refusals += 1
+    assert refusals > 50
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from radiolocus.errors import FormatError, GeometryError, RoiError
+from radiolocus.errors import FormatError, GeometryError, RadiolocusError, RoiError
 from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
 
 SHAPE = (4, 5, 6)  # x, y, z
@@ -149,6 +149,21 @@ def test_flipped_bit_is_found_by_the_checksum(tmp_path):
     path.write_bytes(good[:2000] + bytes([good[2000] ^ 1]) + good[2001:])
     with pytest.raises(FormatError, match="truncated or corrupt"):
         read_nifti(path)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:nibabel")
+def test_flipped_header_bytes_never_end_the_study(tmp_path):
+    path = save(tmp_path / "a.nii", ramp())
+    content = path.read_bytes()
+    refusals = 0
+    for at in range(352):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        for reader in (read_nifti, read_nifti_mask, nifti_header):
+            try:
+                reader(path)
+            except RadiolocusError:
+                refusals += 1
+    assert refusals > 50
 
 
 def test_not_nifti_at_all(tmp_path):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from radiolocus.errors import FormatError, GeometryError
 from radiolocus.model import Array, Geometry, Volume
@@ -39,11 +39,15 @@ __all__ = [
 _NOT_IMAGES = frozenset(("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SEG", "SR", "KO", "PR", "REG", "FID", "RWV"))
 _DIRECTORY = "1.2.840.10008.1.3.10"
 _SLICES = tuple(f"1.2.840.10008.5.1.4.1.1.{n}" for n in ("2", "4", "20", "128"))  # CT, MR, NM, PET image storage
+_WHOLE = ("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "NumberOfSlices", "BitsAllocated")
 _USED = (
-    *("Modality", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID", "SOPInstanceUID", "NumberOfFrames"),
-    *("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "PixelSpacing"),
-    *("ImageOrientationPatient", "ImagePositionPatient", "SpacingBetweenSlices", "SliceThickness"),
-    *("GantryDetectorTilt", "RescaleSlope", "RescaleIntercept", "RescaleType"),
+    *("SOPClassUID", "SOPInstanceUID", "Modality", "SeriesInstanceUID", "SeriesNumber", "FrameOfReferenceUID"),
+    *("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SpacingBetweenSlices", "SliceThickness"),
+    *("GantryDetectorTilt", "RescaleSlope", "RescaleIntercept", "RescaleType", "SeriesDescription"),
+    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "PatientWeight", "TimezoneOffsetFromUTC"),
+    *("StudyDate", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime"),
+    *("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime"),
+    *("RadionuclideTotalDose", "RadionuclideHalfLife"),
 )
 _ORIENTATION_TOLERANCE = 1e-4  # direction cosines are written with four decimals or more
 _GRID_TOLERANCE = 0.05  # of the slice spacing: positions rounded to 0.1 mm pass, a shifted slice does not
@@ -143,21 +147,16 @@ def read_header(path: Path) -> Dataset | None:
     FormatError
         DICOM that is cut short or damaged.
     """
-    header: Dataset | None
     try:
         with quiet():
             header = _header(path)
-            for name in _USED if header else ():
-                header.get(name)  # pydicom parses a value when it is first looked at: let it fail here
+            media = _parse(header)
     except (InvalidDicomError, FileNotFoundError, IsADirectoryError):
-        header = None
+        if path.suffix.lower() in (".dcm", ".ima"):
+            raise _cut(path, "not DICOM in spite of its name") from None
+        return None
     except Exception as error:  # a damaged header makes pydicom raise almost anything
         raise _cut(path, f"unreadable DICOM header ({type(error).__name__})") from None
-    if header is None:
-        if path.suffix.lower() in (".dcm", ".ima"):
-            raise _cut(path, "not DICOM in spite of its name")
-        return None
-    media = header.file_meta.get("MediaStorageSOPClassUID", "") if hasattr(header, "file_meta") else ""
     if media == _DIRECTORY:
         return None
     # Left to itself a cut slice would be passed over as "no image", and the stack be shorter by one at its end.
@@ -165,6 +164,27 @@ def read_header(path: Path) -> Dataset | None:
     if not (kind and header.get("Modality")) or (kind in _SLICES and not header.get("Rows")):
         raise _cut(path, "a DICOM header that ends early")
     return header
+
+
+def _parse(header: Dataset) -> str:
+    """Look at everything that is used later, as pydicom parses a value when it is first looked at.
+
+    Returns the Media Storage SOP Class UID.
+    """
+    if any(_is_short(element) for element in header.values()):
+        raise EOFError
+    for part in (header, *(header.get("RadiopharmaceuticalInformationSequence") or ())):
+        for name in _USED:
+            part.get(name)
+    for name in _WHOLE:
+        int(header.get(name) or 0)
+    return str(header.file_meta.get("MediaStorageSOPClassUID", "")) if hasattr(header, "file_meta") else ""
+
+
+def _is_short(element: Any) -> bool:
+    """Whether a value holds fewer bytes than its header announces: pydicom reads on, with part of a sequence lost."""
+    stated = getattr(element, "length", 0)  # only what pydicom has not parsed yet carries it
+    return stated not in (0, 0xFFFFFFFF) and len(element.value or b"") < stated
 
 
 def _cut(path: Path, got: str) -> FormatError:
@@ -438,6 +458,11 @@ def _spacing_notes(first: Slice, positions: Array, step: Array) -> list[str]:
     said = abs(_one(first, "SpacingBetweenSlices", 0.0))
     if said and abs(said - size) > 2 * _GRID_TOLERANCE * size:
         notes.append(f"Spacing Between Slices says {said:g} mm, the positions {size:.4g} mm: the positions were taken")
+    announced = int(first.header.get("NumberOfSlices") or 0)
+    if announced and announced != len(positions):
+        notes.append(
+            f"Number of Slices (0054,0081) says {announced}, there are {len(positions)}: cropped or incomplete"
+        )
     return notes
 
 
@@ -503,7 +528,7 @@ def _pixels(s: Slice, shape: tuple[int, ...]) -> npt.NDArray[Any]:
 
 def _undecodable(s: Slice, error: Exception) -> FormatError:
     syntax = s.header.file_meta.get("TransferSyntaxUID") if hasattr(s.header, "file_meta") else None
-    compressed = bool(syntax is not None and syntax.is_compressed and not syntax.is_deflated)
+    compressed = isinstance(syntax, UID) and syntax.is_transfer_syntax and syntax.is_encapsulated
     missing = isinstance(error, RuntimeError | NotImplementedError | ImportError)
     if compressed and missing:
         return FormatError(

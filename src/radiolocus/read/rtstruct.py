@@ -96,7 +96,30 @@ def _structure_set(path: Path) -> Dataset:
     if dataset is None or dataset.get("Modality") != "RTSTRUCT":
         kind = "not DICOM" if dataset is None else f"DICOM of modality {dataset.get('Modality', 'unknown')}"
         raise FormatError(kind, where=path.name, allowed="an RTSTRUCT file")
+    try:
+        _parse(dataset)
+    except Exception as error:  # a damaged sequence makes pydicom raise almost anything
+        raise FormatError(
+            f"a damaged sequence ({type(error).__name__})", where=path.name, todo="export the structure set again"
+        ) from None
     return dataset
+
+
+def _parse(dataset: Dataset) -> None:
+    """Look at everything that is used later: pydicom parses a value when it is first looked at."""
+    for region in dataset.get("StructureSetROISequence") or []:
+        for name in ("ROINumber", "ROIName", "ReferencedFrameOfReferenceUID"):
+            region.get(name)
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
+        for study in frame.get("RTReferencedStudySequence") or []:
+            for referenced in study.get("RTReferencedSeriesSequence") or []:
+                referenced.get("SeriesInstanceUID")
+    for group in dataset.get("ROIContourSequence") or []:
+        group.get("ReferencedROINumber")
+        for item in group.get("ContourSequence") or []:
+            item.get("ContourGeometricType")
+            for named in item.get("ContourImageSequence") or []:
+                named.get("ReferencedSOPInstanceUID")
 
 
 def _regions(dataset: Dataset, where: str) -> list[tuple[int, str, str]]:
@@ -260,7 +283,7 @@ def _planes(contours: list[_Contour], series: DicomSeries, where: str) -> dict[i
             )
         if abs(c.plane - k) > _HALF:
             raise GeometryError(
-                f"a contour lies halfway between slices {k} and {k + (1 if c.plane > k else -1)} (from 0)",
+                f"a contour lies halfway between slices {int(c.plane)} and {int(c.plane) + 1} (from 0)",
                 where=where,
                 allowed="contours nearer to one slice than to any other",
                 todo="check that the structure set was drawn on this series",
