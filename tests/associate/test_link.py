@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import numpy as np
 import polars as pl
 import pytest
@@ -117,6 +120,54 @@ def test_tests_without_covariates_are_those_of_scipy():
     assert p("rank", "mutant") == pytest.approx(stats.mannwhitneyu(y[m], y[~m], method="asymptotic").pvalue, rel=1e-9)
     assert {r["test"] for r in results["linear"].values()} == {"linear"}
     assert {r["test"] for r in results["rank"].values()} == {"rank-sum", "Spearman"}
+
+
+R_SCRIPT = """
+d <- read.csv(commandArgs(TRUE)[1])
+line <- summary(lm(scale(y) ~ age + site + b, d))$coefficients["b", ]
+dose <- summary(lm(scale(y) ~ age + site + scale(x), d))$coefficients["scale(x)", ]
+r <- as.data.frame(lapply(d, function(v) if (is.numeric(v)) rank(v) else v))
+part <- summary(lm(y ~ age + site + x, r))$coefficients["x", ]
+wide <- wilcox.test(y ~ b, d, exact = FALSE)
+rho <- suppressWarnings(cor.test(d$y, d$x, method = "spearman", exact = FALSE))
+cat(format(c(line, dose, part[3:4], wide$p.value, rho$estimate), digits = 16), sep = "\\n")
+"""
+
+
+def test_numbers_are_those_of_r(tmp_path):
+    if shutil.which("Rscript") is None:
+        pytest.skip("R is not installed (Rscript)")
+    rng = np.random.default_rng(18)
+    n = 70
+    site, age = rng.choice(["A", "B", "C"], n), rng.integers(40, 80, n).astype(float)
+    b, x = (rng.random(n) < 0.3) * 1.0, np.round(rng.normal(size=n), 1)
+    y = np.round(rng.normal(size=n) + 0.7 * b + 0.02 * age + 0.3 * x, 1)
+    pl.DataFrame({"y": y, "b": b, "x": x, "age": age, "site": site}).write_csv(tmp_path / "d.csv")
+    (tmp_path / "s.R").write_text(R_SCRIPT)
+    done = subprocess.run(
+        ["Rscript", "--vanilla", tmp_path / "s.R", tmp_path / "d.csv"], capture_output=True, text=True, check=True
+    )
+    expected = [float(v) for v in done.stdout.split()]
+    clinical = frame({"age": age, "site": site})
+
+    def run(test, covariates):
+        options = LinkOptions(covariates=covariates, binary_test=test, continuous_test=test)
+        return rows(link(frame({"y": y}), frame({"b": b, "x": x}), words({"b": True, "x": False}), clinical, options))
+
+    def told(row):
+        return [row["estimate"], row["standard_error"], row["statistic"], 10 ** -row["neg_log_10_p_value"]]
+
+    adjusted = run("linear", ("age", "site"))
+    ranked = run("rank", ("age", "site"))["y", "x"]
+    plain = run("rank", ())
+    got = [
+        *told(adjusted["y", "b"]),
+        *told(adjusted["y", "x"]),
+        *told(ranked)[2:],
+        told(plain["y", "b"])[3],
+        plain["y", "x"]["estimate"],
+    ]
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
 
 
 def test_two_sample_t_test_is_the_linear_test_of_a_binary_marker():

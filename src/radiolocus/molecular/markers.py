@@ -269,7 +269,7 @@ class _Sheet:
     def result(self) -> Molecules:
         """Return the tables; values that no number can be made of are null."""
         markers = list(self.markers.values())
-        columns = [pl.Series(m.name, m.values[self.known]).fill_nan(None) for m in markers]
+        columns = [pl.Series(m.name, m.values[self.known], nan_to_null=True) for m in markers]
         subjects = [s for s, known in zip(self.cohort.subjects, self.known, strict=True) if known]
         table = pl.DataFrame([pl.Series("subject", subjects, pl.String), *columns])
         rows = [
