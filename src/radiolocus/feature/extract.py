@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from radiolocus.errors import UndefinedError
@@ -122,9 +123,14 @@ def _of_family(family: Family, context: Context, aggregation: str) -> Iterator[t
         return
     for feature in family.features.values():
         try:
-            yield feature, _finite(family.reduce(feature.compute(prepared)))
+            # An overflow becomes an infinity, which is refused by name below; a warning would name nobody.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value: float | UndefinedError = _finite(family.reduce(feature.compute(prepared)))
         except UndefinedError as reason:
-            yield feature, reason
+            value = reason
+        except ArithmeticError as reason:
+            value = UndefinedError(f"cannot be computed: {reason}", todo="check the unit of the image")
+        yield feature, value
 
 
 def _finite(value: float) -> float:

@@ -430,4 +430,4 @@ def information_correlation_1(g: Glcm) -> Array:
 def information_correlation_2(g: Glcm) -> Array:
     """√(1 - exp(-2 (H_xy2 - H_xy))); the entropy of independent rows and columns, H_xy2, is twice that of the rows."""
     gain = np.maximum(2 * g.rows.entropy - g.entropy, 0)
-    return np.asarray(np.sqrt(1 - np.exp(-2 * gain)))
+    return np.asarray(np.sqrt(-np.expm1(-2 * gain)))

@@ -96,7 +96,7 @@ def kurtosis(x: Intensities) -> float:
 
 @feature("stat_median", "Median intensity", "Y12H", "intensity")
 def median(x: Intensities) -> float:
-    """Median."""
+    """Median: the 50th percentile."""
     return x.percentiles[50]
 
 

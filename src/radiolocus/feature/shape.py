@@ -216,7 +216,7 @@ class Shape:
         planes = [weighted.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
         if planes[0].sum() == 0:
             raise UndefinedError("the intensities add up to 0: they have no centre", allowed="a sum other than 0")
-        return np.array([p @ np.arange(len(p)) / p.sum() for p in planes]) * self.spacing
+        return np.array([np.sum(p * np.arange(len(p))) / p.sum() for p in planes]) * self.spacing
 
     @cached_property
     def autocorrelation(self) -> tuple[float, float]:

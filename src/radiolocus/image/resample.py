@@ -78,8 +78,8 @@ def new_grid(geometry: Geometry, spacing: Sequence[float]) -> Grid:
         )
     old = geometry.spacing
     ratio = np.where(wanted > 0, wanted / old, 1.0)
-    # Header round-off (0.9765625 written as 0.97656) must not add a voxel that is not there.
-    shape = [max(1, int(np.ceil(round(n / r, 6)))) for n, r in zip(geometry.shape, ratio, strict=True)]
+    # A thousandth of a voxel is round-off of a header, and must not add a voxel that is not there.
+    shape = [max(1, int(np.ceil(n / r - 1e-3))) for n, r in zip(geometry.shape, ratio, strict=True)]
     positions = [
         (n - 1) / 2 + (np.arange(m) - (m - 1) / 2) * r for n, m, r in zip(geometry.shape, shape, ratio, strict=True)
     ]

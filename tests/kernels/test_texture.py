@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+
+from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
+from radiolocus.kernels.texture import pair_counts
+from regions import regions
+
+
+@settings(max_examples=40, deadline=None)
+@given(regions())
+def test_pairs_are_counted_one_by_one(region):
+    image, mask, _ = region
+    levels = np.pad(np.where(mask, image, 0).astype(np.int32), 1)
+    n = int(levels.max())
+    for offsets, by_slice in ((OFFSETS_2D, True), (OFFSETS_3D, False)):
+        expected = np.zeros((levels.shape[0] - 2 if by_slice else 1, len(offsets), n, n), dtype=int)
+        for z, y, x in np.argwhere(levels > 0):
+            for d, (dz, dy, dx) in enumerate(offsets.tolist()):
+                other = levels[z + dz, y + dy, x + dx]
+                if other:
+                    expected[z - 1 if by_slice else 0, d, levels[z, y, x] - 1, other - 1] += 1
+        for function in (pair_counts, getattr(pair_counts, "py_func", pair_counts)):
+            np.testing.assert_array_equal(function(levels, offsets, n, by_slice), expected)
