@@ -84,6 +84,15 @@ def test_series_time_before_acquisition_rules_for_every_bed_position():
     assert suv_scale(slices, "PET").factor == pytest.approx(AT_INJECTION * 2 ** (3600 / F18), rel=1e-12)
 
 
+def test_midnight_during_the_scan():
+    moments = [("20200302", "000300"), ("20200301", "235800")]
+    slices = [
+        header(RadiopharmaceuticalStartTime="225800", SeriesTime="235800", AcquisitionDate=day, AcquisitionTime=clock)
+        for day, clock in moments
+    ]
+    assert suv_scale(slices, "PET").factor == pytest.approx(AT_INJECTION * 2 ** (3600 / F18), rel=1e-12)
+
+
 @pytest.mark.parametrize("value", ["20200301110000.00", b"20200301110000.00 "])
 def test_private_scan_time_of_one_vendor(value):
     ds = header(SeriesTime="150000", AcquisitionTime="113000")
