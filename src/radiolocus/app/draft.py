@@ -275,17 +275,20 @@ def _modality(path: Path) -> str:
 
 
 def _nifti_image(root: Path, pair: Pair) -> DraftImage:
-    doubt = ""
-    for subject in pair.subjects[:_SAMPLES]:
-        try:
-            image, mask = (describe(root / p.members[subject]) for p in (pair.image, pair.mask))
-        except (RadiolocusError, KeyError):
-            continue
-        if image["shape"] != mask["shape"]:
-            doubt = f"image and mask of {subject} have shapes {image['shape']} and {mask['shape']}"
-        elif not mask["integer"]:
-            doubt = f"the mask of {subject} holds fractions"
+    doubts = (_nifti_doubt(root, pair, subject) for subject in pair.subjects[:_SAMPLES])
+    doubt = next((d for d in doubts if d), "")
     return DraftImage(_name(pair.image.text), _modality_of(pair.image.text), pair, doubt=doubt)
+
+
+def _nifti_doubt(root: Path, pair: Pair, subject: str) -> str:
+    """Look at the headers of one image and its mask."""
+    try:
+        image, mask = (describe(root / p.members[subject]) for p in (pair.image, pair.mask))
+    except (RadiolocusError, KeyError):
+        return ""
+    if image["shape"] != mask["shape"]:
+        return f"image and mask of {subject} have shapes {image['shape']} and {mask['shape']} (z, y, x)"
+    return "" if mask["integer"] else f"the mask of {subject} holds fractions"
 
 
 def _dicom_image(root: Path, pair: Pair) -> DraftImage:

@@ -150,7 +150,7 @@ def _patterns(paths: Sequence[str], known: frozenset[str]) -> dict[str, dict[str
 
 def _values(path: str, known: frozenset[str]) -> list[str]:
     """Return the parts of a path that may be a subject's id: runs of whole words within one name."""
-    if re.search(r"[{}*]", path):
+    if re.search(r"[][{}*?]", path):
         return []
     values: dict[str, None] = {}
     for name in _ENDING.sub("", path).split("/"):
@@ -158,9 +158,15 @@ def _values(path: str, known: frozenset[str]) -> list[str]:
         for a in range(len(spots)):
             for b in range(a, len(spots)):
                 value = name[spots[a][0] : spots[b][1]]
-                if value in known or (any(c.isdigit() for c in value) and not _VISIT.match(value)):
+                if value in known or _may_be_id(value):
                     values[value] = None
     return list(values)
+
+
+def _may_be_id(value: str) -> bool:
+    if _VISIT.match(value) or not any(c.isdigit() for c in value):
+        return False
+    return not set(words(value)) & (_IMAGE_WORDS | _MASK_WORDS | _LESION_WORDS)
 
 
 def _believable(text: str, members: Mapping[str, str]) -> bool:

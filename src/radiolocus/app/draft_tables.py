@@ -29,7 +29,7 @@ _FEATURE = re.compile(
 )
 _GENE = re.compile(r"^[A-Z][A-Z0-9]{1,}([.-][A-Z0-9]+)*(orf\d+)?$|^C\d+orf\d+$")
 _MARKER = re.compile(
-    r"mutation|mutant|\b(egfr|kras|alk|idh\d?|mgmt|tp53|atrx|braf|her2|brca\d?|pik3ca|tert|cic|pdgfra|pten)\b"
+    r"mutation|mutant|(?<![a-z])(egfr|kras|alk|idh\d?|mgmt|tp53|atrx|braf|her2|brca\d?|pik3ca|tert|cic|pdgfra|pten)(?![a-z])"
     r"|codel|co.del|fusion|translocation|amplif|methyl",
     re.IGNORECASE,
 )
@@ -38,7 +38,7 @@ _LESION = re.compile(r"lesion|target", re.IGNORECASE)
 
 _TIME = re.compile(r"time|days|months|weeks|years|follow.?up|survival", re.IGNORECASE)
 _EVENT = re.compile(
-    r"status|event|dead|death|died|vital|recur|relaps|\bmets?\b|metast|mets$|progress|pcr|respon|outcome|censor",
+    r"status|event|dead|death|died|vital|recur|relaps|metast|mets$|progress|pfs|prog.?free|pcr|respon|outcome|censor",
     re.IGNORECASE,
 )
 _HAPPENED = frozenset(
@@ -61,14 +61,11 @@ _HAPPENED = frozenset(
 )
 _DEAD = frozenset(("d", "dead", "deceased", "died", "dod"))
 _CLASS = (
-    (
-        "death",
-        re.compile(r"death|dead|died|vital|surviv|\bos\b|_os$|overall|status \(|last.?(or)?death", re.IGNORECASE),
-    ),
+    ("death", re.compile(r"death|dead|died|vital|surviv|(?<![a-z])os(?![a-z])|overall", re.IGNORECASE)),
     (
         "return",
         re.compile(
-            r"recur|relaps|progress|prog.?free|\bpfs\b|_pfs$|\brfs\b|\bdfs\b|mets|metast|outcome", re.IGNORECASE
+            r"recur|relaps|progress|prog.?free|(?<![a-z])(pfs|rfs|dfs)(?![a-z])|mets|metast|outcome", re.IGNORECASE
         ),
     ),
 )
@@ -293,7 +290,9 @@ def _is_time(name: str, column: pl.Series) -> bool:
     if not column.dtype.is_numeric() or not _TIME.search(name) or column.drop_nulls().n_unique() < 5:
         return False
     values = column.drop_nulls()
-    return bool((values >= 0).all()) and not re.search(r"\bage\b|scan|surgery|event|occurred", name, re.IGNORECASE)
+    return bool((values >= 0).all()) and not re.search(
+        r"(?<![a-z])age(?![a-z])|scan|surgery|event|occurred", name, re.IGNORECASE
+    )
 
 
 def _classes(name: str) -> set[str]:
