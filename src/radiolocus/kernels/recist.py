@@ -1,0 +1,243 @@
+"""RECIST 1.1 over visits that are sorted by subject and day: one sweep for the calls, one for the best of them.
+
+Responses travel as numbers; :data:`LABELS` says them. ``first`` holds the row of each subject's baseline and, last, the
+number of rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.kernels.jit import kernel
+from radiolocus.model import Array, BoolArray
+
+__all__ = ["CR", "LABELS", "NE", "NON", "NONE", "PD", "PR", "SD", "best", "overall", "time_points"]
+
+NONE, CR, PR, SD, NON, PD, NE = 0, 1, 2, 3, 4, 5, 6
+LABELS = ("none", "CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
+
+Codes = npt.NDArray[np.int8]
+Ints = npt.NDArray[np.int64]
+
+_TOLERANCE = 1e-9
+
+
+@kernel
+def overall(target: int, nontarget: int, new: bool) -> int:
+    """Overall response at a time point (Eisenhauer 2009, tables 1 and 2)."""
+    if new or target == PD or nontarget == PD:
+        return PD
+    if target == NONE:
+        # Neither target nor non-target disease at baseline: nothing that could respond.
+        return NE if nontarget == NONE else nontarget
+    if target == CR:
+        return CR if nontarget in (CR, NONE) else PR
+    return target
+
+
+@kernel
+def _target(complete: bool, gone: bool, total: float, base: float, nadir: float) -> int:
+    """Target response; `total` is the sum of what was measured. Order: PD of a part, NE, CR, PD, PR, SD."""
+    grown = total >= 1.2 * nadir - _TOLERANCE and total - nadir >= 5.0 - _TOLERANCE
+    if not complete:
+        return PD if grown else NE
+    if gone:
+        return CR
+    if grown:
+        return PD
+    return PR if total <= 0.7 * base + _TOLERANCE else SD
+
+
+@kernel
+def time_points(
+    first: Ints,
+    day: Array,
+    targets: Ints,
+    measured: Ints,
+    total: Array,
+    gone: BoolArray,
+    seen_target: BoolArray,
+    seen_other: BoolArray,
+    nontarget: Codes,
+    new: BoolArray,
+    reappearance: bool,
+    persistent: bool,
+    confirmation_days: float,
+    nadir: Array,
+    target: Codes,
+    response: Codes,
+    returned: BoolArray,
+    held: BoolArray,
+) -> None:
+    """Call every visit.
+
+    Parameters
+    ----------
+    first : ndarray, shape (subjects + 1,)
+    day : ndarray, shape (n,)
+    targets, measured : ndarray, shape (n,)
+        Target lesions followed, and those with a size at the visit.
+    total : ndarray, shape (n,)
+        Sum of the measured diameters, mm.
+    gone : ndarray, shape (n,)
+        All measured non-nodal targets are 0 and all measured nodal ones below 10 mm.
+    seen_target, seen_other : ndarray, shape (n,)
+        A non-nodal target larger than 0, a non-nodal non-target that is present.
+    nontarget : ndarray, shape (n,)
+    new : ndarray, shape (n,)
+        Unequivocal new lesion at the visit or before.
+    reappearance : bool
+        Disease seen again after an overall CR is PD.
+    persistent : bool
+        A PR lasts until PD, however the sum drifts.
+    confirmation_days : float
+        A response must have been seen over this many days before it persists; 0 when no confirmation is demanded.
+    nadir, target, response, returned, held : ndarray, shape (n,)
+        Filled: smallest earlier complete sum, calls, "reappearance decided", "persistence decided".
+    """
+    for s in range(first.size - 1):
+        base = lowest = total[first[s]]
+        complete_response = responded = False
+        since = np.nan
+        for v in range(first[s] + 1, first[s + 1]):
+            nadir[v] = lowest
+            complete = measured[v] == targets[v]
+            call = NONE
+            if targets[v] > 0:
+                call = _target(complete, gone[v], total[v], base, lowest)
+                if reappearance and complete_response and seen_target[v] and call != PD:
+                    call = PD
+                    returned[v] = True
+                if complete:
+                    lowest = min(lowest, total[v])
+            if call == SD and persistent and responded:
+                call = PR
+                held[v] = True
+            target[v] = call
+            response[v] = overall(call, nontarget[v], new[v])
+            if reappearance and complete_response and seen_other[v] and response[v] != PD:
+                response[v] = PD
+                returned[v] = True
+            complete_response = complete_response or response[v] == CR
+            # A response lasts over visits that could not be evaluated; SD breaks its confirmation, PD ends it.
+            if response[v] == PD:
+                since = np.nan
+                responded = False
+            elif call in (CR, PR):
+                since = day[v] if np.isnan(since) else since
+                responded = responded or day[v] - since >= confirmation_days - _TOLERANCE
+            elif call == SD:
+                since = np.nan
+
+
+@kernel
+def _is_confirmed(
+    response: Codes, day: Array, start: int, stop: int, complete: bool, days: float, most_ne: int, most_sd: int
+) -> bool:
+    """Whether the response at `start` is seen again at least `days` later with nothing against it between."""
+    skipped_ne = skipped_sd = 0
+    for v in range(start + 1, stop):
+        now = response[v]
+        if now == CR or (now == PR and not complete):
+            if day[v] - day[start] >= days - _TOLERANCE:
+                return True
+        elif now == NE:
+            skipped_ne += 1
+        elif now == SD and not complete:
+            skipped_sd += 1
+        else:
+            return False
+        if skipped_ne > most_ne or skipped_sd > most_sd:
+            return False
+    return False
+
+
+@kernel
+def _controlled(
+    response: Codes, day: Array, start: int, stop: int, minimum: float, any_target: bool
+) -> tuple[int, int]:
+    """SD (NON-CR/NON-PD without targets) when disease was controlled at the minimum time, and the row that shows it."""
+    for v in range(start, stop):
+        if response[v] in (CR, PR, SD, NON) and day[v] >= minimum - _TOLERANCE:
+            return (SD if any_target else NON), v
+    return NE, -1
+
+
+@kernel
+def _best_of(
+    response: Codes,
+    day: Array,
+    start: int,
+    stop: int,
+    progression: int,
+    any_target: bool,
+    confirmation: bool,
+    confirmation_days: float,
+    sd_minimum: float,
+    most_ne: int,
+    most_sd: int,
+) -> tuple[int, int]:
+    for wanted in (CR, PR):
+        for v in range(start, stop):
+            reached = response[v] == CR or (wanted == PR and response[v] == PR)
+            if reached and (
+                not confirmation
+                or _is_confirmed(response, day, v, stop, wanted == CR, confirmation_days, most_ne, most_sd)
+            ):
+                return wanted, v
+    call, row = _controlled(response, day, start, stop, sd_minimum, any_target)
+    if call == NE and progression >= 0:
+        return PD, progression
+    return call, row
+
+
+@kernel
+def best(
+    first: Ints,
+    day: Array,
+    response: Codes,
+    targets: Ints,
+    confirmation: bool,
+    confirmation_days: float,
+    sd_minimum: float,
+    most_ne: int,
+    most_sd: int,
+    result: Codes,
+    decided: Ints,
+    progression: Ints,
+) -> None:
+    """Best overall response of every subject, from the visits up to the first PD (Eisenhauer 2009, table 3).
+
+    Parameters
+    ----------
+    first, day, response, targets
+        As in :func:`time_points`.
+    confirmation : bool
+    confirmation_days, sd_minimum : float
+    most_ne, most_sd : int
+        Visits with NE, with SD, allowed between a response and its confirmation.
+    result, decided, progression : ndarray, shape (subjects,)
+        Filled: best response, the row it was first seen in (−1: none), the row of the first PD (−1: none).
+    """
+    for s in range(first.size - 1):
+        start, stop = first[s] + 1, first[s + 1]
+        progression[s] = -1
+        for v in range(start, stop):
+            if response[v] == PD:
+                progression[s] = v
+                stop = v
+                break
+        result[s], decided[s] = _best_of(
+            response,
+            day,
+            start,
+            stop,
+            progression[s],
+            targets[first[s]] > 0,
+            confirmation,
+            confirmation_days,
+            sd_minimum,
+            most_ne,
+            most_sd,
+        )

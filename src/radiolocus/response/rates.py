@@ -1,0 +1,58 @@
+"""Response rates with exact binomial intervals."""
+
+from __future__ import annotations
+
+import polars as pl
+from scipy.stats import beta
+
+from radiolocus import schema
+from radiolocus.errors import InputError
+
+__all__ = ["clopper_pearson", "response_rates"]
+
+_RESPONSE = ("CR", "PR")
+_CONTROL = (*_RESPONSE, "SD", "NON-CR/NON-PD")
+
+
+def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact (conservative) interval of a proportion.
+
+    Raises
+    ------
+    InputError
+        Not 0 ≤ `events` ≤ `n` with `n` at least 1, or a level outside (0, 1).
+
+    References
+    ----------
+    Clopper & Pearson, Biometrika 1934;26:404.
+    """
+    if not (n >= 1 and 0 <= events <= n and 0 < level < 1):
+        raise InputError(
+            f"{events} events of {n} at level {level}", allowed="0 ≤ events ≤ n, n at least 1, level between 0 and 1"
+        )
+    tail = (1 - level) / 2
+    lower = 0.0 if events == 0 else float(beta.ppf(tail, events, n - events + 1))
+    upper = 1.0 if events == n else float(beta.ppf(1 - tail, events + 1, n - events))
+    return lower, upper
+
+
+def response_rates(best: pl.DataFrame) -> pl.DataFrame:
+    """Objective response and disease control rate: table ``response/rates``.
+
+    Parameters
+    ----------
+    best : polars.DataFrame
+        Table ``response/best``. Every subject counts in the denominator, not evaluable ones included
+        (Eisenhauer 2009, section 4.7). No row comes of no subject.
+    """
+    n = best.height
+    if n == 0:
+        return schema.empty("response/rates")
+    rows = []
+    for quantity, counted in (("objective response rate", _RESPONSE), ("disease control rate", _CONTROL)):
+        events = int(best["best_response"].is_in(counted).sum())
+        lower, upper = clopper_pearson(events, n)
+        rows.append(
+            {"quantity": quantity, "estimate": events / n, "lower": lower, "upper": upper, "events": events, "n": n}
+        )
+    return schema.conform(pl.DataFrame(rows), "response/rates")

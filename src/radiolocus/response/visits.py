@@ -1,0 +1,134 @@
+"""From lesions to visits: what the criteria need to know about each visit of each subject."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.errors import TableError
+from radiolocus.read.lesions import LESION_COLUMNS
+
+__all__ = ["TOO_SMALL_MM", "visit_table"]
+
+TOO_SMALL_MM = 5.0
+"""Size given to a target that is seen but too small to measure (Eisenhauer 2009, section 4.3.1)."""
+
+_NORMAL_NODE_MM = 10.0
+# Sizes are summed as whole numbers of this part of a millimetre, so that a sum does not depend on the order of rows.
+_PART = 1e9
+
+
+def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
+    """Sum the lesions of every visit.
+
+    Parameters
+    ----------
+    lesions : polars.DataFrame
+        As :func:`radiolocus.read.lesions.read_lesions` returns it, in any order of rows.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a subject and visit, sorted by both, the baseline (day 0) first: ``subject``, ``visit``, ``day``,
+        ``targets`` and ``measured`` (followed; with a size), ``total`` (sum of the measured, mm), ``gone`` (measured
+        non-nodal targets 0 and nodal ones below 10 mm), ``nodal`` (there are nodal targets), ``seen_target`` and
+        ``seen_other`` (a non-nodal lesion with a size above 0; a non-nodal non-target present), ``nontargets`` and
+        ``evaluated`` (followed; evaluated), ``progressed``, ``present`` (any non-target), ``new`` and ``equivocal``
+        (new lesions at this visit), ``turned`` (one of the equivocal ones is unequivocal at a later visit).
+
+    Raises
+    ------
+    TableError
+        A column is missing, or a subject's first visit is not at day 0.
+    """
+    missing = [c for c in LESION_COLUMNS if c not in lesions.columns]
+    if missing:
+        raise TableError(f"a lesion table without {missing}", allowed=", ".join(LESION_COLUMNS))
+    target, other, new = (pl.col("kind") == kind for kind in ("target", "non-target", "new"))
+    status, node, size = pl.col("status"), pl.col("node"), pl.col("size")
+    measured = (
+        pl.when(status.is_in(["absent", "merged"]))
+        .then(0.0)
+        .when((status == "too small") & pl.col("diameter_mm").is_null())
+        .then(TOO_SMALL_MM)
+        .otherwise(pl.col("diameter_mm"))
+    )
+    rows = lesions.select(
+        pl.col("subject").cast(pl.Categorical).alias("subject"),
+        "visit",
+        "day",
+        "node",
+        "status",
+        measured.alias("size"),
+        target.alias("target"),
+        other.alias("other"),
+        new.alias("new"),
+    )
+    target, other, new = pl.col("target"), pl.col("other"), pl.col("new")
+    flags = rows.select(
+        "subject",
+        "visit",
+        "day",
+        target,
+        (target & size.is_not_null()).alias("measured"),
+        pl.when(target).then((size * _PART).round()).otherwise(0.0).fill_null(0.0).cast(pl.Int64).alias("total"),
+        (target & pl.when(node).then(size >= _NORMAL_NODE_MM).otherwise(size > 0).fill_null(False)).alias("remains"),
+        (target & node).alias("nodal"),
+        (target & ~node & (size > 0)).fill_null(False).alias("seen_target"),
+        other.alias("nontargets"),
+        (other & (status != "NE")).alias("evaluated"),
+        (other & (status == "progression")).alias("progressed"),
+        (other & (status == "present")).alias("present"),
+        (other & ~node & (status == "present")).alias("seen_other"),
+        (new & (status == "present")).alias("new"),
+        (new & (status == "equivocal")).alias("equivocal"),
+    )
+    counted = ["target", "measured", "nontargets", "evaluated"]
+    any_of = ["remains", "nodal", "seen_target", "seen_other", "progressed", "present", "new", "equivocal"]
+    visits = (
+        flags.group_by("subject", "day")
+        .agg(
+            pl.col("visit").first(),
+            *(pl.col(c).sum().cast(pl.Int64) for c in counted),
+            pl.col("total").sum(),
+            *(pl.col(c).any() for c in any_of),
+        )
+        .with_columns(pl.col("subject").cast(pl.String))
+        .sort("subject", "day")
+    )
+    # numpy's division is exact to the last digit; polars multiplies by the reciprocal of a constant.
+    visits = visits.with_columns(pl.Series("total", visits["total"].to_numpy() / _PART))
+    start = pl.col("subject") != pl.col("subject").shift()
+    late = visits.filter(start.fill_null(True) & (pl.col("day") != 0))
+    if late.height:
+        raise TableError(
+            f"a first visit at day {late['day'][0]:g}",
+            where=f"subject {late['subject'][0]}",
+            allowed="a baseline visit at day 0",
+            todo="read the table with read_lesions, which dates the visits from the baseline",
+        )
+    # Lesions are followed from the baseline on: what a later visit leaves out was not evaluated.
+    followed = [
+        pl.col(c).first().over("subject").alias(n) for c, n in (("target", "targets"), ("nontargets", "listed"))
+    ]
+    return (
+        visits.with_columns(*followed, (~pl.col("remains")).alias("gone"))
+        .with_columns(pl.col("listed").alias("nontargets"))
+        .drop("target", "remains", "listed")
+        .join(_turned(lesions), on=["subject", "day"], how="left", maintain_order="left")
+        .with_columns(pl.col("turned").fill_null(False))
+    )
+
+
+def _turned(lesions: pl.DataFrame) -> pl.DataFrame:
+    """Visits at which a new lesion was equivocal that is unequivocal later."""
+    new = lesions.filter(pl.col("kind") == "new")
+    sure = (
+        new.filter(pl.col("status") == "present").group_by("subject", "lesion").agg(pl.col("day").max().alias("sure"))
+    )
+    return (
+        new.filter(pl.col("status") == "equivocal")
+        .join(sure, on=["subject", "lesion"])
+        .filter(pl.col("day") < pl.col("sure"))
+        .select("subject", "day", pl.lit(True).alias("turned"))
+        .unique()
+    )
