@@ -5,6 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 from naive import link as naive
 from radiolocus.associate.link import LinkOptions, link
@@ -200,6 +201,21 @@ def test_equal_p_values_are_sorted_by_name_whatever_the_order_of_the_input():
         frame({"a": y, "b": y})[order.tolist()], frame({"m": x, "n": x}), words({"n": False, "m": False})
     ).table
     assert shuffled.equals(table)
+
+
+@pytest.mark.parametrize("test", ["linear", "rank"])
+def test_threads_do_not_change_a_bit(test):
+    rng = np.random.default_rng(19)
+    n = 187
+    f = frame({f"f{i}": rng.normal(size=n) for i in range(300)})
+    m = frame({f"x{i}": rng.normal(size=n) for i in range(200)})
+    kinds = words(dict.fromkeys(m.columns[1:], False))
+    options = LinkOptions(covariates=("age",), continuous_test=test)
+    tables = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            tables.append(link(f, m, kinds, frame({"age": np.arange(n)}), options).table)
+    assert tables[0].equals(tables[1])
 
 
 def test_only_common_subjects_count():

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import openpyxl
 import polars as pl
 import pytest
 
@@ -136,6 +137,29 @@ def test_chosen_genes_and_logarithm_of_a_negative(folder):
         assemble(MolecularOptions(expression=(ExpressionTable("z.tsv", log2=True),)), people, folder)
     assert caught.value.where == "z.tsv, gene A, sample S2"
     assert caught.value.got == "-0.5"
+
+
+def test_sheet_of_a_workbook_and_kinds_that_the_study_demands(folder):
+    book = openpyxl.Workbook()
+    book.active.append(["nothing"])
+    sheet = book.create_sheet("IHC")
+    for row in (["n", "Case", "score", "ALK"], [1, "S1", 0, "Translocated"], [2, "S2", 1, "Other"], [3, "S3", 1, "WT"]):
+        sheet.append(row)
+    book.save(folder / "b.xlsx")
+    table = MarkerTable(
+        "b.xlsx",
+        id="Case",
+        sheet="IHC",
+        drop=("n",),
+        kinds={"score": "continuous"},
+        positive={"ALK": "translocated"},
+    )
+    result = assemble(MolecularOptions(markers=(table,)), cohort("S1", "S2", "S3"), folder)
+    assert column(result, "ALK") == {"S1": 1, "S2": 0, "S3": 0}
+    assert result.dictionary.select("marker", "kind", "source").rows() == [
+        ("score", "continuous", "b.xlsx, sheet 'IHC'"),
+        ("ALK", "binary", "b.xlsx, sheet 'IHC'"),
+    ]
 
 
 def test_path_out_of_the_root_and_reserved_name(folder):

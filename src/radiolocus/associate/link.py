@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Array, BoolArray, Problem
@@ -148,7 +149,9 @@ def link(
     Z, complete, problems = _covariates(covariates, options.covariates, subjects)
     binary = _binary(M, dictionary)
     scan = _Scan(options, F.values, M.values, binary, Z)
-    scan.run(complete)
+    # One thread: how BLAS splits a product among threads shows in the last bits.
+    with threadpool_limits(1):
+        scan.run(complete)
     for side in (F, M):
         if side.infinite:
             problems.append(

@@ -1,9 +1,9 @@
 """Which gene is mutated in whom.
 
 A gene counts as mutated in a subject when at least one row of the MAF gives it a nonsynonymous class there. The
-classes are the nine that maftools takes by default (Mayakonda et al. 2018, Genome Research 28:1747; argument
-``vc_nonSyn`` of ``read.maf``): those that the GDC vocabulary ranks by VEP as of high or moderate consequence. All other
-classes of the vocabulary (silent, untranslated, intronic, intergenic, RNA, splice region) do not count.
+classes are the nine of the GDC's vocabulary whose consequence Ensembl ranks high or moderate, which maftools takes by
+default as well (Mayakonda et al. 2018, Genome Research 28:1747; argument ``vc_nonSyn`` of ``read.maf``). All other
+classes (silent, untranslated, intronic, intergenic, RNA, splice region) do not count.
 """
 
 from __future__ import annotations
