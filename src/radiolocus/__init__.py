@@ -1,1 +1,83 @@
-"""Radiolocus: from images, genotypes, tumour tables and clinical tables to one report."""
+"""Radiolocus: from images, genotypes, tumour tables and clinical tables to one report.
+
+>>> import radiolocus
+>>> sorted(radiolocus.__all__)[:4]
+['FeatureSettings', 'GenotypeOptions', 'Geometry', 'LinkOptions']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from radiolocus.associate.link import LinkOptions, link
+    from radiolocus.associate.scan import scan
+    from radiolocus.config import load_study
+    from radiolocus.errors import RadiolocusError
+    from radiolocus.feature.extract import extract
+    from radiolocus.feature.settings import FeatureSettings
+    from radiolocus.genome.qc import GenotypeOptions
+    from radiolocus.model import Geometry, Mask, Volume
+    from radiolocus.pipeline import run_study
+    from radiolocus.read.imaging import read_pair
+    from radiolocus.read.lesions import read_lesions
+    from radiolocus.read.plink import PlinkSource
+    from radiolocus.response.recist11 import Recist11Options, recist11
+    from radiolocus.stats.concordance import harrell_c
+    from radiolocus.stats.cox import fit_cox
+
+__all__ = [
+    "FeatureSettings",
+    "GenotypeOptions",
+    "Geometry",
+    "LinkOptions",
+    "Mask",
+    "PlinkSource",
+    "RadiolocusError",
+    "Recist11Options",
+    "Volume",
+    "extract",
+    "fit_cox",
+    "harrell_c",
+    "link",
+    "load_study",
+    "read_lesions",
+    "read_pair",
+    "recist11",
+    "run_study",
+    "scan",
+]
+
+_HOME = {
+    "FeatureSettings": "feature.settings",
+    "GenotypeOptions": "genome.qc",
+    "Geometry": "model",
+    "LinkOptions": "associate.link",
+    "Mask": "model",
+    "PlinkSource": "read.plink",
+    "RadiolocusError": "errors",
+    "Recist11Options": "response.recist11",
+    "Volume": "model",
+    "extract": "feature.extract",
+    "fit_cox": "stats.cox",
+    "harrell_c": "stats.concordance",
+    "link": "associate.link",
+    "load_study": "config",
+    "read_lesions": "read.lesions",
+    "read_pair": "read.imaging",
+    "recist11": "response.recist11",
+    "run_study": "pipeline",
+    "scan": "associate.scan",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Names are fetched on first use, so that a worker that measures an image does not load the plotting library.
+    if name in _HOME:
+        return getattr(import_module(f"radiolocus.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'radiolocus' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

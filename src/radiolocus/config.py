@@ -154,7 +154,7 @@ def study_schema() -> dict[str, Any]:
         for field, entry in definition.get("properties", {}).items():
             if description := told.get(name, {}).get(field):
                 entry["description"] = description
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Radiolocus study file", **schema}
+    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Radiolocus study file"}
 
 
 def _toml(file: Path) -> dict[str, Any]:

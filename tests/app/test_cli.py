@@ -1,0 +1,104 @@
+"""The command as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from flow.small_study import RESPONSE, SmallStudy
+from radiolocus.errors import ConfigError
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("cli") / "study"
+    root.mkdir()
+    made = SmallStudy(root, n=8)
+    made.text += RESPONSE
+    made.file()
+    return made
+
+
+def _radiolocus(*words, cwd=None):
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "100"}
+    command = [sys.executable, "-m", "radiolocus", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+
+
+@pytest.mark.parametrize("command", ["init", "check", "run", "report", "demo"])
+def test_help_of_every_command_has_an_example(command):
+    told = _radiolocus(command, "--help")
+    assert told.returncode == 0
+    assert f"radiolocus {command}" in told.stdout.split("Example")[-1]
+
+
+def test_check_prints_the_schema():
+    told = _radiolocus("check", "--schema")
+    assert json.loads(told.stdout)["title"] == "Radiolocus study file"
+
+
+def test_check_run_and_report(study, tmp_path):
+    told = _radiolocus("check", study.root / "study.toml")
+    assert told.returncode == 0, told.stderr
+    assert "no mistake found" in told.stdout
+    assert "images     CT: 8 subjects" in told.stdout
+    told = _radiolocus("run", study.root / "study.toml", "--out", tmp_path / "out", "--jobs", "1")
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == ""
+    assert "features   8 of 8 regions measured" in told.stdout
+    report = tmp_path / "out/report.html"
+    first = report.read_bytes()
+    report.unlink()
+    assert _radiolocus("report", tmp_path / "out").returncode == 0
+    assert report.read_bytes() == first
+
+
+def test_mistakes_go_to_stderr_and_the_exit_code_is_two(study, tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text('[cohort]\nsubjcts = "x"\n[imagin]\n')
+    for command in (("check", bad), ("run", bad, "--out", tmp_path / "out")):
+        told = _radiolocus(*command)
+        assert told.returncode == 2
+        assert "unknown key 'subjcts'" in told.stderr
+        assert "unknown key 'imagin'" in told.stderr
+        assert "Traceback" not in told.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_subject_set_aside_shows_in_the_exit_code(study, tmp_path):
+    (tmp_path / "study").mkdir()
+    other = SmallStudy(tmp_path / "study", n=6)
+    image, mask = other.picture(0)
+    other.image("S02", image, mask * 0)
+    told = _radiolocus("run", other.file(), "--out", tmp_path / "out", "--jobs", "1")
+    assert told.returncode == 3
+    assert "problems.csv" in told.stdout
+    told = _radiolocus("run", other.file(), "--out", tmp_path / "out2", "--strict", "--jobs", "1")
+    assert told.returncode == 1
+    assert "S02" in told.stderr
+
+
+def test_a_folder_with_other_files_is_refused_in_words(study, tmp_path):
+    (tmp_path / "thesis.docx").write_text("mine")
+    told = _radiolocus("run", study.root / "study.toml", "--out", tmp_path)
+    assert told.returncode == 1
+    assert "thesis.docx" in told.stderr
+    assert "--fresh" in told.stderr
+
+
+def test_init_drafts_what_check_accepts(study, tmp_path):
+    drafted = study.root / "drafted.toml"
+    told = _radiolocus("init", study.root, "--out", drafted)
+    assert told.returncode == 0, told.stderr
+    checked = _radiolocus("check", drafted)
+    assert checked.returncode == 0, checked.stderr + drafted.read_text()
+    again = _radiolocus("init", study.root, "--out", drafted)
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    drafted.unlink()
+
+
+def test_config_errors_are_values_errors():
+    assert issubclass(ConfigError, ValueError)

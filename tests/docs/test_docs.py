@@ -1,0 +1,92 @@
+"""Every example of the documentation runs.
+
+- ``python`` blocks of a page run one after the other in one namespace, in a folder with a small study;
+- ``toml`` blocks with a ``[cohort]`` are valid study files, the others are valid TOML;
+- ``console`` blocks run line by line; every line of output that is shown must come (``...`` stands for anything).
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from flow.small_study import GENETICS, MOLECULAR, RESPONSE, SmallStudy
+from radiolocus.config import load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def _with(language: str) -> list:
+    return [pytest.param(page, id=page.name) for page in PAGES if _blocks(page, language)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("docs") / "study"
+    root.mkdir()
+    study = SmallStudy(root, n=24)
+    study.text += GENETICS + MOLECULAR + RESPONSE
+    study.file()
+    return root
+
+
+@pytest.mark.parametrize("page", _with("python"))
+def test_python_examples_run(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    namespace: dict = {"__name__": page.stem}
+    for block in _blocks(page, "python"):
+        exec(compile(block, page.name, "exec"), namespace)
+
+
+@pytest.mark.parametrize("page", _with("toml"))
+def test_toml_examples_are_valid(page, tmp_path):
+    for i, block in enumerate(_blocks(page, "toml")):
+        if "[cohort]" in block:
+            file = tmp_path / f"{i}.toml"
+            file.write_text(block, encoding="utf-8")
+            assert load_study(file, tmp_path).name
+        else:
+            tomllib.loads(block)
+
+
+def _lines(block: str) -> list[tuple[str, list[str]]]:
+    commands: list[tuple[str, list[str]]] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            commands.append((line[2:], []))
+        elif line.strip():
+            commands[-1][1].append(line)
+    return commands
+
+
+@pytest.mark.parametrize("page", _with("console"))
+def test_console_examples_say_what_is_shown(page, folder):
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "100",
+    }
+    for block in _blocks(page, "console"):
+        for command, shown in _lines(block):
+            words = shlex.split(command)
+            told = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+            output = told.stdout + told.stderr
+            assert told.returncode in (0, 3), f"{command}: {output}"
+            for line in shown:
+                pattern = ".*".join(re.escape(part) for part in line.strip().split("..."))
+                assert re.search(pattern, output), f"{command}: '{line}' is not in:\n{output}"
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -1,0 +1,90 @@
+"""A run killed at any moment goes on from there; its tables are those of an undisturbed run, byte for byte."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flow.small_study import GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    root = tmp_path_factory.mktemp("resume")
+    (root / "study").mkdir()
+    study = SmallStudy(root / "study", n=30)
+    study.text += GENETICS + MOLECULAR + OUTCOME + RESPONSE
+    study.run("whole", jobs=1)
+    return study, _bytes(root / "whole")
+
+
+def _bytes(folder):
+    kinds = {".parquet", ".csv", ".html"}
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.suffix in kinds}
+
+
+def _command(study, out, *more):
+    return [sys.executable, "-m", "radiolocus", "run", str(study.root / "study.toml"), "--out", str(out), *more]
+
+
+def _count(folder, pattern):
+    return len(list(folder.glob(pattern)))
+
+
+MOMENTS = {
+    "before anything": lambda out: out.exists(),
+    "first region": lambda out: _count(out, "features/.units/*.zip") >= 1,
+    "half of the regions": lambda out: _count(out, "features/.units/*.zip") >= 15,
+    "features told": lambda out: (out / "features/manifest.json").exists(),
+    "first block of variants": lambda out: _count(out, "sumstats/.units/*.zip") >= 1,
+    "links written": lambda out: (out / "link/link.parquet").exists(),
+    "first fit": lambda out: _count(out, "outcome/.units/*.zip") >= 1,
+    "outcome told": lambda out: (out / "outcome/manifest.json").exists(),
+}
+
+
+def _kill_at(study, out, reached):
+    """Start the run and send SIGKILL as soon as `reached`; tells whether it was in time."""
+    with subprocess.Popen(
+        _command(study, out, "--jobs", "2"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        while run.poll() is None and not reached(out):
+            time.sleep(0.002)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+    return run.returncode == -signal.SIGKILL
+
+
+def test_killed_once_at_each_moment_of_one_run_it_ends_the_same(undisturbed, tmp_path):
+    study, whole = undisturbed
+    out = tmp_path / "killed"
+    killed = {moment: _kill_at(study, out, reached) for moment, reached in MOMENTS.items()}
+    assert sum(killed.values()) >= 6, killed
+    done = subprocess.run(_command(study, out, "--jobs", "2"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert _bytes(out) == whole
+
+
+def test_finished_regions_are_not_measured_again(undisturbed, tmp_path):
+    study, whole = undisturbed
+    out = tmp_path / "killed"
+    assert _kill_at(study, out, MOMENTS["half of the regions"])
+    before = {p.name: p.stat().st_mtime_ns for p in out.glob("features/.units/*.zip")}
+    assert len(before) >= 15
+    subprocess.run(_command(study, out), check=True, capture_output=True)
+    after = {p.name: p.stat().st_mtime_ns for p in out.glob("features/.units/*.zip")}
+    assert {name: after[name] for name in before} == before
+    assert _bytes(out) == whole
+
+
+def test_a_finished_run_is_not_run_again(undisturbed):
+    study, whole = undisturbed
+    out = study.root.parent / "whole"
+    times = {p: p.stat().st_mtime_ns for p in out.rglob("manifest.json")}
+    study.run("whole", jobs=2)
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("manifest.json")} == times
+    assert _bytes(out) == whole

@@ -1,0 +1,50 @@
+"""The public face is pinned: a name that comes or goes is a decision."""
+
+import subprocess
+import sys
+
+import pytest
+
+import radiolocus
+
+PINNED = [
+    "FeatureSettings",
+    "GenotypeOptions",
+    "Geometry",
+    "LinkOptions",
+    "Mask",
+    "PlinkSource",
+    "RadiolocusError",
+    "Recist11Options",
+    "Volume",
+    "extract",
+    "fit_cox",
+    "harrell_c",
+    "link",
+    "load_study",
+    "read_lesions",
+    "read_pair",
+    "recist11",
+    "run_study",
+    "scan",
+]
+
+
+def test_the_public_names_are_these():
+    assert sorted(radiolocus.__all__) == sorted(PINNED) == sorted(radiolocus._HOME)
+    assert set(PINNED) <= set(dir(radiolocus))
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_every_public_name_is_there_and_documented(name):
+    assert getattr(radiolocus, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'extrakt'"):
+        radiolocus.extrakt  # noqa: B018
+
+
+def test_importing_the_package_loads_no_plotting_library():
+    code = "import sys, radiolocus.feature.measure; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
