@@ -14,15 +14,18 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array
 
-__all__ = ["cox_loss", "elastic_net_path"]
+__all__ = ["cox_loss", "elastic_net_path", "null_residual"]
+
+Bounds = npt.NDArray[np.int64]
 
 
 @kernel
-def _dot(a, b):  # type: ignore[no-untyped-def]
+def _dot(a: Array, b: Array) -> float:
     # Four running sums: the additions no longer wait for one another, and the order stays the same everywhere.
     n = a.size
     m = n - n % 4
@@ -38,7 +41,7 @@ def _dot(a, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _cox_terms(eta, event, bounds, efron, state):  # type: ignore[no-untyped-def]
+def _cox_terms(eta: Array, event: Array, bounds: Bounds, efron: bool, state: Array) -> float:
     # Subjects stand in ascending time; bounds[g]:bounds[g + 1] are those who share time g. Rows of `state` filled:
     # 0 residual, 1 expected events, 2 relative hazard, 3 and 4 (event by event, latest first) 1 / risk-set total and
     # the share of the tied events that Efron takes out of it.
@@ -77,7 +80,7 @@ def _cox_terms(eta, event, bounds, efron, state):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _risk_set_means(x, event, bounds, state, means):  # type: ignore[no-untyped-def]
+def _risk_set_means(x: Array, event: Array, bounds: Bounds, state: Array, means: Array) -> None:
     # Weighted mean of x over the risk set of each event, in the order of rows 3 and 4 of `state`.
     hazard, inverse, share = state[2], state[3], state[4]
     total, term = 0.0, 0
@@ -94,7 +97,7 @@ def _risk_set_means(x, event, bounds, state, means):  # type: ignore[no-untyped-
 
 
 @kernel
-def _logistic_terms(eta, event, state):  # type: ignore[no-untyped-def]
+def _logistic_terms(eta: Array, event: Array, state: Array) -> float:
     residual, weight = state[0], state[1]
     loss = 0.0
     for i in range(eta.size):
@@ -108,14 +111,14 @@ def _logistic_terms(eta, event, state):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _terms(eta, event, bounds, survival, efron, state):  # type: ignore[no-untyped-def]
+def _terms(eta: Array, event: Array, bounds: Bounds, survival: bool, efron: bool, state: Array) -> float:
     if survival:
         return _cox_terms(eta, event, bounds, efron, state)
     return _logistic_terms(eta, event, state)
 
 
 @kernel
-def _violation(xt, beta, work, residual, survival, l1, l2):  # type: ignore[no-untyped-def]
+def _violation(xt: Array, beta: Array, work: Bounds, residual: Array, survival: bool, l1: float, l2: float) -> float:
     # How far the working coordinates are from the optimality (Karush-Kuhn-Tucker) conditions.
     n = residual.size
     worst = 0.0 if survival else abs(residual.sum()) / n
@@ -131,45 +134,79 @@ def _violation(xt, beta, work, residual, survival, l1, l2):  # type: ignore[no-u
 
 
 @kernel
-def _descend(xt, beta, work, residual, weight, means, curvature, survival, l1, l2):  # type: ignore[no-untyped-def]
-    # Cyclic coordinate descent on the quadratic model; `residual` is used up. Returns the change of the intercept.
+def _turn(
+    xt: Array,
+    beta: Array,
+    work: Bounds,
+    residual: Array,
+    weight: Array,
+    means: Array,
+    pull: Array,
+    curvature: Array,
+    l1: float,
+    l2: float,
+    everything: bool,
+) -> float:
+    # One turn over the coordinates of the quadratic model; returns the largest squared step in units of curvature.
     n = residual.size
+    largest = 0.0
+    for a in range(work.size):
+        j = work[a]
+        if curvature[a] <= 1e-12 or (beta[j] == 0.0 and not everything):
+            continue
+        x = xt[j]
+        target = (_dot(x, residual) + _dot(means[a], pull)) / n + curvature[a] * beta[j]
+        new = 0.0
+        if abs(target) > l1:
+            new = math.copysign(abs(target) - l1, target) / (curvature[a] + l2)
+        change = new - beta[j]
+        if change != 0.0:
+            beta[j] = new
+            largest = max(largest, curvature[a] * change * change)
+            for i in range(n):
+                residual[i] -= weight[i] * x[i] * change
+            for t in range(pull.size):
+                pull[t] += means[a, t] * change
+    return largest
+
+
+@kernel
+def _descend(
+    xt: Array,
+    beta: Array,
+    work: Bounds,
+    residual: Array,
+    weight: Array,
+    means: Array,
+    curvature: Array,
+    survival: bool,
+    l1: float,
+    l2: float,
+) -> float:
+    # Cyclic coordinate descent on the quadratic model; `residual` is used up. Returns the change of the intercept.
     pull = np.zeros(means.shape[1])
     mass = weight.sum()
-    moved, first = 0.0, 0.0
+    moved, first, settled = 0.0, 0.0, False
     for turn in range(200):
         if not survival:
             shift = residual.sum() / mass
             moved += shift
-            for i in range(n):
+            for i in range(residual.size):
                 residual[i] -= weight[i] * shift
-        largest = 0.0
-        for a in range(work.size):
-            j = work[a]
-            if curvature[a] <= 1e-12:
-                continue
-            x = xt[j]
-            target = (_dot(x, residual) + _dot(means[a], pull)) / n + curvature[a] * beta[j]
-            new = 0.0
-            if abs(target) > l1:
-                new = math.copysign(abs(target) - l1, target) / (curvature[a] + l2)
-            change = new - beta[j]
-            if change != 0.0:
-                beta[j] = new
-                largest = max(largest, curvature[a] * change * change)
-                for i in range(n):
-                    residual[i] -= weight[i] * x[i] * change
-                for t in range(pull.size):
-                    pull[t] += means[a, t] * change
-        if turn == 0:
-            first = largest
-        if largest <= 1e-5 * first:
+        # Coordinates at zero mostly stay there: they are looked at in every fifth turn and before the end.
+        everything = turn % 5 == 0 or settled
+        largest = _turn(xt, beta, work, residual, weight, means, pull, curvature, l1, l2, everything)
+        first = largest if turn == 0 else first
+        settled = largest <= 1e-5 * first
+        if settled and everything:
             break
     return moved
 
 
 @kernel
-def _quadratic(xt, event, bounds, survival, state, work, means, curvature):  # type: ignore[no-untyped-def]
+def _quadratic(
+    xt: Array, event: Array, bounds: Bounds, survival: bool, state: Array, work: Bounds, means: Array, curvature: Array
+) -> None:
     # The curvature of the loss along each working coordinate, and the risk-set means that couple them.
     n = event.size
     weight = state[1]
@@ -185,12 +222,26 @@ def _quadratic(xt, event, bounds, survival, state, work, means, curvature):  # t
 
 
 @kernel
-def _penalty(beta, l1, l2):  # type: ignore[no-untyped-def]
-    return l1 * np.abs(beta).sum() + 0.5 * l2 * (beta * beta).sum()
+def _penalty(beta: Array, l1: float, l2: float) -> float:
+    return float(l1 * np.abs(beta).sum() + 0.5 * l2 * (beta * beta).sum())
 
 
 @kernel
-def _solve(xt, event, bounds, survival, efron, state, beta, eta, work, l1, l2, tolerance, rounds):  # type: ignore[no-untyped-def]
+def _solve(
+    xt: Array,
+    event: Array,
+    bounds: Bounds,
+    survival: bool,
+    efron: bool,
+    state: Array,
+    beta: Array,
+    eta: Array,
+    work: Bounds,
+    l1: float,
+    l2: float,
+    tolerance: float,
+    rounds: int,
+) -> tuple[float, float, bool]:
     # Proximal Newton on the working coordinates; returns the loss, the change of the intercept and success.
     n = eta.size
     trial, step = state[5], state[6]
@@ -227,9 +278,35 @@ def _solve(xt, event, bounds, survival, efron, state, beta, eta, work, l1, l2, t
 
 
 @kernel
-def elastic_net_path(  # type: ignore[no-untyped-def]
-    xt, event, bounds, survival, efron, penalties, l1_ratio, tolerance, rounds
-):
+def _absolute_slopes(xt: Array, residual: Array, out: Array) -> None:
+    for j in range(out.size):
+        out[j] = abs(_dot(xt[j], residual)) / residual.size
+
+
+@kernel
+def _null_loss(event: Array, bounds: Bounds, survival: bool, efron: bool, state: Array) -> float:
+    eta = np.zeros(event.size)
+    if not survival:
+        rate = event.mean()
+        eta += math.log(rate / (1.0 - rate))
+    return _terms(eta, event, bounds, survival, efron, state)
+
+
+@kernel
+def elastic_net_path(
+    xt: Array,
+    event: Array,
+    bounds: Bounds,
+    survival: bool,
+    efron: bool,
+    penalties: Array,
+    l1_ratio: float,
+    start: Array,
+    intercept: float,
+    previous: float,
+    tolerance: float,
+    rounds: int,
+) -> tuple[Array, Array, Array, int]:
     """Fit the whole path, each penalty from the solution before it.
 
     Parameters
@@ -247,6 +324,12 @@ def elastic_net_path(  # type: ignore[no-untyped-def]
         Descending.
     l1_ratio : float
         α, 0 (ridge) to 1 (lasso).
+    start : ndarray, shape (p,)
+        Coefficients at penalty `previous`, from which the first fit starts; zeros when there are none.
+    intercept : float
+        Intercept at penalty `previous`; the log odds when there is none; 0 for the Cox model.
+    previous : float
+        Penalty of `start`; the first of `penalties` when there is none.
     tolerance : float
         Largest violation of the optimality conditions, on the scale of the mean gradient.
     rounds : int
@@ -274,39 +357,30 @@ def elastic_net_path(  # type: ignore[no-untyped-def]
     intercepts = np.zeros(count)
     losses = np.zeros(count)
     state = np.empty((7, n))
-    residual = state[0]
-    beta = np.zeros(p)
-    intercept = 0.0
-    if not survival:
-        rate = event.mean()
-        intercept = math.log(rate / (1.0 - rate))
+    null = _null_loss(event, bounds, survival, efron, state)
+    beta = start.copy()
     eta = np.full(n, intercept)
-    null = _terms(eta, event, bounds, survival, efron, state)
+    for j in np.nonzero(beta)[0]:
+        eta += xt[j] * beta[j]
+    _terms(eta, event, bounds, survival, efron, state)
     slope = np.empty(p)
-    for j in range(p):
-        slope[j] = abs(_dot(xt[j], residual)) / n
-    inside = np.zeros(p, dtype=np.bool_)
-    previous = penalties[0]
+    _absolute_slopes(xt, state[0], slope)
     for step in range(count):
         l1, l2 = penalties[step] * l1_ratio, penalties[step] * (1.0 - l1_ratio)
-        keep = l1_ratio * (2.0 * penalties[step] - previous)
-        for j in range(p):
-            inside[j] = beta[j] != 0.0 or slope[j] >= keep
-        searching = True
-        while searching:
-            work = np.nonzero(inside)[0]
+        # The strong rule guesses who will enter; whoever it missed is found below.
+        inside = (beta != 0.0) | (slope >= l1_ratio * (2.0 * penalties[step] - previous))
+        missed = 1
+        while missed > 0:
             loss, moved, converged = _solve(
-                xt, event, bounds, survival, efron, state, beta, eta, work, l1, l2, tolerance, rounds
+                xt, event, bounds, survival, efron, state, beta, eta, np.nonzero(inside)[0], l1, l2, tolerance, rounds
             )
             intercept += moved
             if not converged:
                 return coefficients, intercepts, losses, step
-            searching = False
-            for j in range(p):
-                slope[j] = abs(_dot(xt[j], residual) / n - l2 * beta[j])
-                if not inside[j] and slope[j] > l1 + tolerance:
-                    inside[j] = True
-                    searching = True
+            _absolute_slopes(xt, state[0], slope)
+            outside = ~inside & (slope > l1 + tolerance)
+            missed = outside.sum()
+            inside |= outside
         coefficients[step] = beta
         intercepts[step] = intercept
         losses[step] = loss
@@ -317,7 +391,15 @@ def elastic_net_path(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _cox_losses(eta, event, bounds, efron):  # type: ignore[no-untyped-def]
+def _null_residual(event: Array, bounds: Bounds, survival: bool, efron: bool) -> Array:
+    state = np.zeros((5, event.size))
+    _terms(np.zeros(event.size), event, bounds, survival, efron, state)
+    residual: Array = state[0].copy()
+    return residual
+
+
+@kernel
+def _cox_losses(eta: Array, event: Array, bounds: Bounds, efron: bool) -> Array:
     state = np.empty((5, event.size))
     out = np.empty(eta.shape[0])
     for k in range(out.size):
@@ -325,7 +407,24 @@ def _cox_losses(eta, event, bounds, efron):  # type: ignore[no-untyped-def]
     return out
 
 
-def cox_loss(eta: Array, event: Array, bounds: Array, efron: bool) -> Array:
+def null_residual(event: Array, bounds: Bounds, efron: bool) -> Array:
+    """Martingale residuals of the Cox model without predictors.
+
+    Parameters
+    ----------
+    event : ndarray, shape (n,)
+        Subjects in ascending time.
+    bounds : ndarray of int64, shape (groups + 1,)
+    efron : bool
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    return _null_residual(event, bounds, True, efron)
+
+
+def cox_loss(eta: Array, event: Array, bounds: Bounds, efron: bool) -> Array:
     """Negative log partial likelihood of several linear predictors over the same subjects.
 
     Parameters
@@ -340,5 +439,4 @@ def cox_loss(eta: Array, event: Array, bounds: Array, efron: bool) -> Array:
     -------
     ndarray, shape (k,)
     """
-    losses: Array = _cox_losses(np.ascontiguousarray(eta), event, bounds, efron)
-    return losses
+    return _cox_losses(np.ascontiguousarray(eta), event, bounds, efron)

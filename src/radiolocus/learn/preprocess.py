@@ -1,0 +1,221 @@
+"""From predictors as measured to the columns of a model; everything is learned from the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.learn.options import ProtocolOptions
+from radiolocus.learn.select import not_redundant, strongest
+from radiolocus.learn.target import Rows
+from radiolocus.model import Array, BoolArray
+
+__all__ = ["Predictors", "Preprocess", "fit_preprocess", "join_predictors"]
+
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictors:
+    """Predictors of some subjects, as measured.
+
+    Parameters
+    ----------
+    numeric : ndarray, shape (n, p)
+        NaN where missing; infinite values count as missing.
+    numeric_names, numeric_blocks : tuple of str
+        One entry a column: its name, and the block it belongs to.
+    codes : ndarray of int64, shape (n, q)
+        Categories as numbers into `levels`, −1 where missing. The numbering carries no information about subjects.
+    levels : tuple of tuple of str
+        Names of the categories of each categorical predictor.
+    categorical_names, categorical_blocks : tuple of str
+    """
+
+    numeric: Array
+    numeric_names: tuple[str, ...]
+    numeric_blocks: tuple[str, ...]
+    codes: Codes
+    levels: tuple[tuple[str, ...], ...] = ()
+    categorical_names: tuple[str, ...] = ()
+    categorical_blocks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.numeric).all():
+            object.__setattr__(self, "numeric", np.where(np.isfinite(self.numeric), self.numeric, np.nan))
+
+    @property
+    def n(self) -> int:
+        """Number of subjects."""
+        return len(self.numeric)
+
+    @property
+    def candidates(self) -> int:
+        """Number of predictors offered."""
+        return len(self.numeric_names) + len(self.categorical_names)
+
+    def take(self, rows: Rows | BoolArray) -> Predictors:
+        """Return the predictors of some subjects."""
+        return Predictors(
+            self.numeric[rows],
+            self.numeric_names,
+            self.numeric_blocks,
+            self.codes[rows],
+            self.levels,
+            self.categorical_names,
+            self.categorical_blocks,
+        )
+
+
+def join_predictors(parts: Sequence[Predictors]) -> Predictors:
+    """Put predictors of the same subjects side by side."""
+    return Predictors(
+        np.hstack([p.numeric for p in parts]),
+        sum((p.numeric_names for p in parts), ()),
+        sum((p.numeric_blocks for p in parts), ()),
+        np.hstack([p.codes for p in parts]),
+        sum((p.levels for p in parts), ()),
+        sum((p.categorical_names for p in parts), ()),
+        sum((p.categorical_blocks for p in parts), ()),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Preprocess:
+    """What was learned about the columns of one training part.
+
+    Parameters
+    ----------
+    columns, blocks : tuple of str
+        Names of the model's columns (``Grade=High``, ``SUVmax``, ``SUVmax (missing)``) and their blocks.
+    mean, scale : ndarray, shape (m,)
+        Of each column in the training part; the standard deviation has denominator n.
+    notes : tuple of (str, str)
+        Predictor left out, and why.
+    """
+
+    columns: tuple[str, ...]
+    blocks: tuple[str, ...]
+    mean: Array
+    scale: Array
+    notes: tuple[tuple[str, str], ...]
+    _encoding: _Encoding
+    _kept: Rows
+
+    def apply(self, predictors: Predictors) -> Array:
+        """Return the standardised columns, shape (n, m).
+
+        A missing number becomes the training median; a missing category the most frequent one in training, and so
+        does a category that training did not hold.
+        """
+        return (self._encoding.encode(predictors)[:, self._kept] - self.mean) / self.scale
+
+    def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
+        """Name the categories that the training part did not hold, with their predictors."""
+        return self._encoding.unseen(predictors)
+
+
+@dataclass(frozen=True, eq=False)
+class _Encoding:
+    used: Rows
+    median: Array
+    indicated: Rows
+    dummies: tuple[tuple[int, int], ...]
+    seen: tuple[frozenset[int], ...] = field(default=())
+
+    def encode(self, predictors: Predictors) -> Array:
+        numeric = predictors.numeric[:, self.used]
+        parts = [np.where(np.isnan(numeric), self.median, numeric)]
+        if self.indicated.size:
+            parts.append(np.isnan(predictors.numeric[:, self.indicated]).astype(np.float64))
+        if self.dummies:
+            parts.append(np.column_stack([predictors.codes[:, q] == level for q, level in self.dummies]))
+        return np.hstack(parts, dtype=np.float64)
+
+    def names(self, predictors: Predictors) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        p = predictors
+        columns = [(p.numeric_names[j], p.numeric_blocks[j]) for j in self.used]
+        columns += [(f"{p.numeric_names[j]} (missing)", p.numeric_blocks[j]) for j in self.indicated]
+        columns += [
+            (f"{p.categorical_names[q]}={p.levels[q][level]}", p.categorical_blocks[q]) for q, level in self.dummies
+        ]
+        return tuple(c for c, _ in columns), tuple(b for _, b in columns)
+
+    def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
+        return [
+            (predictors.categorical_names[q], predictors.levels[q][code])
+            for q, seen in enumerate(self.seen)
+            for code in np.unique(predictors.codes[:, q]).tolist()
+            if code >= 0 and code not in seen
+        ]
+
+
+def fit_preprocess(
+    training: Predictors, options: ProtocolOptions, slopes: Callable[[Array], Array] | None = None
+) -> Preprocess:
+    """Learn the columns of a model from a training part.
+
+    In this order: predictors with too many missing values go; numbers are imputed by the median, categories by the
+    most frequent one; categories become indicator columns, the most frequent one being the reference; constant
+    columns go; columns are standardised; the `screen` columns of largest univariate score stay; of redundant columns
+    one stays.
+
+    Parameters
+    ----------
+    training : Predictors
+        Of the training subjects only.
+    options : ProtocolOptions
+    slopes : callable, optional
+        Univariate score of each standardised column in the training part; needed when there are more than
+        ``options.screen`` columns.
+    """
+    encoding, notes = _learn_encoding(training, options)
+    encoded = encoding.encode(training)
+    names, blocks = encoding.names(training)
+    mean, scale = encoded.mean(axis=0), encoded.std(axis=0)
+    varies = (np.ptp(encoded, axis=0) > 0) & (scale > 1e-10 * np.abs(mean))
+    notes += [(names[j], "constant in a training part") for j in np.flatnonzero(~varies)]
+    kept = np.flatnonzero(varies)
+    X = (encoded[:, kept] - mean[kept]) / scale[kept]
+    if slopes is not None and kept.size > options.screen:
+        strong = strongest(slopes(X), options.screen)
+        kept, X = kept[strong], X[:, strong]
+    if kept.size > 1:
+        kept = kept[not_redundant(X, options.redundancy)]
+    return Preprocess(
+        tuple(names[j] for j in kept),
+        tuple(blocks[j] for j in kept),
+        mean[kept],
+        scale[kept],
+        tuple(notes),
+        encoding,
+        kept,
+    )
+
+
+def _learn_encoding(training: Predictors, options: ProtocolOptions) -> tuple[_Encoding, list[tuple[str, str]]]:
+    missing = np.isnan(training.numeric).mean(axis=0)
+    absent = (training.codes < 0).mean(axis=0)
+    too_many = f"more than {options.max_missing:.0%} missing in a training part"
+    notes = [(training.numeric_names[j], too_many) for j in np.flatnonzero(missing > options.max_missing)]
+    notes += [(training.categorical_names[q], too_many) for q in np.flatnonzero(absent > options.max_missing)]
+    used = np.flatnonzero(missing <= options.max_missing)
+    indicated = used[missing[used] > 0] if options.missing_indicator else used[:0]
+    dummies: list[tuple[int, int]] = []
+    for q in np.flatnonzero(absent <= options.max_missing):
+        counts = np.bincount(training.codes[:, q][training.codes[:, q] >= 0], minlength=len(training.levels[q]))
+        reference = int(np.argmax(counts))
+        dummies += [
+            (int(q), level) for level in range(counts.size) if level != reference and counts[level] >= options.min_level
+        ]
+    seen = tuple(frozenset(np.unique(training.codes[:, q]).tolist()) for q in range(len(training.levels)))
+    return _Encoding(used, _medians(training.numeric[:, used]), indicated, tuple(dummies), seen), notes
+
+
+def _medians(values: Array) -> Array:
+    if np.isnan(values).any():
+        return np.asarray(np.nanmedian(values, axis=0))
+    return np.asarray(np.median(values, axis=0)) if values.size else np.zeros(values.shape[1])

@@ -1,0 +1,109 @@
+"""What a model learns to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.errors import FitError, InputError
+from radiolocus.model import Array, BoolArray
+
+__all__ = ["Rows", "Target"]
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """An endpoint of which nothing is missing.
+
+    Parameters
+    ----------
+    event : ndarray, shape (n,)
+        1 event or positive class, 0 censored or negative class.
+    time : ndarray, shape (n,), or None
+        Time to event or censoring, zero or positive; None for a binary endpoint.
+
+    Raises
+    ------
+    InputError
+        An event that is neither 0 nor 1; a time that is negative or not finite.
+    """
+
+    event: Array
+    time: Array | None = None
+
+    def __post_init__(self) -> None:
+        event = np.asarray(self.event, dtype=np.float64)
+        object.__setattr__(self, "event", event)
+        wrong = np.flatnonzero((event != 0) & (event != 1))
+        if wrong.size:
+            raise InputError(
+                f"event {event[wrong[0]]:g}",
+                where=f"index {wrong[0]} ({wrong.size} such)",
+                allowed="0 (censored or negative) or 1 (event or positive)",
+                todo="recode the event; 1/2 coding is not guessed",
+            )
+        if self.time is None:
+            return
+        time = np.asarray(self.time, dtype=np.float64)
+        object.__setattr__(self, "time", time)
+        if time.shape != event.shape:
+            raise InputError(f"{time.size} times and {event.size} events", allowed="one of each a subject")
+        wrong = np.flatnonzero(~(np.isfinite(time) & (time >= 0)))
+        if wrong.size:
+            raise InputError(
+                f"time {time[wrong[0]]:g}",
+                where=f"index {wrong[0]} ({wrong.size} such)",
+                allowed="finite, zero or positive",
+                todo="correct the time or leave the subject out",
+            )
+
+    @property
+    def kind(self) -> Literal["survival", "binary"]:
+        """Kind of endpoint."""
+        return "binary" if self.time is None else "survival"
+
+    @property
+    def n(self) -> int:
+        """Number of subjects."""
+        return self.event.size
+
+    @property
+    def events(self) -> int:
+        """Number of events or positives."""
+        return int(self.event.sum())
+
+    def take(self, rows: Rows | BoolArray) -> Target:
+        """Return the target of some subjects."""
+        return Target(self.event[rows], None if self.time is None else self.time[rows])
+
+    def obstacle(self) -> str:
+        """Say why no model can be fitted to these subjects; empty when one can."""
+        if self.events == 0:
+            return f"no events among {self.n} subjects"
+        if self.time is None:
+            return f"only events among {self.n} subjects" if self.events == self.n else ""
+        if self.time.max() == self.time[self.event == 1].min() and self._alone_at_last():
+            return "no event while another subject is at risk"
+        return ""
+
+    def _alone_at_last(self) -> bool:
+        return self.time is not None and int((self.time == self.time.max()).sum()) == 1
+
+    def check(self) -> None:
+        """Raise :class:`FitError` when no model can be fitted and judged by cross-validation."""
+        obstacle = self.obstacle()
+        if not obstacle:
+            rarer = self.events if self.time is not None else min(self.events, self.n - self.events)
+            what = "events" if self.time is not None else "subjects in the rarer class"
+            obstacle = f"{rarer} {what} among {self.n} subjects" if rarer < 3 else ""
+        if obstacle:
+            raise FitError(
+                obstacle,
+                allowed="at least 3 events" if self.time is not None else "at least 3 subjects of each class",
+                todo="check how the event is coded (event_values), or leave this endpoint out",
+            )
