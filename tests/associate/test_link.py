@@ -296,10 +296,11 @@ def test_covariates_that_lose_a_level_among_the_tested_do_not_stop_the_test():
 def test_infinite_values_are_missing_and_said():
     rng = np.random.default_rng(14)
     y = rng.normal(size=30)
-    y[3] = np.inf
+    y[[3, 7]] = np.inf, -np.inf
     links = link(frame({"y": y}), frame({"x": rng.normal(size=30)}), words({"x": False}))
-    assert links.table["n"].to_list() == [29]
-    assert "1 infinite" in links.problems[0].got
+    assert links.table["n"].to_list() == [28]
+    assert "2 infinite" in links.problems[0].got
+    assert (links.problems[0].where, links.problems[0].count) == ("features", 2)
 
 
 def test_no_common_subject_gives_an_empty_table_and_a_reason():

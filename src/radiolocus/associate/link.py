@@ -154,9 +154,8 @@ def link(
         scan.run(complete)
     for side in (F, M):
         if side.infinite:
-            problems.append(
-                Problem("link", f"{side.infinite} infinite values taken as missing", "note", where=side.what)
-            )
+            got = f"{side.infinite} infinite values taken as missing"
+            problems.append(Problem("link", got, "note", where=side.what, count=side.infinite))
     return Links(scan.table(F.names, M.names), (*problems, *scan.problems(F.names, M.names)))
 
 
