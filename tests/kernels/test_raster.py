@@ -22,7 +22,7 @@ def fill(polygons, rows=ROWS, columns=COLUMNS):
     return plane, counts
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(polygon, min_size=1, max_size=3))
 def test_toggle_polygon_equals_the_exact_twin(polygons):
     plane, counts = fill(polygons)
@@ -35,7 +35,7 @@ def test_toggle_polygon_equals_the_exact_twin(polygons):
         before ^= alone
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(polygon)
 def test_centres_on_outline_equals_the_exact_twin(points):
     # At eighths, a centre that is not on an edge is at least 1/832 of a pixel away along x.
