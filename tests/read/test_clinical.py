@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+import re
 
 import openpyxl
 import polars as pl
@@ -126,6 +128,32 @@ def test_numbers_survive_exactly(tmp_path_factory, values):
     folder = tmp_path_factory.mktemp("exact")
     text = "id,x\n" + "".join(f"s{i},{v!r}\n" for i, v in enumerate(values))
     assert read_table(_write(folder, text)).frame["x"].cast(pl.Float64).to_list() == values
+
+
+def _type_one_by_one(cells):
+    """The slow, obvious twin: type a column cell by cell."""
+    filled = [None if c.strip().lower() in MISSING else c.strip() for c in cells]
+    numbers = [c for c in filled if c is not None and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", c)]
+    numbers = [c for c in numbers if math.isfinite(float(c))]
+    present = [c for c in filled if c is not None]
+    identifiers = any(re.fullmatch(r"[+-]?(0\d+|\d{16,})", c) for c in present)
+    if not numbers or len(numbers) < 0.9 * len(present) or identifiers:
+        return filled
+    whole = all(re.fullmatch(r"[+-]?\d+", c) for c in numbers)
+    return [None if c not in numbers else int(c) if whole else float(c) for c in filled]
+
+
+_CELLS = ["1", "2.5", "-3", "1e3", "+4", ".5", "7.", "1e999", "NA", "", "?", "x", "007", "0", "12345678901234567"]
+
+
+@given(st.lists(st.sampled_from(_CELLS[:7]), max_size=12), st.lists(st.sampled_from(_CELLS), max_size=3))
+def test_columns_are_typed_like_cell_by_cell(tmp_path_factory, numbers, others):
+    cells = [*numbers, *others, "1"]
+    text = "id,x\n" + "".join(f"s{i},{c}\n" for i, c in enumerate(cells))
+    found = read_table(_write(tmp_path_factory.mktemp("twin"), text)).frame["x"].to_list()
+    expected = _type_one_by_one(cells)
+    assert found == expected
+    assert [type(v) for v in found] == [type(v) for v in expected]
 
 
 def test_decimal_commas_only_where_semicolons_delimit(tmp_path):

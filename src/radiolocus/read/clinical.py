@@ -200,7 +200,8 @@ def read_table(
         frame, numbers = _lay_out(cells, book, id_column)
     rules = _Rules(markers, frozenset(numeric), frozenset(text), id_column, comma)
     rules.check(frame.columns, book.source)
-    columns = [_typed(frame[name], numbers, rules, book) for name in frame.columns]
+    plain = _plain_numbers(frame, rules)
+    columns = [plain[n] if n in plain else _typed(frame[n], numbers, rules, book) for n in frame.columns]
     _say_missing(book)
     counts = pl.DataFrame(book.missing, {"column": pl.String, "marker": pl.String, "count": pl.Int64}, orient="row")
     return ClinicalTable(pl.DataFrame(columns), tuple(numbers), tuple(book.problems), book.source, counts)
@@ -469,6 +470,25 @@ def _name_columns(
 
 
 # --- text to types -------------------------------------------------------------------------------------------------
+
+
+def _plain_numbers(frame: pl.DataFrame, rules: _Rules) -> dict[str, pl.Series]:
+    """Convert at once the columns of text that hold nothing but numbers; tables of features have thousands of them."""
+    kept = [n for n in frame.columns if frame[n].dtype == pl.String and n != rules.id_column and n not in rules.text]
+    if not kept:
+        return {}
+    cells = frame.select(kept)
+    values = cells.cast(pl.Float64, strict=False)
+
+    def holds(table: pl.DataFrame, test: pl.Expr) -> set[str]:
+        (row,) = table.select(test).rows()
+        return {n for n, yes in zip(kept, row, strict=True) if yes}
+
+    numbers = holds(values, pl.all().is_finite().all(ignore_nulls=False))
+    numbers -= holds(cells, pl.all().str.contains(f"{_LONG}|{_LEADING_ZERO}+$").any())
+    numbers -= holds(cells, pl.all().str.to_lowercase().is_in(sorted(rules.missing)).any())
+    whole = holds(cells, pl.all().str.contains(_WHOLE).all()) & numbers
+    return {n: (values[n].cast(pl.Int64) if n in whole else values[n]) for n in kept if n in numbers}
 
 
 def _typed(column: pl.Series, numbers: Sequence[int], rules: _Rules, book: _Notebook) -> pl.Series:
