@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from dicom_factory import write_rtstruct, write_series
 from radiolocus.app.draft import draft
 from radiolocus.config import StudyError, load_study
 from radiolocus.errors import ConfigError
@@ -114,6 +115,36 @@ def test_a_mask_of_fractions_and_odd_names(tmp_path):
     drafted = draft([tmp_path], beside=tmp_path)
     assert "# the mask of a1 holds fractions" in drafted.text
     assert tomllib.loads(drafted.text)["cohort"]["subjects"] == [{"path": 'we"ird\\.csv'}]
+
+
+def _dicom(folder, names, beside=True):
+    write_series(folder / "series", np.zeros((3, 4, 5)))
+    square = np.array([[-10, -20, 30], [-6, -20, 30], [-6, -16, 30]], dtype=float)
+    target = folder / "series" if beside else folder / "rs"
+    target.mkdir(parents=True, exist_ok=True)
+    write_rtstruct(target / "rs.dcm", {name: [(square, None)] for name in names})
+
+
+def test_series_folders_with_their_structure_sets(tmp_path):
+    for n in (1, 2, 3):
+        _dicom(tmp_path / "in" / f"P{n}", [f"GTV {n}"])
+        _dicom(tmp_path / "apart" / f"P{n}", ["GTV", "lung"], beside=False)
+    (tmp_path / "c.csv").write_text("id,x\nP1,1\nP2,2\nP3,3\n")
+    drafted = draft([tmp_path], beside=tmp_path)
+    (image,) = tomllib.loads(drafted.text)["imaging"]["images"]
+    assert (image["image"], image["mask"]) == ("in/{subject}/series", "in/{subject}/series")
+    assert (image["modality"], image["roi"]) == ("CT", "GTV .*")
+    assert "# choose a region with roi: GTV, lung\n# [[imaging.images]]" in drafted.text
+    assert '# mask = "apart/{subject}/rs"' in drafted.text
+
+
+def test_several_series_in_one_folder_are_a_finding(tmp_path):
+    write_series(tmp_path / "P1", np.zeros((3, 4, 5)))
+    write_rtstruct(tmp_path / "P1" / "a.dcm", {})
+    write_rtstruct(tmp_path / "P1" / "b.dcm", {})
+    drafted = draft([tmp_path], beside=tmp_path)
+    assert any(f.startswith("P1: left out, 1 series and 2 structure sets in one folder") for f in drafted.findings)
+    assert "imaging" not in tomllib.loads(drafted.text)
 
 
 def test_nothing_is_invented(tmp_path):

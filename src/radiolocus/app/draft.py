@@ -310,7 +310,7 @@ def _common(names: Sequence[str]) -> str:
     """Return a regular expression for all names: their common beginning, or anything."""
     low, high = min(names), max(names)
     same = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-    return re.escape(low[:same]) + ".*"
+    return re.sub(r"([].^$*+?{}[\\|()])", r"\\\1", low[:same]) + ".*"
 
 
 def _modality_of(pattern: str) -> str:
