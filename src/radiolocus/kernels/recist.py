@@ -50,6 +50,19 @@ def _target(complete: bool, gone: bool, total: float, base: float, nadir: float)
 
 
 @kernel
+def _response_since(since: float, target: int, response: int, day: float) -> float:
+    """Return the day of the first target response of the present run, NaN outside one.
+
+    A run goes on over visits that could not be evaluated; SD and PD break it.
+    """
+    if response == PD or target == SD:
+        return np.nan
+    if target in (CR, PR) and np.isnan(since):
+        return day
+    return since
+
+
+@kernel
 def time_points(
     first: Ints,
     day: Array,
@@ -120,15 +133,9 @@ def time_points(
                 response[v] = PD
                 returned[v] = True
             complete_response = complete_response or response[v] == CR
-            # A response lasts over visits that could not be evaluated; SD breaks its confirmation, PD ends it.
-            if response[v] == PD:
-                since = np.nan
-                responded = False
-            elif call in (CR, PR):
-                since = day[v] if np.isnan(since) else since
-                responded = responded or day[v] - since >= confirmation_days - _TOLERANCE
-            elif call == SD:
-                since = np.nan
+            since = _response_since(since, call, response[v], day[v])
+            lasts = day[v] - since >= confirmation_days - _TOLERANCE
+            responded = response[v] != PD and (responded or lasts)
 
 
 @kernel

@@ -40,7 +40,7 @@ KINDS = {
 
 STATUSES = {
     "absent": ("absent", "disappeared", "gone", "resolved", "cr"),
-    "present": ("present", "measured", "stable", "unchanged", "non-cr/non-pd", "unequivocal"),
+    "present": ("present", "stable", "unchanged", "non-cr/non-pd", "unequivocal"),
     "too small": ("too small", "too small to measure", "tstm"),
     "merged": ("merged", "coalesced"),
     "progression": ("progression", "unequivocal progression", "pd"),
@@ -86,7 +86,8 @@ class LesionColumns:
     diameter : str
         Column of diameters: longest for lesions, short axis for nodes; of split lesions the sum of the parts.
     status : str
-        Column of states (absent, present, too small, merged, progression, equivocal, NE); may be absent.
+        Column of states (absent, present, too small, merged, progression, equivocal, NE); may be absent. Where it is
+        empty or says "measured" the diameter decides.
     unit : str
         "mm" or "cm"; or the column that says so; default: the ending ``_mm`` or ``_cm`` of the diameter column.
     baseline : str
@@ -246,7 +247,7 @@ def _canonical(frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns,
         *(column(getattr(names, c)).alias(c) for c in ("subject", "visit", "lesion", "organ")),
         column(names.day).alias("when"),
         column(names.kind).str.to_lowercase().alias("said_kind"),
-        column(names.status).str.to_lowercase().alias("said_status"),
+        column(names.status).str.to_lowercase().replace("measured", None).alias("said_status"),
         column(names.node).str.to_lowercase().alias("said_node"),
         column(names.diameter).alias("size"),
         unit.str.to_lowercase().alias("unit"),
@@ -327,7 +328,7 @@ def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
     number = pl.when(pl.col("size").str.contains(_NUMBER)).then(pl.col("size")).cast(pl.Float64, strict=False)
     screen.frame = screen.frame.with_columns((number * factor).alias("diameter_mm"), factor.alias("factor"))
     screen.aside(
-        pl.col("factor").n_unique().over("subject") > pl.col("factor").is_null().any().over("subject") + 1,
+        pl.col("factor").drop_nulls().n_unique().over("subject") > 1,
         pl.format("mixed units; here {}", "unit"),
         "one unit for all diameters of a subject",
         "convert the diameters to one unit",
@@ -376,6 +377,10 @@ def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
     screen.frame = screen.frame.with_columns(filled.alias("status"))
 
 
+def _days(days: pl.Expr) -> pl.Expr:
+    return days.cast(pl.String).str.strip_suffix(".0")
+
+
 def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     """Days since each subject's baseline."""
     when = pl.col("when")
@@ -404,13 +409,13 @@ def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     spread = (pl.col("day").max() - pl.col("day").min()).over("subject", "visit")
     screen.aside(
         pl.col("is_base") & (spread > names.visit_window_days),
-        pl.format("two baselines: '{}' {} days apart", "visit", spread),
+        pl.format("two baselines: '{}' {} days apart", "visit", _days(spread)),
         "one baseline visit",
         "keep the visit the treatment started from, or set visit_window_days",
     )
     screen.aside(
         spread > names.visit_window_days,
-        pl.format("visit '{}' with days that differ by {}", "visit", spread),
+        pl.format("visit '{}' with days that differ by {}", "visit", _days(spread)),
         f"assessments of one visit at most {names.visit_window_days:g} days apart",
         "correct the days, name the visits apart, or set visit_window_days",
     )
@@ -438,7 +443,7 @@ def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     screen.frame = screen.frame.with_columns((pl.col("day") - start).alias("day"))
     screen.aside(
         pl.col("day") < 0,
-        pl.format("a visit {} days before baseline", -pl.col("day")),
+        pl.format("a visit {} days before baseline", _days(-pl.col("day"))),
         "the baseline as first visit",
         "leave earlier scans out",
     )
