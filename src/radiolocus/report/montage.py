@@ -111,7 +111,7 @@ def _tile(row: dict[str, object], side: int) -> Tile:
     bar = max((b for b in _BARS_MM if b <= 0.4 * width), default=_BARS_MM[0])
     place = " ".join(str(row[k]) for k in ("image", "visit", "roi") if row[k])
     volume, unit = _real(row["volume_ml"]), str(row["unit"] or "")
-    shown = f"{number(_real(row['low']))} to {number(_real(row['high']))} {unit}".strip()
+    shown = f"{_window(_real(row['low']), _real(row['high']))} {unit}".strip()
     voxels = int(str(row["voxels"] or 0))
     return Tile(
         _png(grey),
@@ -124,6 +124,14 @@ def _tile(row: dict[str, object], side: int) -> Tile:
         f"{place} of subject {row['subject']}: slice of the largest area with the outline of the region, "
         f"{number(volume)} mL; scale bar {number(bar)} mm",
     )
+
+
+def _window(low: float | None, high: float | None) -> str:
+    """Both ends with the decimals that the width of the window deserves."""
+    if low is None or high is None or not high > low:
+        return f"{number(low)} to {number(high)}"
+    decimals = max(0, 2 - int(np.floor(np.log10(high - low))))
+    return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", "−")
 
 
 def _real(value: object) -> float | None:
