@@ -11,7 +11,8 @@ from scipy.special import elliprg, eval_legendre
 from naive import shape as slow
 from radiolocus.feature.extract import extract
 from radiolocus.feature.settings import FeatureSettings
-from radiolocus.feature.shape import ellipsoid_area
+from radiolocus.feature.shape import ellipsoid_area, lag_sums
+from radiolocus.kernels.shape import pair_sums
 from regions import pair, regions
 
 CHOICE = FeatureSettings(("morphology",))
@@ -80,6 +81,15 @@ def test_autocorrelation_agrees_with_the_naive_twin(region):
     moran, geary = slow.autocorrelation(image, mask, spacing)
     assert found["morph_moran_i"] == pytest.approx(moran, abs=1e-11)
     assert found["morph_geary_c"] == pytest.approx(geary, rel=1e-11)
+
+
+@settings(max_examples=40, deadline=None)
+@given(regions(largest=6))
+def test_transforms_and_pairs_give_the_same_sums(region):
+    image, mask, spacing = region
+    values = np.where(mask, image - 2.5, 0.0)
+    pairs = pair_sums(np.argwhere(mask) * np.array(spacing), values[mask])
+    assert lag_sums(values, mask, np.array(spacing)) == pytest.approx(pairs, rel=1e-10, abs=1e-10)
 
 
 def test_autocorrelation_of_a_few_hundred_voxels():

@@ -154,5 +154,6 @@ def _diagnostics(context: Context) -> dict[str, float]:
         "intensity_minimum": float(values.min()),
         "intensity_mean": float(values.mean()),
         "intensity_maximum": float(values.max()),
-        "grey_levels": float(context.levels.max()),
+        # Regions whose families need no grey levels are not discretised.
+        **({"grey_levels": float(context.levels.max())} if "levels" in vars(context) else {}),
     }

@@ -17,10 +17,15 @@ from skimage.measure import marching_cubes
 
 from radiolocus.errors import UndefinedError
 from radiolocus.image.region import Region, bounding_box
-from radiolocus.kernels.shape import cell_census, hull_candidates, moments
+from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["Shape", "ellipsoid_area", "lag_sums"]
+
+# Where a few voxels lie scattered over a large box, going through the pairs costs less than transforming the box.
+_PAIRS_PER_BOX_VOXEL = 100
+# Spectra need about 70 bytes a voxel of the box: 2 GB. Beyond, time is spent rather than memory.
+_LARGEST_SPECTRUM = 2**25
 
 
 @cache
@@ -63,20 +68,21 @@ def ellipsoid_area(semi_axes: Array) -> float:
     return 4 * np.pi * a * b * total
 
 
-def lag_sums(fields: tuple[Array, Array, Array], spacing: Array) -> tuple[float, float, float]:
-    """Sum products of pairs of voxels, weighted by the inverse of their distance, in O(N log N).
+def lag_sums(values: Array, mask: BoolArray, spacing: Array) -> tuple[float, float, float]:
+    """Sum over ordered pairs of voxels p ≠ q, weighted by the inverse of their distance, in O(N log N).
 
     Parameters
     ----------
-    fields : tuple of three ndarrays, shape (z, y, x)
-        Grids f, g, h.
+    values : ndarray, shape (z, y, x)
+        A value f at each voxel, 0 outside `mask`.
+    mask : ndarray of bool, shape (z, y, x)
     spacing : ndarray, shape (3,)
         Voxel size along (z, y, x) in mm.
 
     Returns
     -------
     tuple of float
-        ``Σ f(p) f(q) / |p - q|``, ``Σ g(p) g(q) / |p - q|`` and ``Σ g(p) h(q) / |p - q|`` over ordered pairs p ≠ q.
+        ``Σ f(p) f(q) / |p - q|``, ``Σ 1 / |p - q|`` and ``Σ f(q)² / |p - q|``.
 
     Notes
     -----
@@ -84,13 +90,16 @@ def lag_sums(fields: tuple[Array, Array, Array], spacing: Array) -> tuple[float,
     real and even along each axis, hence a cosine transform of one octant. Planes of one frequency along the last axis
     are worked on by themselves, so that the padded grid is never held as a whole.
     """
-    half = [scipy.fft.next_fast_len(n, real=True) for n in fields[0].shape]
+    half = [scipy.fft.next_fast_len(n, real=True) for n in mask.shape]
     z, y, x = (np.arange(m + 1.0) * s for m, s in zip(half, spacing, strict=True))
     distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
     distance[0, 0, 0] = np.inf
     weights = scipy.fft.dctn(1.0 / distance, type=1).transpose(2, 0, 1)
     depth, height, width = (2 * m for m in half)
-    lines = [np.ascontiguousarray(scipy.fft.rfft(f, n=width, axis=2).transpose(2, 0, 1)) for f in fields]
+    lines = [
+        np.ascontiguousarray(scipy.fft.rfft(field, n=width, axis=2).transpose(2, 0, 1))
+        for field in (values, mask.astype(np.float64), values**2)
+    ]
     fold_z, fold_y = (np.minimum(np.arange(2 * m), 2 * m - np.arange(2 * m)) for m in half[:2])
     total = np.zeros(3)
     for k in range(half[2] + 1):
@@ -230,10 +239,14 @@ class Shape:
                 f"all {n} voxels have the intensity {values[0]:g}: the variance is 0",
                 allowed="at least two different intensities",
             )
-        deviation = np.zeros(inside.shape)
-        deviation[inside] = values - values.mean()
+        deviation = values - values.mean()
         squares = float(np.sum(deviation**2))
-        product, weight, square = lag_sums((deviation, inside.astype(np.float64), deviation**2), self.spacing)
+        if n * n <= _PAIRS_PER_BOX_VOXEL * inside.size or inside.size > _LARGEST_SPECTRUM:
+            product, weight, square = pair_sums(np.argwhere(inside) * self.spacing, deviation)
+        else:
+            grid = np.zeros(inside.shape)
+            grid[inside] = deviation
+            product, weight, square = lag_sums(grid, inside, self.spacing)
         moran = n / weight * product / squares
         geary = (n - 1) / weight * (square - product) / squares
         return moran, geary

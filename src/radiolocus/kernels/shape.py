@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
+from radiolocus.model import Array
 
-__all__ = ["cell_census", "hull_candidates", "moments"]
+__all__ = ["cell_census", "hull_candidates", "moments", "pair_sums"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -161,3 +162,30 @@ def hull_candidates(padded: npt.NDArray[np.bool_]) -> Whole:
         n = _chain(plane, ends, -1, points, n)
         n = _chain(plane, ends, 1, points, n)
     return points[:n].copy()
+
+
+@kernel
+def pair_sums(points: Array, values: Array) -> tuple[float, float, float]:
+    """Sum over ordered pairs of points p ≠ q, weighted by the inverse of their distance.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 3)
+        Positions in mm, all different.
+    values : ndarray, shape (n,)
+        A value f at each.
+
+    Returns
+    -------
+    tuple of float
+        ``Σ f(p) f(q) / |p - q|``, ``Σ 1 / |p - q|`` and ``Σ f(q)² / |p - q|``.
+    """
+    product, weight, square = 0.0, 0.0, 0.0
+    for p in range(len(points)):
+        for q in range(p):
+            z, y, x = points[p, 0] - points[q, 0], points[p, 1] - points[q, 1], points[p, 2] - points[q, 2]
+            w = 1.0 / np.sqrt(z * z + y * y + x * x)
+            weight += w
+            product += w * values[p] * values[q]
+            square += w * (values[p] * values[p] + values[q] * values[q])
+    return 2 * product, 2 * weight, square
