@@ -38,10 +38,15 @@ def _nifti(path, shape=(4, 5, 6), integer=False):
     nib.save(nib.Nifti1Image(array, np.eye(4)), path)
 
 
-def test_a_whole_simulated_cohort(tmp_path):
-    data = tmp_path / "data"
-    simulate_cohort(data, SimulationOptions(subjects=40, variants=200))
-    (data / "study.toml").unlink()
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate_cohort(folder / "data", SimulationOptions(subjects=40, variants=200))
+    return folder
+
+
+def test_a_whole_simulated_cohort(simulated):
+    tmp_path, data = simulated, simulated / "data"
     drafted = draft([data], beside=tmp_path)
     assert drafted == draft([data], beside=tmp_path)
     raw = tomllib.loads(drafted.text)
@@ -65,9 +70,8 @@ def test_a_whole_simulated_cohort(tmp_path):
     assert "genotypes: 40 samples, 40 of 40 subjects" in drafted.findings
 
 
-def test_the_suggestions_are_valid_too(tmp_path):
-    data = tmp_path / "data"
-    simulate_cohort(data, SimulationOptions(subjects=40, variants=200))
+def test_the_suggestions_are_valid_too(simulated):
+    tmp_path, data = simulated, simulated / "data"
     text = _uncomment(draft([data], beside=tmp_path).text, "cohort.endpoints", "[outcome]")
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     study = load_study(tmp_path / "s.toml")

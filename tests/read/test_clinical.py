@@ -307,6 +307,7 @@ def test_refusals_say_what_and_where(tmp_path, text, got):
 
 def test_names_that_do_not_exist(tmp_path):
     path = _write(tmp_path, "Patient ID,age\na,1\n")
+    assert read_table(path, numeric=["elsewhere"], text=["nowhere"]).frame["age"].to_list() == [1]
     with pytest.raises(TableError, match=r"no column 'patient_id'.*'Patient ID', 'age'.*did you mean 'Patient ID'"):
         read_table(path, id_column="patient_id")
     with pytest.raises(TableError, match=r"no such file 't.cvs'.*did you mean 't.csv'"):

@@ -131,16 +131,14 @@ class _Rules:
     decimal_comma: bool = False
 
     def check(self, columns: Sequence[str], source: str) -> None:
-        """Refuse a column that the table does not have."""
-        asked = sorted({*self.numeric, *self.text, *([] if self.id_column is None else [self.id_column])})
-        for name in asked:
-            if name not in columns:
-                raise TableError(
-                    f"no column '{name}'",
-                    where=source,
-                    allowed=_listed(columns),
-                    todo=suggest(name, list(columns)) or "name one of the columns of the table",
-                )
+        """Refuse an id column that the table does not have."""
+        if self.id_column is not None and self.id_column not in columns:
+            raise TableError(
+                f"no column '{self.id_column}'",
+                where=source,
+                allowed=_listed(columns),
+                todo=suggest(self.id_column, list(columns)) or "name one of the columns of the table",
+            )
 
 
 def read_table(
@@ -169,7 +167,8 @@ def read_table(
     missing : sequence of str
         Further markers of a missing value beside :data:`MISSING`.
     numeric, text : sequence of str
-        Columns whose type is demanded, whatever their cells look like.
+        Columns whose type is demanded, whatever their cells look like. Names that this table does not have are passed
+        over, because one list serves all tables of a study; :func:`radiolocus.cohort.build` refuses unknown ones.
 
     Raises
     ------
