@@ -176,3 +176,11 @@ def test_components_need_two_axes(study):
     samples = study("genome/samples")
     assert is_svg(components(samples))
     assert components(samples.drop("PC2")) is None
+
+
+def test_models_without_an_estimate_are_not_drawn(study):
+    performance = study("outcome/performance")
+    none = performance.with_columns(estimate=pl.lit(None, pl.Float64))
+    assert forest(none) is None
+    some = forest(pl.concat([performance.head(2), none.tail(1)]))
+    assert "performance of 2 models" in some.alt

@@ -8,6 +8,8 @@ import pytest
 
 from radiolocus.report.figures_genome import _ranks
 from radiolocus.report.genomewide import GENOME_WIDE, Scan, best_per_variant, chromosome_order, loci, thin
+from radiolocus.report.sections_genetics import genetics
+from radiolocus.report.source import Artefacts
 from report.artefacts import make
 
 
@@ -94,3 +96,22 @@ def test_ranks_of_the_quantile_plot_hold_all_small_p_values():
     assert ranks.max() == 1_000_000
     assert len(ranks) < 1000
     assert _ranks(7).tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_one_phenotype_without_hits_without_names_is_still_a_section(tmp_path):
+    root = make(tmp_path, subjects=30, features=1, variants=40)
+    for name in ("sumstats/sumstats", "sumstats/summary"):
+        path = root / f"{name}.parquet"
+        table = pl.read_parquet(path)
+        if "variant_id" in table.columns:
+            strong = pl.when(pl.int_range(pl.len()) == 3).then(9.0).otherwise(1.0)
+            table = table.with_columns(variant_id=pl.lit(None, pl.String), neg_log_10_p_value=strong)
+        else:
+            table = table.with_columns(
+                top_neg_log_10_p_value=pl.lit(None, pl.Float64), lambda_gc=pl.lit(None, pl.Float64)
+            )
+        table.write_parquet(path)
+    section = genetics(Artefacts(root))
+    assert section is not None
+    assert any("1 variant–phenotype pair with p" in line for line in section.verdict)
+    assert not any("λGC" in line for line in section.verdict)

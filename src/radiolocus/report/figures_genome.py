@@ -69,7 +69,12 @@ def _panel(axes: Axes, scan: Scan, panel: Panel) -> None:
         hy = hits[_Y].to_numpy()
         axes.scatter(hx, hy, s=20, marker="D", color=ACCENT, linewidths=0.5, edgecolors="white", zorder=3)
         near = y > 0.6 * top
-        label_points(axes, hx.tolist(), hy.tolist(), hits["variant_id"].to_list(), avoid=np.column_stack([x, y])[near])
+        label_points(axes, hx.tolist(), hy.tolist(), _names(hits), avoid=np.column_stack([x, y])[near])
+
+
+def _names(hits: pl.DataFrame) -> list[str]:
+    place = pl.format("{}:{}", "chromosome", "base_pair_location")
+    return hits.select(pl.coalesce("variant_id", place))["variant_id"].to_list()
 
 
 def _chromosome_ticks(axes: Axes, scan: Scan) -> None:

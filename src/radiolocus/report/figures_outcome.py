@@ -29,9 +29,14 @@ def protocol(performance: pl.DataFrame) -> str:
 
 
 @styled
-def forest(performance: pl.DataFrame) -> Figure:
-    """Draw every model's C-index or AUC with its 95 % interval against the line of no information at 0.5."""
-    rows = list(ordered(performance).iter_rows(named=True))
+def forest(performance: pl.DataFrame) -> Figure | None:
+    """Draw every model's C-index or AUC with its 95 % interval against the line of no information at 0.5.
+
+    None when no model has an estimate.
+    """
+    rows = list(ordered(performance.filter(pl.col("estimate").is_finite())).iter_rows(named=True))
+    if not rows:
+        return None
     endpoints = list(dict.fromkeys(r["endpoint"] for r in rows))
     lines = len(rows) + len(endpoints)
     height = 0.27 * lines + 0.75

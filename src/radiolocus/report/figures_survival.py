@@ -68,7 +68,7 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     parts = {g: curves.filter(pl.col("group") == g).sort("time") for g in groups}
     for group, part in parts.items():
         _curve(axes, part, group)
-    end = float(curves["time"].max())  # type: ignore[arg-type]
+    end = max(float(curves["time"].max()), 1e-9)  # type: ignore[arg-type]
     axes.set_xlim(0, end * 1.02)
     axes.set_ylim(0, 1.03)
     ticks = [t for t in MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, end) if 0 <= t <= end]

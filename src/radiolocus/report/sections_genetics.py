@@ -38,6 +38,7 @@ def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
 
 def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str, str, float | None]]:
     """Phenotypes with the strongest association, the largest and the median inflation, without repetition."""
+    summary = summary.filter(pl.col("top_neg_log_10_p_value").is_not_null())
     ordered = summary.filter(pl.col("lambda_gc").is_finite()).sort("lambda_gc", "phenotype")
     picks = [
         (
@@ -219,5 +220,6 @@ def _scan_blocks(
     if summary is None:
         blocks.append(Text("Without sumstats/summary there is no genomic inflation to report.", "note"))
         return blocks, [*verdict, line]
-    blocks.append(quantiles(scan, _quantile_choice(summary)))
+    if summary["top_neg_log_10_p_value"].drop_nulls().len():
+        blocks.append(quantiles(scan, _quantile_choice(summary)))
     return blocks, [*verdict, line, *_inflation(summary)]

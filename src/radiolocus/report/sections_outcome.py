@@ -167,7 +167,8 @@ def outcome(art: Artefacts) -> Section | None:
     blocks: list[Block] = []
     verdict = []
     if performance is not None:
-        blocks += [forest(performance), _performance(performance)]
+        figure = forest(performance)
+        blocks += [figure, _performance(performance)] if figure is not None else [_performance(performance)]
         for (endpoint, metric), part in ordered(performance).group_by(["endpoint", "metric"], maintain_order=True):
             values = [
                 f"{r['predictors']} {interval(r['estimate'], r['lower'], r['upper'])}"
