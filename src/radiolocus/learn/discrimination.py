@@ -18,7 +18,7 @@ from radiolocus.learn.target import Target
 from radiolocus.model import Array
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
-__all__ = ["OutOfFold", "out_of_fold_discrimination"]
+__all__ = ["OutOfFold", "discrimination_batch", "out_of_fold_discrimination"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +87,56 @@ def out_of_fold_discrimination(
             allowed="an event and a patient at risk beyond it (or both classes) in at least one fold",
             todo="use fewer folds",
         )
-    stratum = target.event if target.kind == "binary" else None
     drawn = []
-    for counts in bootstrap_weights(target.n, draws, seed, stratum=stratum):
+    for counts in bootstrap_weights(target.n, draws, seed, stratum=_stratum(target)):
         weights = counts.astype(np.float64)
         drawn.append(np.mean([_statistic(part, weights) for part in parts], axis=0))
     interval = percentile_interval(np.concatenate(drawn))
     return OutOfFold(float(estimates.mean()), interval.lower, interval.upper, estimates, interval.undefined)
+
+
+def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int = 1) -> Array:
+    """Harrell's C or AUC of many single scores over all patients, with percentile intervals from common draws.
+
+    The same numbers as :func:`radiolocus.stats.concordance.harrell_c_bootstrap` and ``auc_bootstrap`` score by score;
+    here the draws and the pairs they can compare are worked out once for all scores.
+
+    Parameters
+    ----------
+    target : Target
+        Of n patients.
+    X : ndarray, shape (n, p)
+        Scores, finite; larger values are expected to go with the event.
+    draws, seed : int
+
+    Returns
+    -------
+    ndarray, shape (p, 3)
+        Estimate and 95 % interval.
+
+    Raises
+    ------
+    UndefinedError
+        No pair of patients is comparable.
+    """
+    together = np.zeros(target.n, dtype=np.int64)
+    parts = [_blocks(target, column, together) for column in X.T]
+    ones = np.ones((1, target.n))
+    estimates = np.array([_statistic(part, ones)[0] for part in parts])
+    if np.isnan(estimates).any():
+        raise UndefinedError(
+            f"no comparable pair among {target.n} patients with {target.events} events",
+            allowed="an event and a patient at risk beyond it, or both classes",
+        )
+    drawn: list[list[Array]] = [[] for _ in parts]
+    for counts in bootstrap_weights(target.n, draws, seed, stratum=_stratum(target)):
+        weights = counts.astype(np.float64)
+        pairs = _pairs(parts[0], weights) if parts else weights[:, 0]
+        for values, part in zip(drawn, parts, strict=True):
+            values.append(_ratio(_concordant(part, weights), pairs))
+    intervals = [percentile_interval(np.concatenate(values)) for values in drawn]
+    ends = [(i.lower, i.upper) for i in intervals]
+    return np.column_stack([estimates, np.array(ends).reshape(-1, 2)])
 
 
 _Block = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]
@@ -117,9 +160,26 @@ def _blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> l
 
 def _statistic(blocks: list[_Block], weights: Array) -> Array:
     """The statistic under each row of weights; sums of halves, hence exact whatever their order."""
-    pairs, concordant = np.zeros(len(weights)), np.zeros(len(weights))
-    for first, rows, comparable, higher in blocks:
-        early, everybody = weights[:, first], weights[:, rows]
-        pairs += ((early @ comparable) * everybody).sum(axis=1)
-        concordant += ((early @ higher) * everybody).sum(axis=1)
-    return np.asarray(np.divide(concordant, pairs, out=np.full(len(weights), np.nan), where=pairs > 0))
+    return _ratio(_concordant(blocks, weights), _pairs(blocks, weights))
+
+
+def _pairs(blocks: list[_Block], weights: Array) -> Array:
+    total = np.zeros(len(weights))
+    for first, rows, comparable, _ in blocks:
+        total += ((weights[:, first] @ comparable) * weights[:, rows]).sum(axis=1)
+    return total
+
+
+def _concordant(blocks: list[_Block], weights: Array) -> Array:
+    total = np.zeros(len(weights))
+    for first, rows, _, higher in blocks:
+        total += ((weights[:, first] @ higher) * weights[:, rows]).sum(axis=1)
+    return total
+
+
+def _ratio(concordant: Array, pairs: Array) -> Array:
+    return np.asarray(np.divide(concordant, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
+
+
+def _stratum(target: Target) -> Array | None:
+    return target.event if target.kind == "binary" else None

@@ -119,7 +119,8 @@ def cross_validate(
         Too few events, or no usable partition.
     """
     target.check()
-    outer = draw_folds(target, _outer_count(target, options, groups), _seed(options, repeat), groups)
+    _check_division(target, options, groups)
+    outer = draw_folds(target, options.folds, _seed(options, repeat), groups)
     labels = None if groups is None else np.asarray(groups)
     prediction, threshold = np.empty(target.n), np.empty(target.n)
     models, told = [], [("", note) for note in outer.notes]
@@ -262,21 +263,21 @@ def _choose(deviance: Array, fold: npt.NDArray[np.int64], rule: str) -> int:
     return int(np.flatnonzero(mean <= mean[best] + error[best])[0])
 
 
-def _outer_count(target: Target, options: ProtocolOptions, groups: npt.ArrayLike | None) -> int:
-    """Outer folds such that each training part keeps two patients of each kind for its own division."""
-    labels = np.arange(target.n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
-    counts = [np.unique(labels[target.event == 1]).size]
+def _check_division(target: Target, options: ProtocolOptions, groups: npt.ArrayLike | None) -> None:
+    """Each training part must keep two patients of each kind, so that it can be divided in its turn."""
+    labels = np.arange(target.n) if groups is None else np.asarray(groups)
+    fewest = np.unique(labels[target.event == 1]).size
     if target.kind == "binary":
-        counts.append(np.unique(labels[target.event == 0]).size)
-    fewest = min(counts)
-    if fewest < 3:
+        fewest = min(fewest, np.unique(labels[target.event == 0]).size)
+    folds = min(options.folds, max(fewest, 1))
+    if fewest - -(-fewest // folds) < 2:
+        what = "with an event" if target.kind == "survival" else "in the rarer class"
         raise FitError(
-            f"{fewest} patients {'with an event' if target.kind == 'survival' else 'in the rarer class'}",
-            where="nested cross-validation",
-            allowed="at least 3",
-            todo="leave this endpoint out, or collect more events",
+            f"{fewest} patients {what}",
+            where=f"nested cross-validation with {options.folds} outer folds",
+            allowed="enough to leave 2 in every training part",
+            todo="leave this endpoint out, collect more events, or use more folds",
         )
-    return options.folds
 
 
 def _seed(options: ProtocolOptions, *place: int) -> np.random.SeedSequence:

@@ -22,14 +22,21 @@ class OutcomeOptions(ProtocolOptions):
         Clinical columns that may predict; none by default, since a clinical table also holds what came after.
     same_subjects : bool
         Judge every block on the subjects that have all blocks, so that blocks can be compared with one another.
+    univariate_bootstrap : int
+        Bootstrap draws of subjects for the interval of each single predictor.
     """
 
     endpoints: tuple[str, ...] = ()
     clinical: tuple[str, ...] = ()
     same_subjects: bool = False
+    univariate_bootstrap: int = 1000
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.univariate_bootstrap < 2:
+            raise ConfigError(
+                f"univariate_bootstrap = {self.univariate_bootstrap}", where="outcome", allowed="at least 2"
+            )
         for name in ("endpoints", "clinical"):
             values = getattr(self, name)
             if len(set(values)) < len(values):

@@ -1,0 +1,225 @@
+"""From tables to predictors and targets, with a line for everything that could not be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from radiolocus.errors import ConfigError, TableError
+from radiolocus.learn.preprocess import Predictors
+from radiolocus.learn.target import Rows, Target
+from radiolocus.model import Array, Endpoint, Problem
+from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.registry import suggest
+
+__all__ = ["Block", "Known", "chosen_endpoints", "read_blocks", "target_of"]
+
+CLINICAL = "clinical"
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Predictors of one kind, for the subjects that have any of them.
+
+    Parameters
+    ----------
+    name : str
+        clinical, imaging, molecular or genetic.
+    row : dict of str to int
+        Row of each subject in `predictors`.
+    predictors : Predictors
+    """
+
+    name: str
+    row: dict[str, int]
+    predictors: Predictors
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The subjects whose endpoint is known, and what it is.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    subject : tuple of str
+    target : Target
+        Aligned with `subject`.
+    """
+
+    endpoint: Endpoint
+    subject: tuple[str, ...]
+    target: Target
+
+
+def chosen_endpoints(endpoints: Mapping[str, Endpoint], options: OutcomeOptions) -> list[Endpoint]:
+    """Endpoints that the study file asks for; all of them when it names none.
+
+    Raises
+    ------
+    ConfigError
+        An endpoint that the cohort does not have.
+    """
+    for name in options.endpoints:
+        if name not in endpoints:
+            raise ConfigError(
+                f"unknown endpoint '{name}'",
+                where="outcome.endpoints",
+                allowed=", ".join(endpoints),
+                todo=suggest(name, list(endpoints)),
+            )
+    return [endpoints[name] for name in options.endpoints or endpoints]
+
+
+def target_of(endpoint: Endpoint) -> tuple[Known, list[Problem]]:
+    """Take the subjects whose endpoint is known.
+
+    Returns
+    -------
+    Known
+    list of Problem
+        Subjects without the endpoint are counted; a subject with a negative time is set aside by name.
+
+    Raises
+    ------
+    FitError
+        No events, one class only, or too few events to be predicted at all.
+    InputError
+        An event that is neither 0, 1 nor missing.
+    """
+    event = np.asarray(endpoint.event, dtype=np.float64)
+    time = None if endpoint.time is None else np.asarray(endpoint.time, dtype=np.float64)
+    known = np.isfinite(event) if time is None else np.isfinite(event) & np.isfinite(time)
+    negative = np.zeros(event.size, dtype=bool) if time is None else known & (np.nan_to_num(time) < 0)
+    problems = []
+    unknown = int((~known).sum())
+    if unknown:
+        got = f"{unknown} of {event.size} subjects have no known value of this endpoint"
+        problems.append(Problem("outcome", got, "note", item=endpoint.name, count=unknown))
+    for i in np.flatnonzero(negative):
+        problems.append(
+            Problem(
+                "outcome",
+                f"time {'' if time is None else format(time[i], 'g')} {endpoint.unit}".rstrip(),
+                "set aside",
+                endpoint.subject[i],
+                endpoint.name,
+                allowed="zero or positive",
+                todo="correct the time; the subject is left out of this endpoint",
+            )
+        )
+    rows = np.flatnonzero(known & ~negative)
+    target = Target(event[rows], None if time is None else time[rows])
+    target.check()
+    return Known(endpoint, tuple(endpoint.subject[i] for i in rows), target), problems
+
+
+def read_blocks(frames: Mapping[str, pl.DataFrame], options: OutcomeOptions) -> tuple[dict[str, Block], list[Problem]]:
+    """Read tables of predictors.
+
+    Parameters
+    ----------
+    frames : mapping of str to polars.DataFrame
+        Block name to a table with a column ``subject`` (each subject once) and a column a predictor. Of the block
+        ``clinical`` only the columns named in ``options.clinical`` are taken; text there makes a categorical
+        predictor. Elsewhere text is not a predictor.
+    options : OutcomeOptions
+
+    Returns
+    -------
+    dict of str to Block
+        Blocks with at least one predictor and one subject.
+    list of Problem
+        Columns that are not predictors, with the reason.
+
+    Raises
+    ------
+    ConfigError
+        A clinical column that the table does not have.
+    TableError
+        A subject twice.
+    """
+    blocks: dict[str, Block] = {}
+    problems: list[Problem] = []
+    for name, frame in frames.items():
+        twice = frame.filter(pl.col("subject").is_duplicated())["subject"].unique(maintain_order=True)
+        if twice.len():
+            raise TableError(
+                f"subject {twice[0]} more than once ({twice.len()} such)",
+                where=f"predictors '{name}'",
+                allowed="one row a subject",
+                todo="choose one visit or region, or give each its own columns",
+            )
+        columns = (
+            _clinical_columns(frame, options) if name == CLINICAL else [c for c in frame.columns if c != "subject"]
+        )
+        predictors, found = _predictors(name, frame, columns)
+        problems += found
+        has_any = np.asarray(np.hstack([np.isfinite(predictors.numeric), predictors.codes >= 0]).any(axis=1))
+        if predictors.candidates and has_any.any():
+            subjects = frame["subject"].to_list()
+            row = {subjects[i]: k for k, i in enumerate(np.flatnonzero(has_any))}
+            blocks[name] = Block(name, row, predictors.take(has_any))
+        elif columns:
+            got = f"no subject has a usable value among {len(columns)} columns"
+            problems.append(Problem("outcome", got, "set aside", item=name, todo="look at the columns of this block"))
+    return blocks, problems
+
+
+def rows_of(block: Block, subjects: tuple[str, ...]) -> Rows:
+    """Rows of `subjects`, all of whom the block has."""
+    return np.array([block.row[s] for s in subjects], dtype=np.intp)
+
+
+def _clinical_columns(frame: pl.DataFrame, options: OutcomeOptions) -> list[str]:
+    for column in options.clinical:
+        if column not in frame.columns or column == "subject":
+            known = [c for c in frame.columns if c != "subject"]
+            raise ConfigError(
+                f"no clinical column '{column}'",
+                where="outcome.clinical",
+                allowed=", ".join(known),
+                todo=suggest(column, known),
+            )
+    return list(options.clinical)
+
+
+def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Predictors, list[Problem]]:
+    numeric: dict[str, Array] = {}
+    codes, levels = {}, {}
+    problems = []
+    for column in columns:
+        values = frame[column]
+        if values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null):
+            numeric[column] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+        elif name == CLINICAL and values.dtype in (pl.String, pl.Categorical, pl.Enum):
+            text = values.cast(pl.String)
+            levels[column] = tuple(text.drop_nulls().unique().sort().to_list())
+            position = {level: k for k, level in enumerate(levels[column])}
+            codes[column] = np.array([position.get(v, -1) for v in text.to_list()], dtype=np.int64)
+        else:
+            problems.append(
+                Problem(
+                    "outcome",
+                    f"column of type {values.dtype} among '{name}' predictors",
+                    "set aside",
+                    item=column,
+                    allowed="numbers; text in clinical columns only",
+                    todo="give the column numbers, or leave it out",
+                )
+            )
+    return (
+        Predictors(
+            np.column_stack([np.zeros((frame.height, 0)), *numeric.values()]),
+            tuple(numeric),
+            (name,) * len(numeric),
+            np.column_stack([np.zeros((frame.height, 0), dtype=np.int64), *codes.values()]),
+            tuple(levels.values()),
+            tuple(codes),
+            (name,) * len(codes),
+        ),
+        problems,
+    )
