@@ -59,7 +59,8 @@ def subject_calls(lesions, persistent=False, reappearance=True):
         target, total = "none", None
         if targets:
             target, total = target_response(rows, targets, base, sums)
-        seen = [r for r in rows if r["kind"] == "target" and not r["node"] and (size_of(r) or 0) > 0]
+        sizes = [(r["node"], size_of(r) or 0) for r in rows if r["kind"] == "target"]
+        seen = [size for node, size in sizes if (size >= 10 if node else size > 0)]
         if reappearance and had_cr and seen and targets:
             target = "PD"
         if total is not None:
@@ -86,15 +87,18 @@ def best_of(calls, confirmation=False, days=28, minimum=42, most_ne=1, any_targe
             break
     for wanted, good in (("CR", ("CR",)), ("PR", ("CR", "PR"))):
         for i, (day, call) in enumerate(until):
-            if call not in good:
+            if call != wanted:
                 continue
             if not confirmation:
                 return wanted
             for later, (day2, call2) in enumerate(until[i + 1 :], start=i + 1):
                 between = [c for _, c in until[i + 1 : later]]
                 clean = all(c in (*good, "NE") for c in between) and between.count("NE") <= most_ne
+                clean = clean and not ("CR" in between and "PR" in [*between, call2][between.index("CR") :])
                 if call2 in good and day2 - day >= days and clean:
                     return wanted
-    if any(c in ("CR", "PR", "SD", "NON-CR/NON-PD") and d >= minimum for d, c in until):
+    if any(c in ("CR", "PR", "SD") and d >= minimum for d, c in until):
         return "SD" if any_target else "NON-CR/NON-PD"
+    if any(c == "NON-CR/NON-PD" and d >= minimum for d, c in until):
+        return "NON-CR/NON-PD"
     return "PD" if until and until[-1][1] == "PD" else "NE"

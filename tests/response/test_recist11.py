@@ -125,6 +125,16 @@ def test_after_a_nadir_of_zero(sums_table, size, reappearance, expected):
     assert calls(table, "change_from_nadir") == [-100, None]
 
 
+def test_a_nodal_target_is_seen_again_from_10_mm_on(lesion_rows, lesion_table):
+    # recist.eortc.org, Abnormal lymph node: a node below 10 mm is benign and has not reappeared.
+    def history(last):
+        return lesion_table(*(lesion_rows(day=d, node=True, N=n) for d, n in ((0, 20), (56, 9), (112, last))))
+
+    assert calls(history(9.9)) == ["CR", "CR"]
+    assert calls(history(10)) == ["CR", "PD"]
+    assert calls(history(10), reappearance=False) == ["CR", "PR"]
+
+
 def test_reappearance_says_so(sums_table):
     small, large = (calls(sums_table({0: 50, 56: 0, 112: s}), "reason")[1] for s in (3, 6))
     assert small == "sum 3 mm: a target is seen again after complete response: PD → PD"
@@ -307,8 +317,7 @@ def best_of(pairs, targets=1, **options):
         ("PR", "PD", "SD", "PD"),
         ("PR", "NE", "SD", "NE"),
         ("NE", "NE", "NE", "NE"),
-        # Note a: when CR is followed by PR the first is held to have been PR.
-        ("CR", "PR", "PR", "PR"),
+        ("CR", "PR", "SD", "SD"),  # note a: SD, PD or PR; a PR behind a CR confirms nothing
         ("SD", "PD", "SD", "PD"),
         ("NE", "PD", "PD", "PD"),
         ("SD", "NE", "SD", "NE"),
@@ -351,14 +360,38 @@ def test_best_response_without_confirmation(pairs, expected):
         ([(42, "PR"), (56, "NE"), (63, "NE"), (84, "PR")], {"not_evaluable_between": 2}, "PR"),
         ([(42, "PR"), (63, "SD"), (84, "PR")], {}, "SD"),
         ([(42, "PR"), (63, "SD"), (84, "PR")], {"stable_between": 1}, "PR"),
-        ([(42, "CR"), (63, "SD"), (84, "CR")], {"stable_between": 1}, "PR"),  # SD confirms no CR
+        ([(42, "CR"), (63, "SD"), (84, "CR")], {"stable_between": 1}, "SD"),  # SD behind CR confirms nothing
+        ([(42, "PR"), (56, "CR"), (70, "PR"), (84, "CR")], {}, "SD"),  # nor does PR behind CR
         ([(42, "CR"), (63, "NE"), (84, "CR")], {}, "CR"),
-        ([(42, "CR"), (63, "PR"), (84, "CR")], {}, "PR"),
+        ([(42, "CR"), (63, "PR"), (84, "CR")], {}, "SD"),
         ([(42, "PR"), (70, "PD"), (98, "PR")], {}, "SD"),
     ],
 )
 def test_what_confirms(pairs, options, expected):
     assert best_of(pairs, confirmation=True, **options)["best_response"] == expected
+
+
+# Histories (day, response) and confirmed best responses of admiralonco's derive_param_confirmed_bor, whose SD counts
+# from day 28: with 28 days and one NE between, then with 14 days, no NE and one SD between.
+ADMIRALONCO = [
+    ([(0.5, "PR"), (31, "CR"), (46, "NE"), (60, "CR"), (91, "SD")], "CR", "PR"),
+    ([(20, "SD"), (51, "PR"), (80, "SD"), (92, "CR")], "SD", "PR"),
+    ([(1, "CR"), (21, "CR"), (51, "SD")], "SD", "CR"),
+    ([(2, "PR"), (62, "SD"), (93, "SD"), (123, "PR"), (137, "NON-CR/NON-PD")], "SD", "SD"),
+    ([(0.5, "PR"), (9, "SD"), (19, "PR"), (135, "NON-CR/NON-PD")], "NON-CR/NON-PD", "PR"),
+    ([(4, "PR"), (14, "CR"), (57, "PR")], "SD", "SD"),
+    ([(4, "PR"), (14, "CR"), (59, "NE")], "NE", "NE"),
+    ([(15, "PD"), (34, "SD")], "PD", "PD"),
+]
+
+
+@pytest.mark.parametrize(("pairs", "strict", "lenient"), ADMIRALONCO)
+def test_best_response_equals_admiralonco(pairs, strict, lenient):
+    common = {"confirmation": True, "sd_minimum_days": 28}
+    assert best_of(pairs, **common)["best_response"] == strict
+    if lenient != "NE":  # its second run replaces that history
+        found = best_of(pairs, **common, confirmation_days=14, not_evaluable_between=0, stable_between=1)
+        assert found["best_response"] == lenient
 
 
 def test_targetless_disease_is_non_cr_non_pd_and_never_sd():

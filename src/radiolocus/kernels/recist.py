@@ -70,7 +70,6 @@ def time_points(
     measured: Ints,
     total: Array,
     gone: BoolArray,
-    seen_target: BoolArray,
     seen_other: BoolArray,
     nontarget: Codes,
     new: BoolArray,
@@ -95,8 +94,8 @@ def time_points(
         Sum of the measured diameters, mm.
     gone : ndarray, shape (n,)
         All measured non-nodal targets are 0 and all measured nodal ones below 10 mm.
-    seen_target, seen_other : ndarray, shape (n,)
-        A non-nodal target larger than 0, a non-nodal non-target that is present.
+    seen_other : ndarray, shape (n,)
+        A non-nodal non-target is present.
     nontarget : ndarray, shape (n,)
     new : ndarray, shape (n,)
         Unequivocal new lesion at the visit or before.
@@ -119,7 +118,7 @@ def time_points(
             call = NONE
             if targets[v] > 0:
                 call = _target(complete, gone[v], total[v], base, lowest)
-                if reappearance and complete_response and seen_target[v] and call != PD:
+                if reappearance and complete_response and not gone[v] and call != PD:
                     call = PD
                     returned[v] = True
                 if complete:
@@ -155,6 +154,8 @@ def _is_confirmed(
             skipped_sd += 1
         else:
             return False
+        # What follows a CR must be CR: less than that says that the CR was none, or that the disease came back.
+        complete = complete or now == CR
         if skipped_ne > most_ne or skipped_sd > most_sd:
             return False
     return False
@@ -166,8 +167,11 @@ def _controlled(
 ) -> tuple[int, int]:
     """SD (NON-CR/NON-PD without targets) when disease was controlled at the minimum time, and the row that shows it."""
     for v in range(start, stop):
-        if response[v] in (CR, PR, SD, NON) and day[v] >= minimum - _TOLERANCE:
+        if response[v] in (CR, PR, SD) and day[v] >= minimum - _TOLERANCE:
             return (SD if any_target else NON), v
+    for v in range(start, stop):
+        if response[v] == NON and day[v] >= minimum - _TOLERANCE:
+            return NON, v
     return NE, -1
 
 
@@ -187,8 +191,7 @@ def _best_of(
 ) -> tuple[int, int]:
     for wanted in (CR, PR):
         for v in range(start, stop):
-            reached = response[v] == CR or (wanted == PR and response[v] == PR)
-            if reached and (
+            if response[v] == wanted and (
                 not confirmation
                 or _is_confirmed(response, day, v, stop, wanted == CR, confirmation_days, most_ne, most_sd)
             ):

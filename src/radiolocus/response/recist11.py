@@ -41,8 +41,9 @@ class Recist11Options:
         A PR lasts until PD although the sum drifts back above −30 % (recist.eortc.org, "Managing PR"); with
         confirmation, once it is confirmed. False: the arithmetic of each visit stands.
     reappearance : bool
-        Non-nodal disease seen again after an overall CR is PD whatever its size (table 3, note a; appendix II). False:
-        the sum must grow by 20 % and 5 mm.
+        Disease seen again after an overall CR is PD (table 3, note a; appendix II): a target of any size, a nodal
+        target of 10 mm or more, a non-nodal non-target (recist.eortc.org, "Abnormal lymph node"). False: the sum
+        must grow by 20 % and 5 mm.
     backdate : bool
         A new lesion that was equivocal and turned out unequivocal dates the progression to when it was first seen
         (section 4.3.5). The calls of the visits stay as they were.
@@ -154,7 +155,6 @@ def _call(visits: pl.DataFrame, options: Recist11Options) -> pl.DataFrame:
         frame["measured"].to_numpy(),
         frame["total"].to_numpy(),
         frame["gone"].to_numpy(),
-        frame["seen_target"].to_numpy(),
         frame["seen_other"].to_numpy(),
         frame["nontarget"].to_numpy(),
         frame["new_lesion"].to_numpy(),

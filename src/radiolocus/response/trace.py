@@ -57,7 +57,7 @@ def _target_cases() -> list[tuple[pl.Expr, pl.Expr]]:
     return [
         (pl.col("targets") == 0, pl.lit("no targets")),
         (call == "NE", pl.format("{}: NE", missing)),
-        (pl.col("returned") & (call == "PD") & pl.col("seen_target"), pl.format("{}: PD", seen_again)),
+        (pl.col("returned") & (call == "PD") & ~pl.col("gone"), pl.format("{}: PD", seen_again)),
         (
             (call == "PD") & ~whole,
             pl.format("{}, yet the measured rest alone proves it: {}: PD", missing, grown),

@@ -30,9 +30,9 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
     polars.DataFrame
         One row a subject and visit, sorted by both, the baseline (day 0) first: ``subject``, ``visit``, ``day``,
         ``targets`` and ``measured`` (followed; with a size), ``total`` (sum of the measured, mm), ``gone`` (measured
-        non-nodal targets 0 and nodal ones below 10 mm), ``nodal`` (there are nodal targets), ``seen_target`` and
-        ``seen_other`` (a non-nodal lesion with a size above 0; a non-nodal non-target present), ``nontargets`` and
-        ``evaluated`` (followed; evaluated), ``progressed``, ``present`` (any non-target), ``new`` and ``equivocal``
+        non-nodal targets 0 and nodal ones below 10 mm), ``nodal`` (there are nodal targets),
+        ``nontargets`` and ``evaluated`` (followed; evaluated), ``seen_other`` (a non-nodal non-target is present),
+        ``progressed``, ``present`` (any non-target), ``new`` and ``equivocal``
         (new lesions at this visit), ``turned`` (one of the equivocal ones is unequivocal at a later visit).
 
     Raises
@@ -73,7 +73,6 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         pl.when(target).then((size * _PART).round()).otherwise(0.0).fill_null(0.0).cast(pl.Int64).alias("total"),
         (target & pl.when(node).then(size >= _NORMAL_NODE_MM).otherwise(size > 0).fill_null(False)).alias("remains"),
         (target & node).alias("nodal"),
-        (target & ~node & (size > 0)).fill_null(False).alias("seen_target"),
         other.alias("nontargets"),
         (other & (status != "NE")).alias("evaluated"),
         (other & (status == "progression")).alias("progressed"),
@@ -83,7 +82,7 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         (new & (status == "equivocal")).alias("equivocal"),
     )
     counted = ["target", "measured", "nontargets", "evaluated"]
-    any_of = ["remains", "nodal", "seen_target", "seen_other", "progressed", "present", "new", "equivocal"]
+    any_of = ["remains", "nodal", "seen_other", "progressed", "present", "new", "equivocal"]
     visits = (
         flags.group_by("subject", "day")
         .agg(
