@@ -508,7 +508,7 @@ COMPARED = ("day", "target_response", "nontarget_response", "new_lesion", "overa
 
 
 @given(histories(), st.booleans(), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_equals_the_slow_twin(frame, persistent, reappearance):
     options = Recist11Options(persistent=persistent, reappearance=reappearance, backdate=False)
     result = recist11(frame, options)
@@ -544,7 +544,7 @@ def test_a_later_visit_never_changes_an_earlier_call(frame):
 
 
 @given(st.lists(st.floats(30, 300), min_size=2, max_size=7), st.floats(1.5, 20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_scaling_all_sizes_keeps_the_relative_rules(values, factor):
     # From 30 mm up 20 % is more than 5 mm, so the absolute rule decides nothing.
     def table(scale):

@@ -1,0 +1,61 @@
+"""The loops as plain Python on tiny inputs: what the compiler sees is what a reader sees."""
+
+import numpy as np
+import pytest
+
+from naive import survival as naive
+from radiolocus.kernels import riskset
+
+TIME = np.array([5.0, 4.0, 4.0, 4.0, 2.0, 1.0])
+START = np.array([0, 1, 4, 5, 6])
+EVENT = np.array([True, True, False, True, True, False])
+X = np.array([[0.5, 1.0], [-1.0, 0.0], [0.3, 1.0], [1.2, 1.0], [0.7, 0.0], [-0.2, 1.0]])
+
+
+def plain(function):
+    """Return the function before compilation; itself when NUMBA_DISABLE_JIT is set."""
+    return getattr(function, "py_func", function)
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_cox_sweep_equals_the_written_out_likelihood(form, ties):
+    beta, gradient, information = np.array([0.4, -0.3]), np.empty(2), np.empty((2, 2))
+    loglik = form(riskset.cox_sweep)(X, START, EVENT, X @ beta, ties == "efron", gradient, information)
+    assert loglik == pytest.approx(naive.cox_loglik(beta, TIME, EVENT, X, ties), abs=1e-13)
+    for j, step in enumerate(np.eye(2) * 1e-5):
+        sides = [naive.cox_loglik(beta + s * step, TIME, EVENT, X, ties) for s in (1, -1)]
+        assert gradient[j] == pytest.approx((sides[0] - sides[1]) / 2e-5, abs=1e-8)
+    assert (np.linalg.eigvalsh(information) > 0).all()
+    np.testing.assert_array_equal(information, information.T)
+
+
+def test_cox_sweep_survives_a_risk_set_whose_weights_underflow():
+    eta = np.array([-2000.0, -2000, -2000, -2000, 0, 0])
+    loglik = riskset.cox_sweep(X, START, EVENT, eta, True, np.empty(2), np.empty((2, 2)))
+    assert loglik == -np.inf
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+def test_concordance_counts_weighted_pairs(form):
+    rank, weight = np.array([1, 3, 2, 2, 3, 1]), np.array([[1, 1, 1, 1, 1, 1], [2, 0, 1, 3, 0, 1]])
+    counts = np.zeros((2, 3), np.int64)
+    form(riskset.concordance)(START, EVENT, rank, weight, counts)
+    for row, w in zip(counts, weight, strict=True):
+        assert row.tolist() == naive.harrell_c(TIME, EVENT, rank, w)
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+def test_cox_batch_fits_and_says_why_not(form):
+    group = np.repeat(np.arange(4), np.diff(START))
+    columns = np.vstack([X[:, 0], np.ones(6), -TIME, np.where(EVENT, np.nan, 1.0)])
+    result, counts, status = np.full((4, 5), np.nan), np.zeros((4, 2), np.int64), np.zeros(4, np.int64)
+    form(riskset.cox_batch)(columns, group, EVENT, True, result, counts, status)
+    assert status.tolist() == [riskset.FITTED, riskset.CONSTANT, riskset.MONOTONE, riskset.NO_EVENTS]
+    assert counts.tolist() == [[6, 4], [6, 4], [6, 4], [2, 0]]
+    beta = result[0, 0]
+    top = naive.cox_loglik(np.array([beta]), TIME, EVENT, X[:, :1], "efron")
+    assert result[0, 2] == pytest.approx(top, abs=1e-12)
+    for nudge in (-1e-3, 1e-3):
+        assert naive.cox_loglik(np.array([beta + nudge]), TIME, EVENT, X[:, :1], "efron") < top
+    assert np.isnan(result[1:]).all()
