@@ -43,13 +43,18 @@ def test_counts_and_centring(style):
     rng = np.random.default_rng(2)
     dosage = rng.choice(np.array([0, 1, 2, np.nan], dtype=np.float32), size=(6, 13))
     dosage[4] = np.nan
+    dosage[5, ::3] = 1.3  # fractional, as imputation gives
     observed, alleles, absent = np.zeros(6, np.int64), np.zeros(6), np.ones(13, np.int64)
     style(genotype.count_alleles)(dosage, observed, alleles, absent)
     np.testing.assert_array_equal(observed, (~np.isnan(dosage)).sum(axis=1))
-    np.testing.assert_array_equal(alleles, np.nansum(dosage, axis=1))
+    np.testing.assert_allclose(alleles, np.nansum(dosage, axis=1, dtype=float), rtol=1e-15)
     np.testing.assert_array_equal(absent, 1 + np.isnan(dosage).sum(axis=0))
-    rows = np.array([12, 0, 5, 3], dtype=np.int64)
-    out, moments = np.full((8, 4), 7.0), np.zeros((8, 4))
+    for rows in (np.array([12, 0, 5, 3]), np.arange(13), np.arange(13)[::-1].copy(), np.array([5, 9])):
+        _centring(style, dosage, rows)
+
+
+def _centring(style, dosage, rows):
+    out, moments = np.full((8, rows.size), 7.0), np.zeros((8, 4))
     style(genotype.centre_dosage)(dosage, rows, out, moments)
     for v in range(6):
         values = dosage[v, rows].astype(float)

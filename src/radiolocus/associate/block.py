@@ -138,7 +138,7 @@ def scan_design(
 def _scan_group(
     dosage: npt.NDArray[np.float32], group: Group, numbers: _Numbers, missing: Missing, dtype: np.dtype[np.floating]
 ) -> None:
-    stacked = np.ascontiguousarray(np.column_stack([group.response, group.basis]), dtype=dtype)
+    stacked = group.stacked.astype(dtype, copy=False)
     centred = np.zeros((_TILE, group.rows.size), dtype=dtype)
     moments = np.zeros((_TILE, 4))
     for first in range(0, dosage.shape[0], _TILE):
@@ -183,7 +183,9 @@ def _drop_missing(dosage: npt.NDArray[np.float32], product: Array, moments: Arra
         if factor is None:
             part.state[v] = _TANGLED
             continue
-        again = solve_triangular(factor, np.column_stack([product[v, p:], -basis.T @ response]), lower=True)
+        again = solve_triangular(
+            factor, np.column_stack([product[v, p:], -basis.T @ response]), lower=True, check_finite=False
+        )
         part.sxy[v] -= again[:, 0] @ again[:, 1:]
         part.sxx[v] = moments[v, 2] - again[:, 0] @ again[:, 0]
         part.syy[v] = 1.0 - np.square(response).sum(axis=0) - np.square(again[:, 1:]).sum(axis=0)
@@ -259,7 +261,8 @@ def _store(
 
 
 def _table(block: GenotypeBlock, design: Design, numbers: _Numbers) -> pl.DataFrame:
-    variant, phenotype = np.nonzero(numbers.state == _KEPT)
+    kept = numbers.state == _KEPT
+    variant, phenotype = np.nonzero(kept)
     texts = {
         "chromosome": block.chromosome,
         "variant_id": block.variant_id,
@@ -276,7 +279,7 @@ def _table(block: GenotypeBlock, design: Design, numbers: _Numbers) -> pl.DataFr
         "statistic": numbers.t,
         "degrees_of_freedom": numbers.df,
     }
-    columns |= {name: pl.Series(name, value[variant, phenotype]) for name, value in reals.items()}
+    columns |= {name: pl.Series(name, value.ravel() if kept.all() else value[kept]) for name, value in reals.items()}
     columns["phenotype"] = pl.Series("phenotype", design.phenotypes, dtype=pl.String).gather(phenotype)
     columns["base_pair_location"] = pl.Series("base_pair_location", block.position[variant])
     return conform(pl.DataFrame(columns), "sumstats/sumstats")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +41,11 @@ class Group:
     basis: Array
     response: Array
     length: Array
+
+    @cached_property
+    def stacked(self) -> Array:
+        """Response and basis side by side, shape (m, p + 1 + k): what a block is multiplied by."""
+        return np.ascontiguousarray(np.column_stack([self.response, self.basis]))
 
     @property
     def df(self) -> int:

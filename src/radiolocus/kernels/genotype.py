@@ -77,6 +77,25 @@ def encode_bed(dosage: Single, packed: Bytes) -> int:
 
 
 @kernel
+def _tally(row: Single, tally: Whole) -> None:
+    """Count zeros, ones, twos and missing values; whole numbers, so that the loop runs on vectors."""
+    zero = 0
+    one = 0
+    two = 0
+    missing = 0
+    for i in range(row.shape[0]):
+        value = row[i]
+        zero += value == np.float32(0.0)
+        one += value == np.float32(1.0)
+        two += value == np.float32(2.0)
+        missing += value != value
+    tally[0] = zero
+    tally[1] = one
+    tally[2] = two
+    tally[3] = missing
+
+
+@kernel
 def count_alleles(dosage: Single, observed: Whole, alleles: Real, absent: Whole) -> None:
     """Count genotypes and effect alleles.
 
@@ -90,18 +109,24 @@ def count_alleles(dosage: Single, observed: Whole, alleles: Real, absent: Whole)
     absent : ndarray of int64, shape (samples,)
         Missing genotypes of each sample are added to what stands there.
     """
+    n = dosage.shape[1]
+    tally = np.zeros(4, dtype=np.int64)
     for v in range(dosage.shape[0]):
-        count = 0
-        total = 0.0
-        for i in range(dosage.shape[1]):
-            value = float(dosage[v, i])
-            if math.isnan(value):
-                absent[i] += 1
-            else:
-                count += 1
-                total += value
-        observed[v] = count
-        alleles[v] = total
+        row = dosage[v]
+        _tally(row, tally)
+        zero, one, two, missing = tally
+        observed[v] = n - missing
+        alleles[v] = one + 2.0 * two
+        if zero + one + two + missing < n:  # fractional dosages
+            total = 0.0
+            for i in range(n):
+                value = float(row[i])
+                if not math.isnan(value):
+                    total += value
+            alleles[v] = total
+        if missing > 0:
+            for i in range(n):
+                absent[i] += math.isnan(row[i])
 
 
 @kernel
@@ -120,27 +145,48 @@ def centre_dosage(dosage: Single, rows: Whole, out: npt.NDArray[np.floating], mo
         the sum of squares about zero.
     """
     n = rows.shape[0]
+    whole = n == dosage.shape[1]
+    for i in range(n):
+        whole = whole and rows[i] == i
+    gathered = np.empty(n, dtype=np.float32)
+    tally = np.zeros(4, dtype=np.int64)
     for v in range(dosage.shape[0]):
-        count = 0
-        total = 0.0
-        squares = 0.0
+        if not whole:
+            for i in range(n):
+                gathered[i] = dosage[v, rows[i]]
+        row = dosage[v] if whole else gathered
+        _tally(row, tally)
+        zero, one, two, missing = tally
+        count = n - missing
+        if zero + one + two + missing == n:
+            mean = float((one + 2.0 * two) / count) if count > 0 else math.nan
+            about = float(zero * mean**2 + one * (1.0 - mean) ** 2 + two * (2.0 - mean) ** 2) if count else 0.0
+            squares = float(one + 4.0 * two)
+        else:
+            mean, about, squares = _moments(row, count)
         for i in range(n):
-            value = float(dosage[v, rows[i]])
-            if not math.isnan(value):
-                count += 1
-                total += value
-                squares += value * value
-        mean = total / count if count > 0 else math.nan
-        about = 0.0
-        for i in range(n):
-            value = float(dosage[v, rows[i]])
-            if math.isnan(value):
-                out[v, i] = 0.0
-            else:
-                centred = value - mean
-                out[v, i] = centred
-                about += centred * centred
+            centred = float(row[i]) - mean
+            out[v, i] = centred if centred == centred else 0.0
         moments[v, 0] = count
         moments[v, 1] = mean
         moments[v, 2] = about
         moments[v, 3] = squares
+
+
+@kernel
+def _moments(row: Single, count: int) -> tuple[float, float, float]:
+    """Mean, sum of squares about it, and sum of squares about zero, of fractional dosages."""
+    total = 0.0
+    squares = 0.0
+    for i in range(row.shape[0]):
+        value = float(row[i])
+        if not math.isnan(value):
+            total += value
+            squares += value * value
+    mean = total / count
+    about = 0.0
+    for i in range(row.shape[0]):
+        centred = float(row[i]) - mean
+        if not math.isnan(centred):
+            about += centred * centred
+    return mean, about, squares

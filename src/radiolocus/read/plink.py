@@ -70,7 +70,7 @@ class PlinkSource:
     @property
     def sample_ids(self) -> tuple[str, ...]:
         """Id of every sample, in file order."""
-        return tuple(self.samples["sample_id"])
+        return tuple(self.samples["sample_id"].to_list())
 
     def read(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> GenotypeBlock:
         """Read variants `start` to `stop` (excluded) of some samples.
@@ -116,11 +116,11 @@ class PlinkSource:
         chosen = self.variants.slice(start, count)
         return GenotypeBlock(
             dosage=dosage,
-            variant_id=tuple(chosen["variant_id"]),
-            chromosome=tuple(chosen["chromosome"]),
+            variant_id=tuple(chosen["variant_id"].to_list()),
+            chromosome=tuple(chosen["chromosome"].to_list()),
             position=chosen["base_pair_location"].to_numpy(),
-            effect_allele=tuple(chosen["effect_allele"]),
-            other_allele=tuple(chosen["other_allele"]),
+            effect_allele=tuple(chosen["effect_allele"].to_list()),
+            other_allele=tuple(chosen["other_allele"].to_list()),
         )
 
     def blocks(self, rows: npt.NDArray[np.int64], size: int, start: int = 0) -> Iterator[GenotypeBlock]:
