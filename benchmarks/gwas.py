@@ -127,9 +127,8 @@ def main() -> None:
         print(f"{given.samples} samples, {given.variants} variants, {given.phenotypes} phenotypes, ", end="")
         print(f"{COVARIATES} covariates, {given.missing:.0%} of genotypes missing; load {os.getloadavg()[0]:.1f}")
         for dtype in ("float64", "float32"):
-            print(
-                f"  matrix product alone, {dtype}, one core: {product(given.samples, given.variants, columns, dtype):.2f} s CPU"
-            )
+            alone = product(given.samples, given.variants, columns, dtype)
+            print(f"  matrix product alone, {dtype}, one core: {alone:.2f} s CPU")
         for label, pairs in seconds.items():
             wall, cpu = (min(values) for values in zip(*pairs, strict=True))
             print(f"  {label}: {wall:.2f} s on the clock, {cpu:.2f} s CPU")

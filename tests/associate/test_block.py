@@ -178,6 +178,17 @@ def test_dropping_tells_why_a_variant_has_no_value():
     compare(found, dosage, values, site[:, None], "drop")
 
 
+def test_dropping_nearly_all_of_a_site_keeps_the_digits():
+    rng = np.random.default_rng(9)
+    dosage = rng.choice([0.0, 1.0, 2.0], size=(3, 400))
+    # a covariate that hardly varies without the twenty subjects who have no genotype
+    covariate = np.repeat([0.0, 1.0], [380, 20]) + 1e-5 * rng.normal(size=400)
+    dosage[0, 380:] = np.nan
+    values = rng.normal(size=(400, 3)) + 1e5 * covariate[:, None]
+    found = scan_block(block_of(dosage), values, covariate[:, None], missing="drop")
+    compare(found, dosage, values, covariate[:, None], "drop", rtol=1e-7)
+
+
 def test_a_rare_allele_beside_many_is_exact():
     rng = np.random.default_rng(6)
     dosage = np.zeros((2, 3000), dtype=np.float32)

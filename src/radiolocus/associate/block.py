@@ -30,6 +30,8 @@ _TILE = 256
 # When less than this fraction of a variant's sum of squares is free of the covariates, subtraction has lost digits,
 # and its residual is formed.
 _LITTLE = 1e-2
+# Smallest pivot of the remaining basis below which projecting again by its Gram matrix has lost digits.
+_WEAK = 1e-2
 # Below this fraction of unexplained variance 1 − r² has lost digits, and the residuals themselves are summed.
 _NEAR = {"float64": 1e-4, "float32": 1e-2}
 
@@ -190,6 +192,8 @@ def _drop_missing(dosage: npt.NDArray[np.float32], product: Array, moments: Arra
         part.sxx[v] = moments[v, 2] - again[:, 0] @ again[:, 0]
         part.syy[v] = 1.0 - np.square(response).sum(axis=0) - np.square(again[:, 1:]).sum(axis=0)
         part.df[v] = left
+        if np.diagonal(factor).min() < _WEAK:
+            part.sxx[v] = 0.0  # so that the residuals are formed
 
 
 def _cholesky(gram: Array) -> Array | None:
