@@ -21,6 +21,13 @@ def test_pairs_by_subject_and_visit(tmp_path):
     assert (problem.subject, problem.item, problem.got) == ("S1", "CT", "1 images and 0 masks at visit v2")
 
 
+def test_brackets_in_names_are_letters_like_others(tmp_path):
+    _touch(tmp_path, "set [1]/S1.nii", "set 1/S2.nii")
+    assert [u.subject for u in by_pattern(tmp_path, "i", "set [1]/{subject}.nii", "set [1]/{subject}.nii").units] == [
+        "S1"
+    ]
+
+
 def test_two_candidates_are_not_guessed(tmp_path):
     _touch(tmp_path, "S1/ct_a.nii", "S1/ct_b.nii", "S1/mask.nii")
     found = by_pattern(tmp_path, "CT", "{subject}/ct_*.nii", "{subject}/mask.nii")

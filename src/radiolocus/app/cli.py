@@ -61,7 +61,7 @@ def init(
     ] = None,
 ) -> None:
     """Look through folders and draft study.toml, saying what was matched to whom."""
-    drafted = draft(folders)
+    drafted = draft(folders, beside=out.parent if out else None)
     for finding in drafted.findings:
         typer.echo(finding, err=True)
     if out is None:
@@ -105,7 +105,7 @@ def run(
     jobs: Jobs = 0,
     fresh: Fresh = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first subject that would be set aside.")
+        bool, typer.Option("--strict", help="Fail where a subject would be set aside.")
     ] = False,
     root: Root = None,
 ) -> None:

@@ -127,8 +127,8 @@ def measure(work: Work) -> Measured:
     if not volume.unit:
         volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
     extraction = extract(volume, mask, work.settings)
-    region = unit.roi or mask.name or "ROI"
-    key = {"subject": work.subject, "image": work.image, "visit": unit.visit, "roi": region}
+    # The region is called what the study calls it: contours of the same region carry other names from one to the next.
+    key = {"subject": work.subject, "image": work.image, "visit": unit.visit, "roi": unit.roi or "ROI"}
     row = {**key, "modality": volume.modality, **extraction.values}
     schema = TABLES["features/features"].schema | {name: pl.Float64() for name in extraction.values}
     picture = thumbnail(volume, mask)

@@ -102,12 +102,18 @@ class _Gatherer:
     def cohort(self) -> Cohort:
         options = self.study.sections.cohort
         numeric = [c for c, told in options.columns.items() if told.type == "number"]
+        text = [c for c, told in options.columns.items() if told.type == "category" or told.categories]
         tables = []
         problems: list[Problem] = []
         for i, table in enumerate(options.subjects):
             path = self.path("cohort", table.path, f"cohort.subjects[{i + 1}]")
             read = read_table(
-                path, sheet=table.sheet, id_column=table.id or options.id, missing=options.missing, numeric=numeric
+                path,
+                sheet=table.sheet,
+                id_column=table.id or options.id,
+                missing=options.missing,
+                numeric=numeric,
+                text=text,
             )
             tables.append(SourceTable(read.source, read.frame, read.row_number, table.id))
             problems += read.problems
@@ -164,7 +170,8 @@ class _Gatherer:
         return Genotypes(source, tuple(match.mapping.get(s) for s in source.sample_ids))
 
     def molecules(self, options: MolecularOptions, cohort: Cohort) -> Molecules:
-        names = [options.mutations, options.sequenced, *(t.path for t in (*options.markers, *options.expression))]
+        names = [options.mutations, options.sequenced]
+        names += [t.path for t in options.markers] + [t.path for t in options.expression]
         for name in dict.fromkeys(n for n in names if n):
             self.path("molecular", name, "molecular")
         molecules = assemble(options, cohort, self.root)

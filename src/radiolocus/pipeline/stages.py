@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
 from radiolocus.associate.link import LinkOptions, link
-from radiolocus.associate.scan import plan, prepare, run_unit
+from radiolocus.associate.scan import Preparation, plan, prepare
+from radiolocus.associate.scan import run_unit as scan_variants
 from radiolocus.associate.summary import summarise
 from radiolocus.cohort import CohortOptions, phenotype_matrix
 from radiolocus.compute import run_units
 from radiolocus.errors import ConfigError, InputError
 from radiolocus.feature.extract import dictionary
-from radiolocus.feature.measure import ImagingOptions, Measured, measure
+from radiolocus.feature.measure import ImagingOptions, Work, measure
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
+from radiolocus.outcome import performance as judge
+from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.read.lesions import read_lesions
@@ -25,9 +28,11 @@ from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.recist11 import recist11
 from radiolocus.schema import Column, empty
-from radiolocus.store import digest, read_table
+from radiolocus.store import Stage, digest, read_table
 
 __all__ = ["STAGES"]
+
+Unit = TypeVar("Unit")
 
 
 def cohort(run: Run, options: CohortOptions) -> str:
@@ -64,27 +69,18 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     stage = run.stage("features", (imaging, digest(notes.to_dict(as_series=False))), inputs)
     if (found := stage.manifest()) is not None:
         return _told_features(int(found["tables"]["features/features"]["rows"]), len(g.works))
-    tables = {i: found for i, key in enumerate(keys) if (found := stage.load_unit(key)) is not None}
-    todo = [i for i in range(len(keys)) if i not in tables]
-    with bar(run, "features", len(keys)) as step:
-        for _ in tables:
-            step()
-        for k, outcome in run_units(measure, [g.works[i] for i in todo], jobs=run.jobs):
-            i = todo[k]
-            tables[i] = _unit_tables(outcome, g.works[i].subject, g.works[i].image)
-            if isinstance(outcome, Measured):
-                stage.save_unit(keys[i], tables[i])
-            elif run.strict:
-                run.tell("features", tables[i]["problems"])
-            step()
-    parts = [tables[i] for i in range(len(keys))]
+    results = _units(run, stage, "features", _measured, g.works, keys)
+    parts = [
+        _failed(result, work) if isinstance(result, Exception) else result
+        for result, work in zip(results, g.works, strict=True)
+    ]
     rows = _stacked([p["features"] for p in parts], empty("features/features"))
     columns = _dictionary(imaging)
     stage.write("features/features", rows, {c["feature"]: _column(c) for c in columns.iter_rows(named=True)})
     stage.write("features/dictionary", columns)
     stage.write("features/thumbnails", _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails")))
     problems = pl.concat([notes, *(p["problems"] for p in parts)])
-    kept = tuple(key for i, key in enumerate(keys) if tables[i]["features"].height)
+    kept = tuple(key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception))
     run.finish("features", stage, problems, keep_units=kept)
     return _told_features(rows.height, len(keys))
 
@@ -93,18 +89,18 @@ def _told_features(rows: int, units: int) -> str:
     return f"{rows} of {units} regions measured"
 
 
-def _unit_tables(outcome: Measured | Exception, subject: str, image: str) -> dict[str, pl.DataFrame]:
-    if isinstance(outcome, Exception):
-        problem = as_problem("features", outcome, subject=subject, item=image)
-        return {
-            "features": empty("features/features"),
-            "thumbnails": empty("features/thumbnails"),
-            "problems": problem_frame("features", [problem]),
-        }
+def _measured(work: Work) -> dict[str, pl.DataFrame]:
+    found = measure(work)
+    problems = problem_frame("features", found.problems)
+    return {"features": found.features, "thumbnails": found.thumbnail, "problems": problems}
+
+
+def _failed(error: Exception, work: Work) -> dict[str, pl.DataFrame]:
+    problem = as_problem("features", error, subject=work.subject, item=work.image)
     return {
-        "features": outcome.features,
-        "thumbnails": outcome.thumbnail,
-        "problems": problem_frame("features", outcome.problems),
+        "features": empty("features/features"),
+        "thumbnails": empty("features/thumbnails"),
+        "problems": problem_frame("features", [problem]),
     }
 
 
@@ -124,14 +120,17 @@ def _column(row: dict[str, str]) -> Column:
 
 def phenotypes(run: Run) -> pl.DataFrame:
     """Imaging features that are analysed, one row a subject; subjects without any are left out."""
-    imaging = run.sections.imaging
     rows = read_table(run.root, "features/features")
-    if imaging is None or rows is None or rows.height == 0:
+    if rows is None or rows.height == 0:
         return pl.DataFrame(schema={"subject": pl.String})
-    chosen = [image.name for image in imaging.images if image.analyse]
-    rows = rows.filter(pl.col("image").is_in(chosen))
+    rows = rows.filter(pl.col("image").is_in(_analysed(run)))
     matrix, _ = phenotype_matrix(rows, run.gathered.cohort.subjects)
     return matrix.filter(pl.col("subject").is_in(rows["subject"].implode()))
+
+
+def _analysed(run: Run) -> list[str]:
+    imaging = run.sections.imaging
+    return [image.name for image in imaging.images if image.analyse] if imaging else []
 
 
 def genetics(run: Run, options: GenotypeOptions) -> str:
@@ -140,8 +139,9 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
     if genotypes is None:  # its failure was told when the sources were gathered
         raise InputError("no genotypes", where="genetics")
     inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", "features/features")
-    quality_stage = run.stage("genome", options, inputs)
-    scan_stage = run.stage("sumstats", options, inputs)
+    settings = (options, _analysed(run))
+    quality_stage = run.stage("genome", settings, inputs)
+    scan_stage = run.stage("sumstats", settings, inputs)
     if quality_stage.manifest() is not None and (found := scan_stage.manifest()) is not None:
         return _told_scan(run, int(found["tables"]["sumstats/sumstats"]["rows"]))
     table = phenotypes(run)
@@ -158,25 +158,23 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
     quality_stage.finish(seed=None, wall_time_s=0.0)
     units = plan(prepared)
     keys = [digest(scan_stage.key, unit) for unit in units]
-    tables = {i: found for i, key in enumerate(keys) if (found := scan_stage.load_unit(key)) is not None}
-    todo = [i for i in range(len(units)) if i not in tables]
-    with bar(run, "genetics", len(units)) as step:
-        for _ in tables:
-            step()
-        for k, outcome in run_units(partial(run_unit, prepared), [units[i] for i in todo], jobs=run.jobs, threads=True):
-            if isinstance(outcome, Exception):
-                raise outcome
-            i = todo[k]
-            tables[i] = {"sumstats": outcome[0], "problems": problem_frame("genetics", outcome[1])}
-            scan_stage.save_unit(keys[i], tables[i])
-            step()
-    sumstats = pl.concat([tables[i]["sumstats"] for i in range(len(units))])
+    parts = []
+    for result in _units(run, scan_stage, "genetics", partial(_scanned, prepared), units, keys, threads=True):
+        if isinstance(result, Exception):
+            raise result
+        parts.append(result)
+    sumstats = pl.concat([part["sumstats"] for part in parts])
     analysed = sum(group.columns.size for group in prepared.design.groups)
     scan_stage.write("sumstats/sumstats", sumstats)
     scan_stage.write("sumstats/summary", summarise(sumstats, prepared.quality.kept.size, analysed))
     problems = [problem_frame("genetics", (*run.gathered.problems["genetics"], *prepared.problems))]
-    run.finish("genetics", scan_stage, pl.concat(problems + [tables[i]["problems"] for i in range(len(units))]))
+    run.finish("genetics", scan_stage, pl.concat(problems + [part["problems"] for part in parts]))
     return _told_scan(run, sumstats.height)
+
+
+def _scanned(prepared: Preparation, unit: tuple[int, int]) -> dict[str, pl.DataFrame]:
+    sumstats, problems = scan_variants(prepared, unit)
+    return {"sumstats": sumstats, "problems": problem_frame("genetics", problems)}
 
 
 def _told_scan(run: Run, tests: int) -> str:
@@ -235,7 +233,7 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 def links(run: Run, options: LinkOptions) -> str:
     """Test every imaging feature against every molecular marker."""
     inputs = _upstream(run, "cohort/subjects", "features/features", "molecular/markers")
-    stage = run.stage("link", options, inputs)
+    stage = run.stage("link", (options, _analysed(run)), inputs)
     if stage.manifest() is None:
         markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
         covariates = _clinical(run, options.covariates, "link.covariates")
@@ -253,6 +251,55 @@ def links(run: Run, options: LinkOptions) -> str:
     table = read_table(run.root, "link/link")
     table = empty("link/link") if table is None else table
     return f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
+
+
+def outcome(run: Run, options: OutcomeOptions) -> str:
+    """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
+    inputs = _upstream(run, "cohort/subjects", "cohort/endpoints", "features/features", "molecular/markers")
+    stage = run.stage("outcome", (options, _analysed(run)), inputs)
+    if (found := stage.manifest()) is None:
+        frames = {"clinical": run.gathered.cohort.frame, "imaging": phenotypes(run)}
+        if (markers := read_table(run.root, "molecular/markers")) is not None:
+            frames["molecular"] = markers
+        endpoints = {endpoint.name: endpoint for endpoint in run.gathered.cohort.endpoints}
+        planned = judge.plan(endpoints, {name: f for name, f in frames.items() if f.width > 1}, options)
+        keys = [digest(stage.key, unit.name) for unit in planned.units]
+        results = _units(run, stage, "outcome", judge.run_unit, planned.units, keys)
+        summary = judge.summarise(planned, results)
+        for name, table in summary.tables.items():
+            stage.write(name, table)
+        problems = problem_frame("outcome", (*planned.problems, *summary.problems))
+        run.finish("outcome", stage, problems, seed=options.seed)
+        found = stage.manifest() or {"tables": {}}
+    rows = found["tables"].get("outcome/performance", {}).get("rows", 0)
+    return f"{rows} models judged out of fold"
+
+
+def _units(
+    run: Run,
+    stage: Stage,
+    name: str,
+    function: Callable[[Unit], dict[str, pl.DataFrame]],
+    units: Sequence[Unit],
+    keys: Sequence[str],
+    *,
+    threads: bool = False,
+) -> list[dict[str, pl.DataFrame] | Exception]:
+    """Run the units of a stage that are not finished yet; the results stand in the order of the units."""
+    results: dict[int, dict[str, pl.DataFrame] | Exception] = {}
+    for i, key in enumerate(keys):
+        if (found := stage.load_unit(key)) is not None:
+            results[i] = found
+    todo = [i for i in range(len(units)) if i not in results]
+    with bar(run, name, len(units)) as step:
+        for _ in results:
+            step()
+        for k, result in run_units(function, [units[i] for i in todo], jobs=run.jobs, threads=threads):
+            results[todo[k]] = result
+            if not isinstance(result, Exception):
+                stage.save_unit(keys[todo[k]], result)
+            step()
+    return [results[i] for i in range(len(units))]
 
 
 def response(run: Run, options: ResponseOptions) -> str:
@@ -285,5 +332,6 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "genetics": genetics,
     "molecular": molecular,
     "link": links,
+    "outcome": outcome,
     "response": response,
 }

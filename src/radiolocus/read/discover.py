@@ -9,6 +9,7 @@ A pattern is a path below the study root in which ``{subject}`` and ``{visit}`` 
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from radiolocus.registry import suggest
 
 __all__ = ["Discovery", "ImageUnit", "by_pattern", "by_table", "inside", "pattern_regex"]
 
+_TOKEN = re.compile(r"(\{\w+\}|\*\*/|\*)")
 _COLUMNS = ("subject", "image", "mask", "visit", "roi")
 
 
@@ -67,7 +69,7 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
     """Compile a path pattern; the regular expression matches POSIX paths relative to the root."""
     out = ""
     seen: set[str] = set()
-    for token in re.split(r"(\{\w+\}|\*\*/|\*)", pattern):
+    for token in _TOKEN.split(pattern):
         if token in ("{subject}", "{visit}"):
             name = token[1:-1]
             out += f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)"
@@ -86,7 +88,9 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
 
 def _glob(root: Path, pattern: str) -> dict[tuple[str, str], list[Path]]:
     regex = pattern_regex(pattern)
-    wild = re.sub(r"\{\w+\}", "*", pattern)
+    wild = "".join(
+        t if t in ("*", "**/") else "*" if t.startswith("{") else glob.escape(t) for t in _TOKEN.split(pattern)
+    )
     found: dict[tuple[str, str], list[Path]] = {}
     for path in sorted(root.glob(wild)):
         if match := regex.fullmatch(path.relative_to(root).as_posix()):

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -136,11 +137,12 @@ class _Latent:
         n = genotypes.dosage.shape[1]
         dosage = np.nan_to_num(genotypes.dosage[causal].astype(float), nan=float(np.nanmean(genotypes.dosage[causal])))
         dosage = (dosage - dosage.mean()) / dosage.std()
-        driver = rng.random(n) < _GENES[DRIVER]
+        driver: npt.NDArray[np.bool_] = np.asarray(rng.random(n) < _GENES[DRIVER])
         texture = np.sqrt(0.5) * dosage + np.sqrt(0.5) * rng.standard_normal(n)
-        hypoxia = rng.standard_normal(n)
+        hypoxia: npt.NDArray[np.float64] = np.asarray(rng.standard_normal(n))
         mean = 0.6 * hypoxia + 0.8 * genotypes.population + 0.5 * rng.standard_normal(n)
-        return cls(texture, driver, np.log(14) + 0.6 * driver + 0.3 * rng.standard_normal(n), mean, hypoxia)
+        volume: npt.NDArray[np.float64] = np.asarray(np.log(14) + 0.6 * driver + 0.3 * rng.standard_normal(n))
+        return cls(texture, driver, volume, mean, hypoxia)
 
 
 def _choose_causal(genotypes: Genotypes) -> int:
@@ -179,9 +181,13 @@ def _write_images(folder: Path, subjects: list[str], latent: _Latent, seed: int)
             image[tuple(np.argwhere(region)[0])] = np.nan
         target = folder / "images" / subject
         target.mkdir(parents=True, exist_ok=True)
-        nib.save(nib.Nifti1Image(image.transpose(2, 1, 0), affine), target / "ct.nii.gz")
-        nib.save(nib.Nifti1Image(region.transpose(2, 1, 0).astype(np.uint8), shifted), target / "tumour.nii.gz")
+        _save_nifti(image, affine, target / "ct.nii.gz")
+        _save_nifti(region.astype(np.uint8), shifted, target / "tumour.nii.gz")
     return spoiled
+
+
+def _save_nifti(array: npt.NDArray[Any], affine: npt.NDArray[np.float64], path: Path) -> None:
+    nib.save(nib.Nifti1Image(array.transpose(2, 1, 0), affine), path)  # type: ignore[no-untyped-call]
 
 
 def _write_molecular(rng: np.random.Generator, folder: Path, subjects: list[str], latent: _Latent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from scipy.stats import binom
 
@@ -54,7 +55,7 @@ def _variant(truth: Truth, sumstats: pl.DataFrame, summary: pl.DataFrame) -> lis
     away = hits.filter(~pl.col("variant_id").is_in(truth.linked_variants))
     at = sumstats.filter(pl.col("variant_id") == truth.causal_variant).sort("neg_log_10_p_value", descending=True)
     best = at.row(0, named=True)
-    inflation = summary["lambda_gc"]
+    inflation = summary["lambda_gc"].to_numpy()
     tests = sumstats.height
     return [
         (
@@ -71,7 +72,7 @@ def _variant(truth: Truth, sumstats: pl.DataFrame, summary: pl.DataFrame) -> lis
             "no other variant changes any feature",
             away.height == 0,
             f"{away['variant_id'].n_unique()} other variants below 5e-8 among {tests:,} tests; 5e-8 allows "
-            f"{tests * 5e-8:.2g} by chance. λ over the features: median {inflation.median():.3f}, "
+            f"{tests * 5e-8:.2g} by chance. λ over the features: median {float(np.median(inflation)):.3f}, "
             f"from {inflation.min():.3f} to {inflation.max():.3f}",
             "none" if away.height == 0 else f"{away['variant_id'].n_unique()} false",
         ),
