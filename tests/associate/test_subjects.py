@@ -62,6 +62,8 @@ def test_columns_that_are_not_there():
         choose_subjects(SAMPLES, PHENOTYPES, COVARIATES, covariate_names=["agee"])
     assert caught.value.got == "no covariate 'agee'"
     assert caught.value.todo == "did you mean 'age'?"
+    with pytest.raises(ConfigError, match="covariates age, sex without a table"):
+        choose_subjects(SAMPLES, PHENOTYPES, None, covariate_names=["age", "sex"])
     with pytest.raises(TableError, match="no column 'subject' among x, y"):
         choose_subjects(SAMPLES, PHENOTYPES.drop("subject"), None)
 

@@ -83,6 +83,12 @@ def choose_subjects(
     _unique(phenotypes, "phenotypes")
     known = phenotypes.select("subject", *(_number(phenotypes[name], "phenotype") for name in wanted))
     if covariates is None:
+        if covariate_names:
+            raise ConfigError(
+                f"covariates {', '.join(covariate_names)} without a table that holds them",
+                where="genetics",
+                todo="give the covariate table, or name no covariates",
+            )
         terms = phenotypes.select("subject")
     else:
         _unique(covariates, "covariates")
