@@ -157,9 +157,10 @@ class _Screen:
     def aside(self, bad: pl.Expr, got: str | pl.Expr, allowed: str, todo: str) -> None:
         """Set every subject with a row `bad` aside, naming its first such row."""
         text = pl.lit(got) if isinstance(got, str) else got
-        found = self.frame.with_columns(bad.fill_null(False).alias("_bad"), text.alias("_got")).filter("_bad")
-        if not found.height:
+        marked = self.frame.with_columns(bad.fill_null(False).alias("_bad"))
+        if not marked["_bad"].any():
             return
+        found = marked.with_columns(text.alias("_got")).filter("_bad")
         worst = found.sort("row").group_by("subject", maintain_order=True).agg(pl.all().first(), pl.len().alias("_n"))
         for line in worst.iter_rows(named=True):
             lesion, visit = (line[c] if line[c] is not None else "?" for c in ("lesion", "visit"))
