@@ -229,7 +229,9 @@ def test_rows_without_a_subject_are_left_out_and_said(tmp_path):
 
 
 def test_a_missing_column_is_named(tmp_path):
-    with pytest.raises(TableError, match="no column 'diameter_mm'; allowed: 'subject', 'visit', 'day'"):
+    with pytest.raises(
+        TableError, match="no column 'lesion', 'kind', 'diameter_mm'; allowed: 'subject', 'visit', 'day'"
+    ):
         read_lesions(write(tmp_path, "A,Baseline,0", header="subject,visit,day"))
 
 

@@ -15,6 +15,7 @@ import polars as pl
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
+from radiolocus.registry import suggest
 
 __all__ = ["LESION_COLUMNS", "LesionColumns", "LesionTable", "read_lesions"]
 
@@ -216,8 +217,9 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         path,
         sheet=names.sheet or None,
         id_column=names.subject,
-        text=[names.visit, names.day, names.lesion, names.kind, names.diameter],
+        text=[getattr(names, f.name) for f in fields(names)[1:9]] + [names.unit] * bool(names.unit),
     )
+    _need(table.frame.columns, names, table.source)
     screen = _Screen(_canonical(table.frame, table.row_number, names, table.source), table.source)
     screen.problems += [replace(p, stage="response") for p in table.problems]
     nameless = screen.frame["subject"].is_null()
@@ -233,6 +235,18 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
     _screen_lesions(screen)
     frame = screen.frame.select([pl.col(c).cast(t) for c, t in LESION_COLUMNS.items()])
     return LesionTable(frame.sort("subject", "day", "lesion"), tuple(screen.problems), subjects)
+
+
+def _need(columns: list[str], names: LesionColumns, source: str) -> None:
+    needed = (names.subject, names.visit, names.day, names.lesion, names.kind, names.diameter)
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise TableError(
+            "no column " + ", ".join(f"'{name}'" for name in missing),
+            where=source,
+            allowed=", ".join(f"'{c}'" for c in columns),
+            todo=suggest(missing[0], columns) or "name the columns of the table",
+        )
 
 
 def _canonical(frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns, source: str) -> pl.DataFrame:
