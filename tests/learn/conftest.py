@@ -20,6 +20,7 @@ from radiolocus.learn.target import Target
 
 _SCRIPT = Path(__file__).resolve().parent.parent / "reference" / "penalised.R"
 
+
 class Penalised:
     """A table with two correlated columns, with or without tied times, and what our protocol makes of it."""
 

@@ -22,7 +22,9 @@ def cox_loss(eta, time, event, ties):
 
 def logistic_loss(eta, event):
     """Negative log likelihood."""
-    return -sum(np.log(1 / (1 + np.exp(-h))) if y else np.log(1 / (1 + np.exp(h))) for h, y in zip(eta, event, strict=True))
+    return -sum(
+        np.log(1 / (1 + np.exp(-h))) if y else np.log(1 / (1 + np.exp(h))) for h, y in zip(eta, event, strict=True)
+    )
 
 
 def slope(loss, eta, step=1e-5):
