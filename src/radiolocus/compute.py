@@ -9,20 +9,28 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from radiolocus.errors import WorkerError
 
-__all__ = ["run_units"]
+__all__ = ["one_thread", "run_units"]
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 
-def _call(function: Callable[[Item], Value], item: Item) -> Value:
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one BLAS thread within the context, so that the bytes do not depend on the cores of the machine."""
     with threadpool_limits(1):
+        yield
+
+
+def _call(function: Callable[[Item], Value], item: Item) -> Value:
+    with one_thread():
         return function(item)
 
 
@@ -62,7 +70,7 @@ def run_units(
         return
     broken: list[int] = []
     pool: Executor
-    with ThreadPoolExecutor(jobs) if threads else _pool(min(jobs, len(items))) as pool, threadpool_limits(1):
+    with ThreadPoolExecutor(jobs) if threads else _pool(min(jobs, len(items))) as pool, one_thread():
         futures: dict[Future[Value], int] = {pool.submit(_call, function, item): i for i, item in enumerate(items)}
         for future in as_completed(futures):
             outcome = _outcome(future)

@@ -135,7 +135,7 @@ def test_wrong_magic(small):
     file = rewrite(small[0], ".bed", lambda b: b"PK" + b[2:])
     error = refused(FormatError, small[0])
     assert error.got == "the file begins with 50 4b 01"
-    assert error.where == str(file)
+    assert error.where == file.name
     assert error.allowed.startswith("6c 1b 01")
     assert "plink2 --make-bed" in error.todo
 
@@ -200,7 +200,7 @@ def test_malformed_lines_are_numbered(small, extension, line, text, got):
     file = rewrite(small[0], extension, change)
     error = refused(FormatError, small[0])
     assert error.got == got
-    assert error.where == f"{file}, line {line}"
+    assert error.where == f"{file.name}, line {line}"
     assert error.allowed.startswith("6 fields: ")
 
 

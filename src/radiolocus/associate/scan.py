@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,9 @@ class Preparation:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Subjects and phenotypes that are not analysed, and notes on the files."""
-        notes = tuple(Problem("genome", note, severity="note", where=self.source.path) for note in self.source.notes)
+        notes = tuple(
+            Problem("genome", note, severity="note", where=Path(self.source.path).name) for note in self.source.notes
+        )
         return notes + self.scanned.problems + self.design.problems
 
 
@@ -123,7 +126,7 @@ def prepare(
     if quality.kept.size == 0:
         raise FitError(
             f"none of the {quality.variants.height} variants can be analysed ({_commonest(quality.variants)})",
-            where=source.path,
+            where=Path(source.path).name,
             todo="look at min_maf and min_call_rate, and at whether the ids match the right people",
         )
     components = None

@@ -91,7 +91,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """The tables of the stage by name, and what happened on the way."""
+    """The tables of the stage by name, and what happened on the way (beside the problems of the plan)."""
 
     tables: dict[str, pl.DataFrame]
     problems: tuple[Problem, ...]
@@ -209,7 +209,7 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     """
     names = ("performance", "predictions", "selection", "groups", "kaplan_meier", "logrank")
     parts: dict[str, list[pl.DataFrame]] = {name: [empty(f"outcome/{name}")] for name in names}
-    problems = list(planned.problems)
+    problems: list[Problem] = []
     begin = 0
     while begin < len(planned.units):
         task = planned.units[begin].task

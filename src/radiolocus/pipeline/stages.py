@@ -13,7 +13,7 @@ from radiolocus.associate.scan import Preparation, plan, prepare
 from radiolocus.associate.scan import run_unit as scan_variants
 from radiolocus.associate.summary import summarise
 from radiolocus.cohort import CohortOptions, phenotype_matrix
-from radiolocus.compute import run_units
+from radiolocus.compute import one_thread, run_units
 from radiolocus.errors import ConfigError, InputError
 from radiolocus.feature.extract import dictionary
 from radiolocus.feature.measure import ImagingOptions, Work, measure
@@ -146,13 +146,14 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
         return _told_scan(run, int(found["tables"]["sumstats/sumstats"]["rows"]))
     table = phenotypes(run)
     covariates = _clinical(run, options.covariates, "genetics.covariates")
-    prepared = prepare(
-        genotypes.source,
-        table,
-        covariates if options.covariates else None,
-        options,
-        sample_subjects=genotypes.subjects,
-    )
+    with one_thread():
+        prepared = prepare(
+            genotypes.source,
+            table,
+            covariates if options.covariates else None,
+            options,
+            sample_subjects=genotypes.subjects,
+        )
     quality_stage.write("genome/variants", prepared.quality.variants)
     quality_stage.write("genome/samples", prepared.samples)
     quality_stage.finish(seed=None, wall_time_s=0.0)

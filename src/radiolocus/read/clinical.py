@@ -180,7 +180,7 @@ def read_table(
     path = Path(path)
     if not path.is_file():
         near = suggest(path.name, [p.name for p in path.parent.iterdir()]) if path.parent.is_dir() else ""
-        raise TableError(f"no such file '{path.name}'", where=str(path.parent), todo=near or "correct the path")
+        raise TableError(f"no such file '{path.name}'", where=path.parent.name, todo=near or "correct the path")
     suffix = _suffix(path)
     if sheet is not None and suffix not in _EXCEL:
         raise TableError(

@@ -153,9 +153,10 @@ def _on_grid(mask: Mask, grid: Geometry, where: str, tolerance_mm: float) -> Mas
     if turned is not None and not grid.difference(turned.geometry, tolerance_mm):
         note = "mask axes were stored in another order or direction than the image's and were turned round"
         return replace(turned, notes=(*mask.notes, note))
+    image_axes, mask_axes = _axes(grid), _axes(mask.geometry)
+    turned_by = "" if image_axes == mask_axes else f"; axes of the image {image_axes}, of the mask {mask_axes}"
     raise GeometryError(
-        f"image and mask on different grids: {grid.difference(mask.geometry, tolerance_mm)}; image: {_words(grid)}; "
-        f"mask: {_words(mask.geometry)}",
+        f"image and mask on different grids: {grid.difference(mask.geometry, tolerance_mm)}{turned_by}",
         where=where,
         allowed=f"voxel centres within {tolerance_mm:g} mm",
         todo="resample the mask to the image (nearest neighbour) yourself, or use the image it was drawn on",
@@ -182,12 +183,9 @@ def _turned(mask: Mask, grid: Geometry) -> Mask | None:
     return replace(mask, array=np.ascontiguousarray(array), geometry=Geometry((z, y, x), affine))
 
 
-def _words(grid: Geometry) -> str:
-    spacing = " x ".join(f"{v:.4g}" for v in grid.spacing)
-    first = ", ".join(f"{v:.2f}" for v in grid.affine[:3, 3])
-    cosines = grid.affine[:3, :3] / grid.spacing
-    along = "; ".join(f"{name} ({', '.join(f'{c:.3f}' for c in cosines[:, k])})" for k, name in enumerate("zyx"))
-    return f"shape {grid.shape}, spacing {spacing} mm (z, y, x), first voxel at ({first}) mm LPS, axes {along}"
+def _axes(grid: Geometry) -> str:
+    cosines = np.round(grid.affine[:3, :3] / grid.spacing, 3) + 0.0  # no −0
+    return "; ".join(f"{name} ({', '.join(f'{c:g}' for c in cosines[:, k])})" for k, name in enumerate("zyx"))
 
 
 @quiet()

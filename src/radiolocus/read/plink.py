@@ -104,7 +104,7 @@ class PlinkSource:
         if packed.size != count * self._stride:
             raise FormatError(
                 f"the file ends inside variant {start + packed.size // self._stride + 1}",
-                where=self.path,
+                where=self._bed.name,
                 todo="do not change the file during a run; copy it again",
             )
         packed = packed.reshape(count, self._stride)
@@ -149,7 +149,7 @@ def _fields(path: Path, names: Sequence[str]) -> pl.DataFrame:
     try:
         lines = pl.Series("line", path.read_text(encoding="utf-8").split("\n"), dtype=pl.String)
     except UnicodeDecodeError as error:
-        raise FormatError(f"a byte that is not UTF-8 text: {error}", where=str(path)) from None
+        raise FormatError(f"a byte that is not UTF-8 text: {error}", where=path.name) from None
     lines = lines.str.strip_chars()
     while lines.len() and lines[-1] == "":
         lines = lines[:-1]
@@ -160,7 +160,7 @@ def _fields(path: Path, names: Sequence[str]) -> pl.DataFrame:
         found = 0 if lines[row] == "" else len(parts[row])
         raise FormatError(
             f"{found} fields: '{lines[row][:60]}'",
-            where=f"{path}, line {row + 1}",
+            where=f"{path.name}, line {row + 1}",
             allowed=f"{len(names)} fields: {', '.join(names)}",
             todo="repair the line" + (f" and {bad.sum() - 1} more like it" if bad.sum() > 1 else ""),
         )
@@ -170,7 +170,7 @@ def _fields(path: Path, names: Sequence[str]) -> pl.DataFrame:
 def _read_fam(path: Path, sample_id: str) -> pl.DataFrame:
     frame = _fields(path, _FAM)
     if frame.height == 0:
-        raise FormatError("no sample", where=str(path), allowed="one line a sample")
+        raise FormatError("no sample", where=path.name, allowed="one line a sample")
     both = pl.concat_str("family_id", "individual_id", separator="_")
     frame = frame.select((both if sample_id == "fid_iid" else pl.col("individual_id")).alias("sample_id"), *_FAM)
     twice = frame.filter(pl.col("sample_id").is_duplicated())
@@ -179,7 +179,7 @@ def _read_fam(path: Path, sample_id: str) -> pl.DataFrame:
         families = frame.select(both).to_series()
         raise TableError(
             f"{ids.len()} sample ids stand more than once: {', '.join(ids[:5])}{', ...' if ids.len() > 5 else ''}",
-            where=str(path),
+            where=path.name,
             allowed="every sample id once",
             todo="set sample_id = 'fid_iid' to tell them apart by family"
             if sample_id == "iid" and families.is_unique().all()
@@ -191,13 +191,13 @@ def _read_fam(path: Path, sample_id: str) -> pl.DataFrame:
 def _read_bim(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
     frame = _fields(path, _BIM)
     if frame.height == 0:
-        raise FormatError("no variant", where=str(path), allowed="one line a variant")
+        raise FormatError("no variant", where=path.name, allowed="one line a variant")
     position = frame["base_pair_location"].cast(pl.Int64, strict=False)
     if position.null_count():
         row = position.is_null().arg_true()[0]
         raise FormatError(
             f"position '{frame['base_pair_location'][row]}'",
-            where=f"{path}, line {row + 1}",
+            where=f"{path.name}, line {row + 1}",
             allowed="a whole number of base pairs",
         )
     named = frame.select(chromosome_names(pl.col("chromosome"))).to_series()
@@ -230,7 +230,7 @@ def _check_bed(path: Path, samples: int, variants: int) -> None:
     if head[:2] != _MAGIC or len(head) < _HEADER:
         raise FormatError(
             f"the file begins with {head.hex(' ') or 'nothing'}",
-            where=str(path),
+            where=path.name,
             allowed="6c 1b 01 (PLINK 1, variant-major)",
             todo="convert it with: plink2 --make-bed",
         )
@@ -238,7 +238,7 @@ def _check_bed(path: Path, samples: int, variants: int) -> None:
         kind = "sample-major, the old order" if head[2] == _SAMPLE_MAJOR else "of an unknown order"
         raise FormatError(
             f"the genotypes are {kind} (third byte {head[2]:02x})",
-            where=str(path),
+            where=path.name,
             allowed="variant-major (third byte 01)",
             todo="convert it with: plink --make-bed (PLINK 1.9)",
         )
@@ -248,7 +248,7 @@ def _check_bed(path: Path, samples: int, variants: int) -> None:
         raise FormatError(
             f"{size} bytes, {'truncated' if size < expected else 'over-long'}: {abs(expected - size)} bytes too "
             f"{'few' if size < expected else 'many'}",
-            where=str(path),
+            where=path.name,
             allowed=f"{expected} bytes for the {variants} variants of the bim and the {samples} samples of the fam "
             f"(3 + {variants} × {stride})",
             todo=_what_fits(size - _HEADER, stride, variants),
