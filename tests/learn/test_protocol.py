@@ -115,7 +115,7 @@ def test_noise_predicts_nothing_and_selection_outside_the_folds_pretends_it_does
     outside = judged(X[:, strongest])
     error = 0.5 / np.sqrt(3 * target.events / 2)
     assert abs(inside - 0.5) < 2.5 * error
-    assert outside > 0.7
+    assert outside > 0.65
 
 
 @pytest.mark.parametrize("kind", ["survival", "binary"])

@@ -10,10 +10,8 @@ def statistic(time, event, prediction, fold, weight):
         for j in range(len(event)):
             if i == j or fold[i] != fold[j] or not event[i]:
                 continue
-            if time is None:
-                comparable = not event[j]
-            else:
-                comparable = time[i] < time[j] or (time[i] == time[j] and not event[j])
+            first = not event[j] if time is None else time[i] < time[j]
+            comparable = first or (time is not None and time[i] == time[j] and not event[j])
             if comparable:
                 pairs = weight[i] * weight[j]
                 total += pairs

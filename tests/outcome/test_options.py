@@ -1,0 +1,28 @@
+import dataclasses
+
+import pytest
+
+from radiolocus.errors import ConfigError
+from radiolocus.learn.options import ProtocolOptions
+from radiolocus.outcome.options import OutcomeOptions
+
+
+def test_every_option_is_told_once():
+    for field in dataclasses.fields(OutcomeOptions):
+        assert OutcomeOptions.__doc__.count(f"    {field.name} : ") == 1
+    assert set(dataclasses.asdict(ProtocolOptions())) < set(dataclasses.asdict(OutcomeOptions()))
+
+
+@pytest.mark.parametrize("name", ["endpoints", "clinical"])
+def test_a_name_twice_is_refused(name):
+    with pytest.raises(ConfigError) as caught:
+        OutcomeOptions(**{name: ("Age", "Age")})
+    assert caught.value.got == f"{name} = ['Age', 'Age']"
+    assert caught.value.allowed == "every name once"
+
+
+def test_the_protocol_is_validated_too():
+    with pytest.raises(ConfigError, match="folds = 1"):
+        OutcomeOptions(folds=1)
+    with pytest.raises(ConfigError, match=r"univariate_bootstrap = 0.*at least 2"):
+        OutcomeOptions(univariate_bootstrap=0)

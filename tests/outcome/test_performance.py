@@ -1,0 +1,199 @@
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from naive import out_of_fold as naive
+from radiolocus.errors import ConfigError, FitError
+from radiolocus.model import Endpoint
+from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.outcome.performance import plan, run_unit, summarise
+from radiolocus.schema import TABLES
+
+OPTIONS = OutcomeOptions(
+    clinical=("Age", "Sex", "Grade"), repeats=3, penalties=12, bootstrap=100, univariate_bootstrap=50, inner_folds=3
+)
+
+
+@pytest.fixture(scope="session")
+def done(same_cohort):
+    planned = plan(same_cohort.endpoints, same_cohort.frames, OPTIONS)
+    results = [run_unit(unit) for unit in planned.units]
+    return planned, results, summarise(planned, results)
+
+
+def rows(summary, name, **where):
+    frame = summary.tables[f"outcome/{name}"]
+    return frame.filter(*(pl.col(k) == v for k, v in where.items()))
+
+
+def test_every_table_is_complete_and_conforms(done, same_cohort):
+    _, _, summary = done
+    assert set(summary.tables) == {name for name in TABLES if name.startswith("outcome/")}
+    for name, table in summary.tables.items():
+        assert table.schema == pl.Schema(TABLES[name].schema)
+        assert table.height > 0
+        assert not any(table[c].is_nan().any() for c, kind in table.schema.items() if kind == pl.Float64)
+    performance = rows(summary, "performance")
+    assert performance.select("endpoint", "predictors").rows() == [
+        (endpoint, block)
+        for endpoint in ("survival", "relapse")
+        for block in ("clinical", "imaging", "molecular", "all")
+    ]
+    assert performance["candidates"].to_list() == [3, 12, 2, 17] * 2
+    assert set(performance["repeats"]) == {3}
+    assert set(performance["folds"]) == {5}
+    predictions = rows(summary, "predictions", endpoint="relapse", predictors="all")
+    assert predictions.height == 3 * 70
+    assert predictions.filter(pl.col("repeat") == 1)["subject"].to_list() == list(same_cohort.subject)
+
+
+def test_performance_is_the_mean_of_pairs_counted_within_folds(done, same_cohort):
+    _, _, summary = done
+    for endpoint in same_cohort.endpoints.values():
+        parts = rows(summary, "predictions", endpoint=endpoint.name, predictors="all").partition_by("repeat")
+        expected = [
+            naive.statistic(endpoint.time, endpoint.event, p["prediction"], p["fold"], np.ones(70)) for p in parts
+        ]
+        row = rows(summary, "performance", endpoint=endpoint.name, predictors="all").row(0, named=True)
+        assert row["estimate"] == pytest.approx(np.mean(expected), rel=1e-12)
+        assert row["lower"] < row["estimate"] < row["upper"]
+        assert (row["n"], row["events"], row["kind"]) == (70, endpoint.event.sum(), endpoint.kind)
+
+
+def test_planted_effects_are_found_where_they_were_planted(done):
+    _, _, summary = done
+    for endpoint in ("survival", "relapse"):
+        score = dict(rows(summary, "performance", endpoint=endpoint).select("predictors", "estimate").iter_rows())
+        assert score["imaging"] > 0.6
+        assert score["all"] > score["clinical"]
+        best = rows(summary, "selection", endpoint=endpoint, predictors="imaging").row(0, named=True)
+        assert (best["predictor"], best["fraction"], best["block"]) == ("PET:f0", 1.0, "imaging")
+        assert best["mean_coefficient"] > 0.1
+
+
+def test_selection_counts_outer_fits_with_a_coefficient(done):
+    _, results, summary = done
+    units = [
+        r
+        for r in results
+        if r["predictions"]["endpoint"][0] == "survival" and r["predictions"]["predictors"][0] == "all"
+    ]
+    assert len(units) == 3
+    coefficients = pl.concat([u["selection"] for u in units]).filter(pl.col("predictor") == "EGFR")
+    row = rows(summary, "selection", endpoint="survival", predictors="all", predictor="EGFR").row(0, named=True)
+    assert row["fraction"] == pytest.approx(coefficients.height / 15)
+    assert row["mean_coefficient"] == pytest.approx(coefficients["coefficient"].sum() / 15)
+    assert row["block"] == "molecular"
+
+
+def test_blocks_with_the_same_subjects_share_their_folds(done):
+    _, _, summary = done
+    folds = [
+        rows(summary, "predictions", endpoint="survival", predictors=block)["fold"].to_list()
+        for block in ("clinical", "imaging", "molecular", "all")
+    ]
+    assert folds[0] == folds[1] == folds[2] == folds[3]
+
+
+def test_units_are_pure_and_travel_between_processes(done):
+    planned, results, _ = done
+    assert len({unit.name for unit in planned.units}) == len(planned.units) == 24
+    for k in (20, 3, 7):
+        again = run_unit(pickle.loads(pickle.dumps(planned.units[k])))
+        assert all(again[name].equals(results[k][name]) for name in again)
+
+
+def test_the_order_of_tables_rows_does_not_matter(done, same_cohort):
+    planned, results, _ = done
+    frames = {name: frame.sample(fraction=1.0, shuffle=True, seed=1) for name, frame in same_cohort.frames.items()}
+    again = plan(same_cohort.endpoints, frames, OPTIONS)
+    assert run_unit(again.units[10])["predictions"].equals(results[10]["predictions"])
+    assert again.univariate.equals(planned.univariate)
+
+
+def test_each_block_is_judged_on_those_who_have_it(cohort):
+    frames = cohort.frames | {
+        "imaging": cohort.frames["imaging"].filter(pl.col("subject") >= "S006"),
+        "molecular": cohort.frames["molecular"].filter(pl.col("subject") < "S065"),
+    }
+    planned = plan(cohort.endpoints, frames, replace(OPTIONS, endpoints=("relapse",), repeats=1))
+    assert {u.task.predictors: u.task.target.n for u in planned.units} == {
+        "clinical": 70,
+        "imaging": 64,
+        "molecular": 65,
+        "all": 59,
+    }
+    told = {p.item: p for p in planned.problems}
+    assert told["relapse from imaging"].got == "6 of 70 subjects left out: 6 without imaging"
+    assert told["relapse from all"].got == "11 of 70 subjects left out: 6 without imaging, 5 without molecular"
+    assert (told["relapse from all"].severity, told["relapse from all"].count) == ("note", 11)
+    everybody = next(u.task for u in planned.units if u.task.predictors == "all")
+    assert everybody.subject == cohort.subject[6:65]
+    np.testing.assert_array_equal(everybody.data.numeric[0, 1:13], cohort.frames["imaging"].row(6)[1:])
+    same = plan(cohort.endpoints, frames, replace(OPTIONS, same_subjects=True, repeats=1))
+    assert {u.task.target.n for u in same.units} == {59}
+
+
+def test_endpoints_that_cannot_be_predicted_are_problems_and_the_others_go_on(cohort):
+    endpoints = cohort.endpoints | {
+        "never": Endpoint("never", "survival", cohort.subject, np.zeros(70), np.arange(70.0)),
+        "always": Endpoint("always", "binary", cohort.subject, np.ones(70)),
+        "coded": Endpoint("coded", "binary", cohort.subject, np.arange(70) % 2 + 1.0),
+    }
+    planned = plan(endpoints, cohort.frames, OPTIONS)
+    assert {u.task.endpoint for u in planned.units} == {"survival", "relapse"}
+    told = {p.item: p for p in planned.problems if p.severity == "set aside"}
+    assert told["never"].got == "no events among 70 subjects"
+    assert told["never"].allowed == "at least 3 events"
+    assert "event_values" in told["never"].todo
+    assert told["always"].got == "only events among 70 subjects"
+    assert told["coded"].got == "event 2" or told["coded"].got == "event 1"
+
+
+def test_a_task_with_too_few_subjects_left_is_a_problem(cohort):
+    label = cohort.endpoints["relapse"].event
+    few = [s for s, y in zip(cohort.subject, label, strict=True) if y == 0][:20]
+    frames = cohort.frames | {"imaging": cohort.frames["imaging"].filter(pl.col("subject").is_in(few))}
+    planned = plan(cohort.endpoints, frames, replace(OPTIONS, endpoints=("relapse",)))
+    assert {u.task.predictors for u in planned.units} == {"clinical", "molecular"}
+    told = [p for p in planned.problems if p.item == "relapse from imaging" and p.severity == "set aside"]
+    assert told[0].got == "no events among 20 subjects"
+
+
+def test_a_failed_repetition_leaves_its_task_out_with_the_reason(done):
+    planned, results, summary = done
+    broken = list(results)
+    broken[4] = FitError("a wall", where="here", allowed="a door", todo="open it")
+    found = summarise(planned, broken)
+    task = planned.units[4].task
+    assert rows(found, "performance", endpoint=task.endpoint, predictors=task.predictors).height == 0
+    assert rows(found, "performance").height == rows(summary, "performance").height - 1
+    problem = next(p for p in found.problems if p.got == "a wall")
+    assert (problem.item, problem.where) == (f"{task.endpoint} from {task.predictors}", "here")
+    assert (problem.allowed, problem.todo) == ("a door", "open it")
+    broken[4] = KeyError("a mistake of the program")
+    with pytest.raises(KeyError):
+        summarise(planned, broken)
+
+
+def test_what_happened_in_the_folds_is_told_once_with_its_count(cohort):
+    frames = {"imaging": cohort.frames["imaging"].with_columns(pl.lit(1.0).alias("PET:constant"))}
+    options = replace(OPTIONS, endpoints=("relapse",), repeats=2)
+    planned = plan(cohort.endpoints, frames, options)
+    found = summarise(planned, [run_unit(u) for u in planned.units])
+    (note,) = [p for p in found.problems if p.item == "PET:constant"]
+    assert (note.got, note.count, note.severity) == ("constant in a training part", 10, "note")
+    assert note.where == "relapse from imaging"
+    assert rows(found, "performance")["predictors"].to_list() == ["imaging"], "one block: no 'all'"
+
+
+def test_nothing_to_predict_from(cohort):
+    planned = plan(cohort.endpoints, {}, OPTIONS)
+    assert planned.units == ()
+    found = summarise(planned, [])
+    assert all(table.height == 0 for table in found.tables.values())
+    with pytest.raises(ConfigError, match="unknown endpoint 'os'"):
+        plan(cohort.endpoints, {}, replace(OPTIONS, endpoints=("os",)))
