@@ -26,7 +26,7 @@ def bounds_of(time):
     return np.append(np.flatnonzero(np.r_[True, time[1:] != time[:-1]]), time.size).astype(np.int64)
 
 
-def follow(X, time, event, model, penalties, l1_ratio, tolerance=1e-9, start=None):
+def follow(X, time, event, model, penalties, l1_ratio, tolerance=1e-9, start=None, least=0.0):
     rate = event.mean()
     zero = np.zeros(X.shape[1]), 0.0 if model != "logistic" else np.log(rate / (1 - rate)), penalties[0]
     beta, intercept, previous = start or zero
@@ -41,6 +41,7 @@ def follow(X, time, event, model, penalties, l1_ratio, tolerance=1e-9, start=Non
         beta,
         intercept,
         previous,
+        least,
         tolerance,
         500,
     )
@@ -111,10 +112,11 @@ def test_a_saturated_fit_ends_the_path():
     rng = np.random.default_rng(5)
     X = rng.normal(size=(30, 200))
     event = (X[:, 0] > 0).astype(float)
-    _, _, losses, fitted = follow(X, np.arange(30.0), event, "logistic", np.geomspace(0.4, 1e-7, 60), 0.5, 1e-6)
-    null = -30 * (event.mean() * np.log(event.mean()) + (1 - event.mean()) * np.log(1 - event.mean()))
+    _, _, losses, fitted = follow(
+        X, np.arange(30.0), event, "logistic", np.geomspace(0.4, 1e-7, 60), 0.5, 1e-6, least=0.2
+    )
     assert 0 < fitted < 60
-    assert losses[fitted - 1] <= 0.01 * null < losses[fitted - 2]
+    assert losses[fitted - 1] <= 0.2 < losses[fitted - 2]
 
 
 @pytest.mark.parametrize("model", MODELS)

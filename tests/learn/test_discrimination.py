@@ -3,6 +3,7 @@ import pytest
 
 from naive import out_of_fold as naive
 from radiolocus.errors import UndefinedError
+from radiolocus.learn import discrimination
 from radiolocus.learn.discrimination import discrimination_batch, out_of_fold_discrimination
 from radiolocus.learn.target import Target
 from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap
@@ -69,7 +70,9 @@ def test_folds_without_a_comparable_pair_are_an_error():
 
 
 @pytest.mark.parametrize("kind", ["survival", "binary"])
-def test_batch_equals_the_single_statistic_and_its_bootstrap(kind):
+@pytest.mark.parametrize("dense", [True, False])
+def test_batch_equals_the_single_statistic_and_its_bootstrap(kind, dense, monkeypatch):
+    monkeypatch.setattr(discrimination, "_DENSE", 1e9 if dense else 0)
     target, prediction, _ = sample(kind, 60)
     found = discrimination_batch(target, prediction.T, draws=100, seed=5)
     for row, score in zip(found, prediction, strict=True):

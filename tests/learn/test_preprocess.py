@@ -105,6 +105,6 @@ def test_predictors_of_the_same_subjects_are_joined_with_their_blocks():
     np.testing.assert_array_equal(both.numeric, [[1, 3, 4], [2, 5, 6]])
 
 
-@pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_infinite_values_count_as_missing(value):
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e200])
+def test_values_that_nothing_measures_count_as_missing(value):
     assert np.isnan(table([[value], [1.0]]).numeric[0, 0])

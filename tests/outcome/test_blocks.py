@@ -72,6 +72,14 @@ def test_a_subject_without_any_value_does_not_have_the_block(cohort):
     np.testing.assert_array_equal(block.predictors.numeric[row], frame.row(6)[1:])
 
 
+def test_infinite_values_are_told_and_count_as_missing(cohort):
+    infinite = pl.when(pl.col("subject") < "S003").then(float("inf")).otherwise(pl.col("PET:f1")).alias("PET:f1")
+    blocks, (problem,) = read_blocks({"imaging": cohort.frames["imaging"].with_columns(infinite)}, CLINICAL)
+    assert np.isnan(blocks["imaging"].predictors.numeric[:, 1]).sum() == 3
+    assert (problem.severity, problem.item, problem.count) == ("note", "PET:f1", 3)
+    assert problem.got == "3 values of 'imaging' are infinite or beyond 1e100 and count as missing"
+
+
 def test_a_block_that_is_empty_for_everybody_is_a_problem():
     frame = pl.DataFrame({"subject": ["A", "B"], "x": [None, None]})
     blocks, (problem,) = read_blocks({"imaging": frame}, CLINICAL)

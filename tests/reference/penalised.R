@@ -12,7 +12,7 @@ answers <- list()
 keep <- function(key, value) answers[[key]] <<- as.vector(value)
 for (alpha in c(0, 0.05, 0.5, 1)) {
   fit <- function(y, family) glmnet(x, y, family = family, alpha = alpha, lambda = penalties,
-                                    standardize = FALSE, thresh = 1e-16, maxit = 1e7)
+                                    standardize = FALSE, thresh = 1e-15, maxit = 1e7)
   keep(paste0("breslow.", alpha), as.matrix(coef(fit(survival, "cox"))))
   keep(paste0("logistic.", alpha), as.matrix(coef(fit(table$event, "binomial"))))
 }

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
-from radiolocus.model import Array
+from radiolocus.model import Array, BoolArray
 
 __all__ = ["cox_loss", "elastic_net_path", "null_residual"]
 
@@ -41,6 +41,14 @@ def _dot(a: Array, b: Array) -> float:
 
 
 @kernel
+def _total(a: Array) -> float:
+    total = 0.0
+    for i in range(a.size):
+        total += a[i]
+    return total
+
+
+@kernel
 def _cox_terms(eta: Array, event: Array, bounds: Bounds, efron: bool, state: Array) -> float:
     # Subjects stand in ascending time; bounds[g]:bounds[g + 1] are those who share time g. Rows of `state` filled:
     # 0 residual, 1 expected events, 2 relative hazard, 3 and 4 (event by event, latest first) 1 / risk-set total and
@@ -49,7 +57,9 @@ def _cox_terms(eta: Array, event: Array, bounds: Bounds, efron: bool, state: Arr
     groups = bounds.size - 1
     rise = np.zeros(groups)
     own = np.zeros(groups)
-    top = eta.max()
+    top = eta[0]
+    for i in range(eta.size):
+        top = max(top, eta[i])
     loss, at_risk, term = 0.0, 0.0, 0
     for g in range(groups - 1, -1, -1):
         deaths, tied = 0, 0.0
@@ -121,7 +131,7 @@ def _terms(eta: Array, event: Array, bounds: Bounds, survival: bool, efron: bool
 def _violation(xt: Array, beta: Array, work: Bounds, residual: Array, survival: bool, l1: float, l2: float) -> float:
     # How far the working coordinates are from the optimality (Karush-Kuhn-Tucker) conditions.
     n = residual.size
-    worst = 0.0 if survival else abs(residual.sum()) / n
+    worst = 0.0 if survival else abs(_total(residual)) / n
     for j in work:
         slope = _dot(xt[j], residual) / n - l2 * beta[j]
         if beta[j] > 0.0:
@@ -185,11 +195,11 @@ def _descend(
 ) -> float:
     # Cyclic coordinate descent on the quadratic model; `residual` is used up. Returns the change of the intercept.
     pull = np.zeros(means.shape[1])
-    mass = weight.sum()
+    mass = _total(weight)
     moved, first, settled = 0.0, 0.0, False
     for turn in range(200):
         if not survival:
-            shift = residual.sum() / mass
+            shift = _total(residual) / mass
             moved += shift
             for i in range(residual.size):
                 residual[i] -= weight[i] * shift
@@ -222,8 +232,30 @@ def _quadratic(
 
 
 @kernel
-def _penalty(beta: Array, l1: float, l2: float) -> float:
-    return float(l1 * np.abs(beta).sum() + 0.5 * l2 * (beta * beta).sum())
+def _penalty(beta: Array, work: Bounds, l1: float, l2: float) -> float:
+    total = 0.0
+    for j in work:
+        total += l1 * abs(beta[j]) + 0.5 * l2 * beta[j] * beta[j]
+    return total
+
+
+@kernel
+def _shift(xt: Array, beta: Array, work: Bounds, old: Array, moved: float, step: Array) -> None:
+    # What the change from `old` to `beta`, and of the intercept, does to the linear predictor.
+    for i in range(step.size):
+        step[i] = moved
+    for a in range(work.size):
+        change = beta[work[a]] - old[a]
+        if change != 0.0:
+            x = xt[work[a]]
+            for i in range(step.size):
+                step[i] += x[i] * change
+
+
+@kernel
+def _halve(beta: Array, work: Bounds, old: Array) -> None:
+    for a in range(work.size):
+        beta[work[a]] = 0.5 * (beta[work[a]] + old[a])
 
 
 @kernel
@@ -245,35 +277,37 @@ def _solve(
     # Proximal Newton on the working coordinates; returns the loss, the change of the intercept and success.
     n = eta.size
     trial, step = state[5], state[6]
+    old = np.empty(work.size)
     curvature = np.empty(work.size)
-    means = np.empty((work.size, int(event.sum()) if survival else 0))
+    means = np.empty((work.size, int(_total(event)) if survival else 0))
     intercept = 0.0
     loss = _terms(eta, event, bounds, survival, efron, state)
     for _ in range(rounds):
         if _violation(xt, beta, work, state[0], survival, l1, l2) <= tolerance:
             return loss, intercept, True
-        old = beta[work]
-        before = loss / n + _penalty(old, l1, l2)
-        _quadratic(xt, event, bounds, survival, state, work, means, curvature)
-        trial[:] = state[0]
-        moved = _descend(xt, beta, work, trial, state[1], means, curvature, survival, l1, l2)
-        change = beta[work] - old
-        step[:] = moved
         for a in range(work.size):
-            if change[a] != 0.0:
-                step += xt[work[a]] * change[a]
-        part, accepted = 1.0, False
-        while part > 1e-9 and not accepted:
-            trial[:] = eta + part * step
+            old[a] = beta[work[a]]
+        before = loss / n + _penalty(beta, work, l1, l2)
+        _quadratic(xt, event, bounds, survival, state, work, means, curvature)
+        for i in range(n):
+            trial[i] = state[0, i]
+        moved = _descend(xt, beta, work, trial, state[1], means, curvature, survival, l1, l2)
+        _shift(xt, beta, work, old, moved, step)
+        part = 1.0
+        for i in range(n):
+            trial[i] = eta[i] + step[i]
+        loss = _terms(trial, event, bounds, survival, efron, state)
+        while loss / n + _penalty(beta, work, l1, l2) > before + 1e-13 * (1.0 + abs(before)):
+            part *= 0.5
+            if part < 1e-9:
+                return loss, intercept, False
+            _halve(beta, work, old)
+            for i in range(n):
+                trial[i] = eta[i] + part * step[i]
             loss = _terms(trial, event, bounds, survival, efron, state)
-            after = loss / n + _penalty(old + part * change, l1, l2)
-            accepted = after <= before + 1e-13 * (1.0 + abs(before))
-            part = part if accepted else 0.5 * part
-        if not accepted:
-            return loss, intercept, False
-        beta[work] = old + part * change
         intercept += part * moved
-        eta[:] = trial
+        for i in range(n):
+            eta[i] = trial[i]
     return loss, intercept, False
 
 
@@ -284,12 +318,17 @@ def _absolute_slopes(xt: Array, residual: Array, out: Array) -> None:
 
 
 @kernel
-def _null_loss(event: Array, bounds: Bounds, survival: bool, efron: bool, state: Array) -> float:
-    eta = np.zeros(event.size)
-    if not survival:
-        rate = event.mean()
-        eta += math.log(rate / (1.0 - rate))
-    return _terms(eta, event, bounds, survival, efron, state)
+def _members(inside: BoolArray) -> Bounds:
+    count = 0
+    for j in range(inside.size):
+        count += inside[j]
+    out = np.empty(count, dtype=np.int64)
+    count = 0
+    for j in range(inside.size):
+        if inside[j]:
+            out[count] = j
+            count += 1
+    return out
 
 
 @kernel
@@ -304,6 +343,7 @@ def elastic_net_path(
     start: Array,
     intercept: float,
     previous: float,
+    least_loss: float,
     tolerance: float,
     rounds: int,
 ) -> tuple[Array, Array, Array, int]:
@@ -330,6 +370,8 @@ def elastic_net_path(
         Intercept at penalty `previous`; the log odds when there is none; 0 for the Cox model.
     previous : float
         Penalty of `start`; the first of `penalties` when there is none.
+    least_loss : float
+        A fit with no more loss ends the path: it is saturated, and smaller penalties only let coefficients grow.
     tolerance : float
         Largest violation of the optimality conditions, on the scale of the mean gradient.
     rounds : int
@@ -343,8 +385,7 @@ def elastic_net_path(
     losses : ndarray, shape (L,)
         Negative log (partial) likelihood.
     fitted : int
-        How many penalties were fitted: the path ends early when 99 % of the null loss is explained (a saturated
-        fit) or when a penalty does not converge.
+        How many penalties were fitted: the path ends early at a saturated fit or a penalty that does not converge.
 
     References
     ----------
@@ -357,50 +398,48 @@ def elastic_net_path(
     intercepts = np.zeros(count)
     losses = np.zeros(count)
     state = np.empty((7, n))
-    null = _null_loss(event, bounds, survival, efron, state)
-    beta = start.copy()
-    eta = np.full(n, intercept)
-    for j in np.nonzero(beta)[0]:
-        eta += xt[j] * beta[j]
+    beta = np.zeros(p)
+    inside = np.zeros(p, dtype=np.bool_)
+    for j in range(p):
+        beta[j] = start[j]
+        inside[j] = start[j] != 0.0
+    eta = np.zeros(n)
+    _shift(xt, beta, _members(inside), np.zeros(p), intercept, eta)
     _terms(eta, event, bounds, survival, efron, state)
     slope = np.empty(p)
     _absolute_slopes(xt, state[0], slope)
     for step in range(count):
         l1, l2 = penalties[step] * l1_ratio, penalties[step] * (1.0 - l1_ratio)
         # The strong rule guesses who will enter; whoever it missed is found below.
-        inside = (beta != 0.0) | (slope >= l1_ratio * (2.0 * penalties[step] - previous))
+        strong = l1_ratio * (2.0 * penalties[step] - previous)
+        for j in range(p):
+            inside[j] = beta[j] != 0.0 or slope[j] >= strong
         missed = 1
         while missed > 0:
             loss, moved, converged = _solve(
-                xt, event, bounds, survival, efron, state, beta, eta, np.nonzero(inside)[0], l1, l2, tolerance, rounds
+                xt, event, bounds, survival, efron, state, beta, eta, _members(inside), l1, l2, tolerance, rounds
             )
             intercept += moved
             if not converged:
                 return coefficients, intercepts, losses, step
             _absolute_slopes(xt, state[0], slope)
-            outside = ~inside & (slope > l1 + tolerance)
-            missed = outside.sum()
-            inside |= outside
-        coefficients[step] = beta
+            missed = 0
+            for j in range(p):
+                if not inside[j] and slope[j] > l1 + tolerance:
+                    inside[j] = True
+                    missed += 1
+        for j in range(p):
+            coefficients[step, j] = beta[j]
         intercepts[step] = intercept
         losses[step] = loss
         previous = penalties[step]
-        if loss <= 0.01 * null:
+        if loss <= least_loss:
             return coefficients, intercepts, losses, step + 1
     return coefficients, intercepts, losses, count
 
 
 @kernel
-def _null_residual(event: Array, bounds: Bounds, survival: bool, efron: bool) -> Array:
-    state = np.zeros((5, event.size))
-    _terms(np.zeros(event.size), event, bounds, survival, efron, state)
-    residual: Array = state[0].copy()
-    return residual
-
-
-@kernel
-def _cox_losses(eta: Array, event: Array, bounds: Bounds, efron: bool) -> Array:
-    state = np.empty((5, event.size))
+def _cox_losses(eta: Array, event: Array, bounds: Bounds, efron: bool, state: Array) -> Array:
     out = np.empty(eta.shape[0])
     for k in range(out.size):
         out[k] = _cox_terms(eta[k], event, bounds, efron, state)
@@ -421,7 +460,10 @@ def null_residual(event: Array, bounds: Bounds, efron: bool) -> Array:
     -------
     ndarray, shape (n,)
     """
-    return _null_residual(event, bounds, True, efron)
+    state = np.zeros((5, event.size))
+    _cox_losses(np.zeros((1, event.size)), event, bounds, efron, state)
+    residual: Array = state[0].copy()
+    return residual
 
 
 def cox_loss(eta: Array, event: Array, bounds: Bounds, efron: bool) -> Array:
@@ -439,4 +481,4 @@ def cox_loss(eta: Array, event: Array, bounds: Bounds, efron: bool) -> Array:
     -------
     ndarray, shape (k,)
     """
-    return _cox_losses(np.ascontiguousarray(eta), event, bounds, efron)
+    return _cox_losses(np.ascontiguousarray(eta), event, bounds, efron, np.empty((5, event.size)))

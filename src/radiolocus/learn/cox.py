@@ -72,7 +72,10 @@ class CoxNet:
         order, bounds = _in_time(target)
         efron = self.ties == "efron"
         start = start or LinearFit(np.zeros(X.shape[1]), 0.0, np.inf, l1_ratio)
-        return follow_path(X[order], target.event[order], bounds, (True, efron), penalties, l1_ratio, start, tolerance)
+        null = float(cox_loss(np.zeros((1, target.n)), target.event[order], bounds, efron)[0])
+        return follow_path(
+            X[order], target.event[order], bounds, (True, efron), penalties, l1_ratio, start, null, tolerance
+        )
 
     def slopes(self, X: Array, target: Target) -> Array:
         """Derivative of the mean log partial likelihood along each column at zero (the score of one-column models)."""

@@ -16,9 +16,13 @@ import numpy.typing as npt
 from radiolocus.errors import UndefinedError
 from radiolocus.learn.target import Target
 from radiolocus.model import Array
+from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
 __all__ = ["OutOfFold", "discrimination_batch", "out_of_fold_discrimination"]
+
+# Pairs of an event and anybody up to which every draw multiplies matrices; beyond, every draw walks a sorted list.
+_DENSE = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,24 +125,40 @@ def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int 
     UndefinedError
         No pair of patients is comparable.
     """
+    if target.events * target.n > _DENSE:
+        return _sorted_batch(target, X, draws, seed)
     together = np.zeros(target.n, dtype=np.int64)
-    parts = [_blocks(target, column, together) for column in X.T]
+    nobody = _blocks(target, np.zeros(target.n), together)
     ones = np.ones((1, target.n))
-    estimates = np.array([_statistic(part, ones)[0] for part in parts])
-    if np.isnan(estimates).any():
+    if _pairs(nobody, ones)[0] == 0:
         raise UndefinedError(
             f"no comparable pair among {target.n} patients with {target.events} events",
             allowed="an event and a patient at risk beyond it, or both classes",
         )
-    drawn: list[list[Array]] = [[] for _ in parts]
-    for counts in bootstrap_weights(target.n, draws, seed, stratum=_stratum(target)):
-        weights = counts.astype(np.float64)
-        pairs = _pairs(parts[0], weights) if parts else weights[:, 0]
-        for values, part in zip(drawn, parts, strict=True):
-            values.append(_ratio(_concordant(part, weights), pairs))
-    intervals = [percentile_interval(np.concatenate(values)) for values in drawn]
-    ends = [(i.lower, i.upper) for i in intervals]
-    return np.column_stack([estimates, np.array(ends).reshape(-1, 2)])
+    weights = np.concatenate(list(bootstrap_weights(target.n, draws, seed, stratum=_stratum(target)))).astype(
+        np.float64
+    )
+    pairs = _pairs(nobody, weights)
+    out = np.empty((X.shape[1], 3))
+    for j, column in enumerate(X.T):
+        part = _blocks(target, column, together)
+        interval = percentile_interval(_ratio(_concordant(part, weights), pairs))
+        out[j] = _statistic(part, ones)[0], interval.lower, interval.upper
+    return out
+
+
+def _sorted_batch(target: Target, X: Array, draws: int, seed: int) -> Array:
+    """Give the same numbers in n log n a draw: for cohorts whose pairs would not fit."""
+    out = np.empty((X.shape[1], 3))
+    for j, column in enumerate(X.T):
+        if target.time is None:
+            estimate, drawn = auc(target.event, column), auc_bootstrap(target.event, column, draws, seed)
+        else:
+            estimate = harrell_c(target.time, target.event, column).estimate
+            drawn = harrell_c_bootstrap(target.time, target.event, column, draws, seed)
+        interval = percentile_interval(drawn)
+        out[j] = estimate, interval.lower, interval.upper
+    return out
 
 
 _Block = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]

@@ -133,11 +133,13 @@ def follow_path(
     penalties: Array,
     l1_ratio: float,
     start: LinearFit,
+    null_loss: float,
     tolerance: float,
 ) -> LinearPath:
     """Run the compiled path and refuse one of which not even the first penalty could be fitted.
 
-    `family` says whether it is a survival model and whether ties are Efron's.
+    `family` says whether it is a survival model and whether ties are Efron's. The path ends when 99 % of `null_loss`
+    are explained.
     """
     coefficients, intercepts, losses, fitted = elastic_net_path(
         np.ascontiguousarray(X.T),
@@ -148,7 +150,8 @@ def follow_path(
         l1_ratio,
         start.coefficient,
         start.intercept,
-        min(start.penalty, penalties[0] * 10.0),
+        start.penalty if np.isfinite(start.penalty) else penalties[0],
+        0.01 * null_loss,
         tolerance,
         200,
     )

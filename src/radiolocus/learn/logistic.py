@@ -61,8 +61,12 @@ class LogisticNet:
         FitError
             One class only, or not even the first penalty converged.
         """
-        start = start or LinearFit(np.zeros(X.shape[1]), self.null(target), np.inf, l1_ratio)
-        return follow_path(X, target.event, _NO_BOUNDS, (False, False), penalties, l1_ratio, start, tolerance)
+        nothing = LinearFit(np.zeros(X.shape[1]), self.null(target), np.inf, l1_ratio)
+        rate = target.events / target.n
+        null = -target.n * (rate * np.log(rate) + (1.0 - rate) * np.log1p(-rate))
+        return follow_path(
+            X, target.event, _NO_BOUNDS, (False, False), penalties, l1_ratio, start or nothing, null, tolerance
+        )
 
     def slopes(self, X: Array, target: Target) -> Array:
         """Derivative of the mean log likelihood along each column at the intercept-only model."""

@@ -15,6 +15,8 @@ from radiolocus.model import Array, BoolArray
 
 __all__ = ["Predictors", "Preprocess", "fit_preprocess", "join_predictors"]
 
+_LARGEST = 1e100  # the squares of larger numbers overflow
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -25,7 +27,7 @@ class Predictors:
     Parameters
     ----------
     numeric : ndarray, shape (n, p)
-        NaN where missing; infinite values count as missing.
+        NaN where missing; infinite values, and those beyond ±1e100, which nothing measures, count as missing.
     numeric_names, numeric_blocks : tuple of str
         One entry a column: its name, and the block it belongs to.
     codes : ndarray of int64, shape (n, q)
@@ -44,8 +46,9 @@ class Predictors:
     categorical_blocks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.numeric).all():
-            object.__setattr__(self, "numeric", np.where(np.isfinite(self.numeric), self.numeric, np.nan))
+        usable = np.abs(self.numeric) < _LARGEST
+        if not usable.all():
+            object.__setattr__(self, "numeric", np.where(usable, self.numeric, np.nan))
 
     @property
     def n(self) -> int:

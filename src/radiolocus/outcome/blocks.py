@@ -211,15 +211,25 @@ def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Pre
                     todo="give the column numbers, or leave it out",
                 )
             )
-    return (
-        Predictors(
-            np.column_stack([np.zeros((frame.height, 0)), *numeric.values()]),
-            tuple(numeric),
-            (name,) * len(numeric),
-            np.column_stack([np.zeros((frame.height, 0), dtype=np.int64), *codes.values()]),
-            tuple(levels.values()),
-            tuple(codes),
-            (name,) * len(codes),
-        ),
-        problems,
+    raw = np.column_stack([np.zeros((frame.height, 0)), *numeric.values()])
+    predictors = Predictors(
+        raw,
+        tuple(numeric),
+        (name,) * len(numeric),
+        np.column_stack([np.zeros((frame.height, 0), dtype=np.int64), *codes.values()]),
+        tuple(levels.values()),
+        tuple(codes),
+        (name,) * len(codes),
     )
+    lost = np.isnan(predictors.numeric).sum(axis=0) - np.isnan(raw).sum(axis=0)
+    problems += [
+        Problem(
+            "outcome",
+            f"{lost[j]} values of '{name}' are infinite or beyond 1e100 and count as missing",
+            "note",
+            item=predictors.numeric_names[j],
+            count=int(lost[j]),
+        )
+        for j in np.flatnonzero(lost)
+    ]
+    return predictors, problems
