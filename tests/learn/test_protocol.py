@@ -222,3 +222,24 @@ def test_many_more_columns_than_subjects(make):
     found = cross_validate(predictors, survival, ProtocolOptions(folds=3, inner_folds=3, penalties=10, screen=200))
     assert all(len(m.preprocess.columns) <= 200 for m in found.models)
     assert np.isfinite(found.prediction).all()
+
+
+@pytest.mark.parametrize("kind", ["survival", "binary"])
+def test_a_ridge_that_predicts_nothing_ranks_nobody(kind):
+    """Tiny coefficients would rank a coin too, and scatter far from 0.5 in either direction."""
+    estimates, alike = [], 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        n = 120
+        X, event = rng.normal(size=(n, 3)), (rng.random(n) < 0.5).astype(float)
+        target = Target(event, rng.exponential(size=n)) if kind == "survival" else Target(event)
+        predictors = Predictors(X, ("a", "b", "c"), ("clinical",) * 3, np.zeros((n, 0), np.int64))
+        found = cross_validate(predictors, target, QUICK)
+        bare = sum(not model.fit.coefficient.any() for model in found.models)
+        assert sum(n for _, note, n in found.notes if "better than no predictor" in note) == bare
+        alike += bare
+        estimates.append(out_of_fold_discrimination(target, found.prediction[None], found.fold[None], 20).estimate)
+        signal = Target((X[:, 0] > 0).astype(float))
+        assert all(model.fit.coefficient.any() for model in cross_validate(predictors, signal, QUICK).models)
+    assert alike > 60 * 0.4
+    assert abs(np.mean(estimates) - 0.5) < 3 * np.std(estimates) / np.sqrt(12) + 0.01

@@ -180,18 +180,18 @@ def fit_tuned(
     slope = float(np.abs(family.slopes(X, target)).max())
     penalties = penalty_grid(slope, l1_ratio, options.penalties, options.penalty_ratio)
     inner = draw_folds(target, options.inner_folds, seed, groups)
-    deviance, out_of_fold = _tune(family, training, target, inner, penalties, l1_ratio, options)
+    deviance, out_of_fold, bare = _tune(family, training, target, inner, penalties, l1_ratio, options)
+    notes = (*preprocess.notes, *(("", f"inner cross-validation: {note}") for note in inner.notes))
+    mean = deviance.sum(axis=0) / target.n
+    # A ridge never leaves all predictors out by itself, and however small its coefficients, they rank the patients.
+    if l1_ratio == 0.0 and bare <= deviance.sum(axis=0).min():
+        nothing = LinearFit(np.zeros(X.shape[1]), family.null(target), np.inf, l1_ratio)
+        told = "no penalty predicted the inner folds better than no predictor at all: everybody is predicted alike"
+        return TunedModel(preprocess, nothing, nothing.intercept, penalties[: mean.size], mean, (*notes, ("", told)))
     chosen = _choose(deviance, inner.fold, options.penalty_rule)
     path = family.path(X, target, penalties[: chosen + 1], l1_ratio, _TOLERANCE)
-    notes = (*preprocess.notes, *(("", f"inner cross-validation: {note}") for note in inner.notes))
-    return TunedModel(
-        preprocess,
-        path.fit(-1),
-        float(np.median(out_of_fold[chosen])),
-        penalties[: deviance.shape[1]],
-        deviance.sum(axis=0) / target.n,
-        notes,
-    )
+    threshold = float(np.median(out_of_fold[chosen]))
+    return TunedModel(preprocess, path.fit(-1), threshold, penalties[: mean.size], mean, notes)
 
 
 def _tune(
@@ -202,8 +202,10 @@ def _tune(
     penalties: Array,
     l1_ratio: float,
     options: ProtocolOptions,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, float]:
     """Deviance of each inner fold (K, L) and inner out-of-fold predictions (L, n), penalty by penalty.
+
+    Last comes the deviance of all inner folds without any predictor.
 
     The path is followed only until ten penalties in a row were no better: beyond, models only overfit more.
     """
@@ -213,6 +215,7 @@ def _tune(
         part, goal = training.take(inside), target.take(inside)
         preprocess = fit_preprocess(part, options, partial(family.slopes, target=goal))
         parts.append(_Inner(family, preprocess.apply(training), goal, inside, l1_ratio))
+    bare = sum(float(family.held_out_deviance(p.last.predict(p.X)[None], target, p.inside)[0]) for p in parts)
     deviance = np.zeros((inner.count, 0))
     out_of_fold = np.zeros((0, target.n))
     for begin in range(0, penalties.size, _STRIDE):
@@ -225,7 +228,7 @@ def _tune(
         deviance, out_of_fold = np.hstack([deviance, lost]), np.vstack([out_of_fold, predicted])
         if deviance.shape[1] - 1 - int(np.argmin(deviance.sum(axis=0))) >= _PATIENCE:
             break
-    return deviance, out_of_fold
+    return deviance, out_of_fold, bare
 
 
 class _Inner:
