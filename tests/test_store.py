@@ -123,6 +123,42 @@ def test_fresh_never_removes_a_room_that_is_not_ours(tmp_path):
     assert (tmp_path / "features/mine.txt").exists()
 
 
+def test_fresh_takes_away_what_a_killed_stage_left_without_a_manifest(tmp_path):
+    stage = store.Stage(tmp_path, "response", {}, {})
+    stage.write("response/rates", _rates())
+    (tmp_path / "response/.partial-x").write_bytes(b"half")
+    store.open_folder(tmp_path, "one", "id", fresh=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fresh_removes_the_tables_of_every_room(tmp_path):
+    for name in TABLES:
+        if "/" in name:
+            store.write_bytes(tmp_path / f"{name}.parquet", b"ours")
+    store.open_folder(tmp_path, "one", "id", fresh=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fresh_never_removes_a_file_of_somebody_else_beside_ours(tmp_path):
+    _finish(tmp_path)
+    (tmp_path / "response/notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match=r"'response'.*did not write \(notes.txt\)"):
+        store.open_folder(tmp_path, "one", "id", fresh=True)
+    assert (tmp_path / "response/manifest.json").exists()
+    store.clear_room(tmp_path, "response")
+    assert [p.name for p in (tmp_path / "response").iterdir()] == ["notes.txt"]
+
+
+def test_the_half_files_of_a_killed_run_are_swept(tmp_path):
+    store.write_json(tmp_path / "study.json", {"name": "one", "identity": "id"})
+    _finish(tmp_path)
+    for folder in (tmp_path, tmp_path / "response"):
+        (folder / ".partial-x").write_bytes(b"half")
+    store.open_folder(tmp_path, "one", "id", fresh=False)
+    assert not list(tmp_path.rglob(".partial-*"))
+    assert (tmp_path / "response/manifest.json").exists()
+
+
 def test_two_runs_at_once_are_refused(tmp_path):
     with store.locked(tmp_path), pytest.raises(StoreError, match="another run"), store.locked(tmp_path):
         pass

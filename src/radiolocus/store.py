@@ -32,6 +32,7 @@ __all__ = [
     "ARTEFACT_SCHEMA",
     "Fingerprints",
     "Stage",
+    "clear_room",
     "digest",
     "locked",
     "open_folder",
@@ -46,6 +47,8 @@ ARTEFACT_SCHEMA = 1
 """Raised when a reader of older results must know that a column changed its meaning."""
 
 _LIBRARIES = ("numpy", "scipy", "numba", "polars", "pyarrow", "SimpleITK", "nibabel", "pydicom", "scikit-image")
+_PARTIAL = ".partial-"
+_SUFFIXES = (".parquet", ".csv")
 _NO_CSV = {"sumstats/sumstats", "features/thumbnails"}  # gigabytes of text, and binary pixels
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
 
@@ -53,7 +56,7 @@ ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` so that a reader (or a kill) sees the old file or the whole new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".partial-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -225,7 +228,7 @@ def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
     Raises
     ------
     StoreError
-        The folder holds another study, results of an incompatible version, or files that are not ours.
+        The folder holds another study, or files that are not ours where ours would stand.
     """
     root.mkdir(parents=True, exist_ok=True)
     found = read_json(root, "study.json") if not fresh else None
@@ -246,19 +249,48 @@ def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
             allowed="a new folder, or the folder of this study",
             todo="choose another --out, or give --fresh to remove the results that are there",
         )
+    _sweep(root)
+
+
+def _is_ours(room: str, path: Path) -> bool:
+    known = {f"{name.split('/')[1]}{suffix}" for name in TABLES if name.startswith(f"{room}/") for suffix in _SUFFIXES}
+    return path.name in known | {"manifest.json", ".units"} or path.name.startswith(_PARTIAL)
+
+
+def clear_room(root: Path, room: str) -> None:
+    """Remove what Radiolocus wrote in a room, finished or not, and the room when nothing else is in it."""
+    folder = root / room
+    if not folder.is_dir():
+        return
+    # The manifest first: a kill amid the clearing must not leave one that vouches for what is gone.
+    for path in sorted(folder.iterdir(), key=lambda p: p.name != "manifest.json"):
+        if path.name == ".units":
+            shutil.rmtree(path)
+        elif _is_ours(room, path):
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _sweep(root: Path) -> None:
+    """Remove the halves of files that a killed run was writing."""
+    for folder in (root, *(root / room for room in ROOMS), *(root / room / ".units" for room in ROOMS)):
+        for path in folder.glob(f"{_PARTIAL}*"):
+            path.unlink()
 
 
 def _clear(root: Path) -> None:
     for room in ROOMS:
         folder = root / room
-        if (folder / "manifest.json").exists() or (folder / ".units").exists():
-            shutil.rmtree(folder)
-        elif folder.exists() and any(folder.iterdir()):
+        foreign = sorted(p.name for p in folder.iterdir() if not _is_ours(room, p)) if folder.is_dir() else []
+        if foreign:
             raise StoreError(
-                f"a folder '{room}' that Radiolocus did not write",
+                f"files in folder '{room}' that Radiolocus did not write ({', '.join(foreign[:5])})",
                 where=str(root.name),
-                todo="choose another --out, or move that folder away",
+                todo="choose another --out, or move them away",
             )
+    for room in ROOMS:
+        clear_room(root, room)
     for name in ("study.json", "problems.parquet", "problems.csv", "report.html", ".fingerprints.json"):
         (root / name).unlink(missing_ok=True)
 

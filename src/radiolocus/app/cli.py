@@ -30,7 +30,7 @@ app = typer.Typer(
     name="radiolocus",
     help="Imaging genomics: features, links, association, outcome and response. One study file, one report.",
     epilog="Exit codes: 0 all done; 1 stopped by an error; 2 a study or folder that cannot be used; "
-    "3 done, but some subjects were set aside (see problems.csv and the report).",
+    "3 done, but a subject, feature or stage was set aside (see problems.csv and the report).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

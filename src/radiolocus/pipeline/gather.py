@@ -18,7 +18,9 @@ from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
 from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
+from radiolocus.read.lesions import read_lesions
 from radiolocus.read.plink import PlinkSource
+from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
 
 __all__ = ["Gathered", "Genotypes", "as_problem", "gather"]
@@ -46,6 +48,8 @@ class Gathered:
         Regions to measure, in the order of the study file, subjects and visits.
     genotypes : Genotypes or None
     molecules : Molecules or None
+    lesions : polars.DataFrame or None
+        Lesion measurements of the subjects of the cohort, under their ids.
     membership : polars.DataFrame
         Table ``cohort/membership`` over all sources.
     problems : dict of str to tuple of Problem
@@ -60,6 +64,7 @@ class Gathered:
     works: tuple[Work, ...]
     genotypes: Genotypes | None
     molecules: Molecules | None
+    lesions: pl.DataFrame | None
     membership: pl.DataFrame
     problems: dict[str, tuple[Problem, ...]]
     failed: dict[str, RadiolocusError]
@@ -179,6 +184,15 @@ class _Gatherer:
         self.problems["molecular"] = list(molecules.problems)
         return molecules
 
+    def lesions(self, options: ResponseOptions, cohort: Cohort) -> pl.DataFrame:
+        found = read_lesions(self.path("response", options.lesions, "response.lesions"), options.columns)
+        match = cohort.match("lesions", found.subjects)
+        self.membership.append(match.membership)
+        told = [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in found.problems]
+        self.problems["response"] = [*told, *match.problems]
+        mapped = pl.col("subject").replace_strict(match.mapping, default=None, return_dtype=pl.String)
+        return found.frame.with_columns(mapped).drop_nulls("subject")
+
     def attempt(
         self, stage: str, make: Callable[[Options, Cohort], Value], options: Options | None, cohort: Cohort
     ) -> Value | None:
@@ -206,13 +220,13 @@ def gather(study: Study) -> Gathered:
     works = g.attempt("features", g.works, sections.imaging, cohort)
     genotypes = g.attempt("genetics", g.genotypes, sections.genetics, cohort)
     molecules = g.attempt("molecular", g.molecules, sections.molecular, cohort)
-    if sections.response:
-        g.path("response", sections.response.lesions, "response.lesions")
+    lesions = g.attempt("response", g.lesions, sections.response, cohort)
     return Gathered(
         cohort,
         works or (),
         genotypes,
         molecules,
+        lesions,
         conform(pl.concat(g.membership), "cohort/membership"),
         {stage: tuple(problems) for stage, problems in g.problems.items()},
         g.failed,

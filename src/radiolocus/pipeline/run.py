@@ -70,6 +70,10 @@ class Run:
         self._started = time.monotonic()
         return Stage(self.root, room, settings, inputs)
 
+    def elapsed(self) -> float:
+        """Seconds since the stage was opened."""
+        return time.monotonic() - self._started
+
     def finish(
         self,
         name: str,
@@ -81,12 +85,14 @@ class Run:
     ) -> None:
         """Tell the problems of a stage, then write its manifest: in this order, so that a kill loses neither."""
         self.tell(name, problems)
-        stage.finish(seed=seed, wall_time_s=time.monotonic() - self._started, keep_units=keep_units)
+        stage.finish(seed=seed, wall_time_s=self.elapsed(), keep_units=keep_units)
 
-    def tell(self, name: str, problems: pl.DataFrame) -> None:
-        """Replace the problems of a stage in ``problems.parquet``; under ``--strict`` a subject set aside is fatal."""
+    def hold_strict(self, problems: pl.DataFrame | None) -> None:
+        """Under ``--strict`` a subject set aside is fatal, also one that an earlier run, not strict, set aside."""
+        if not self.strict or problems is None:
+            return
         aside = problems.filter((pl.col("severity") == "set aside") & pl.col("subject").is_not_null())
-        if self.strict and aside.height:
+        if aside.height:
             row = aside.row(0, named=True)
             raise InputError(
                 row["got"],
@@ -94,6 +100,10 @@ class Run:
                 allowed=row["allowed"] or "",
                 todo=row["todo"] or "mend it, or run without --strict to set the subject aside",
             )
+
+    def tell(self, name: str, problems: pl.DataFrame) -> None:
+        """Replace the problems of a stage in ``problems.parquet``; see :meth:`hold_strict`."""
+        self.hold_strict(problems)
         known = read_table(self.root, "problems")
         kept = known.filter((pl.col("stage") != name) & pl.col("stage").is_in(ORDER)) if known is not None else None
         frame = pl.concat([kept if kept is not None else empty("problems"), problems])

@@ -23,7 +23,6 @@ from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import Run, bar, problem_frame
-from radiolocus.read.lesions import read_lesions
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.recist11 import recist11
@@ -139,7 +138,7 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
     if genotypes is None:  # its failure was told when the sources were gathered
         raise InputError("no genotypes", where="genetics")
     inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", "features/features")
-    settings = (options, _analysed(run))
+    settings = (options, _analysed(run), digest(genotypes.subjects))
     quality_stage = run.stage("genome", settings, inputs)
     scan_stage = run.stage("sumstats", settings, inputs)
     if quality_stage.manifest() is not None and (found := scan_stage.manifest()) is not None:
@@ -156,7 +155,7 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
         )
     quality_stage.write("genome/variants", prepared.quality.variants)
     quality_stage.write("genome/samples", prepared.samples)
-    quality_stage.finish(seed=None, wall_time_s=0.0)
+    quality_stage.finish(seed=None, wall_time_s=run.elapsed())
     units = plan(prepared)
     keys = [digest(scan_stage.key, unit) for unit in units]
     parts = []
@@ -305,22 +304,23 @@ def _units(
 
 def response(run: Run, options: ResponseOptions) -> str:
     """Read the lesions and call the response of every visit and subject."""
+    lesions = run.gathered.lesions
+    if lesions is None:  # its failure was told when the sources were gathered
+        raise InputError("no lesion table", where="response")
+    told = problem_frame("response", run.gathered.problems["response"])
+    # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
+    settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)))
     stage = run.stage(
-        "response", options, run.fingerprints("response") | {"subjects": digest(run.gathered.cohort.subjects)}
+        "response", settings, run.fingerprints("response") | {"subjects": digest(run.gathered.cohort.subjects)}
     )
     if stage.manifest() is None:
-        lesions = read_lesions(run.gathered.inputs["response"][options.lesions], options.columns)
-        match = run.gathered.cohort.match("lesions", lesions.frame["subject"].unique(maintain_order=True))
-        known = lesions.frame.with_columns(pl.col("subject").replace_strict(match.mapping, default=None)).drop_nulls(
-            "subject"
-        )
         with bar(run, "response", 1) as step:
-            found = recist11(known, options)
+            found = recist11(lesions, options)
             step()
         stage.write("response/timepoints", found.timepoints)
         stage.write("response/best", found.best)
         stage.write("response/rates", found.rates)
-        run.finish("response", stage, problem_frame("response", (*lesions.problems, *match.problems, *found.problems)))
+        run.finish("response", stage, pl.concat([told, problem_frame("response", found.problems)]))
     best = read_table(run.root, "response/best")
     best = empty("response/best") if best is None else best
     counts = best["best_response"].value_counts(sort=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import platform
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +15,7 @@ from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import ORDER, Progress, Run, problem_frame
 from radiolocus.pipeline.stages import STAGES
 from radiolocus.report.html import write as write_report
-from radiolocus.store import ARTEFACT_SCHEMA, digest, locked, open_folder, read_table, write_json
+from radiolocus.store import ARTEFACT_SCHEMA, clear_room, digest, locked, open_folder, read_table, write_json
 
 __all__ = ["Finished", "run_study"]
 
@@ -125,6 +123,8 @@ def _stage(run: Run, name: str, why: dict[str, str]) -> str:
             problem = as_problem(name, error)
         else:
             run.progress.end(name, told)
+            problems = read_table(run.root, "problems")
+            run.hold_strict(None if problems is None else problems.filter(pl.col("stage") == name))
             return f"{name:<10} {told}"
     elif error_of_source := run.gathered.failed.get(name):
         if run.strict:
@@ -134,7 +134,6 @@ def _stage(run: Run, name: str, why: dict[str, str]) -> str:
         problem = None
     # What an earlier run of another version of the study left would otherwise be told as if it were of this one.
     for room in ROOMS.get(name, (name,)):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(run.root / room)
+        clear_room(run.root, room)
     run.tell(name, problem_frame(name, [problem] if problem else []))
     return f"{name:<10} did not run: {why[name]}"
