@@ -1,0 +1,95 @@
+"""What the options of all image filters share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from radiolocus.errors import ConfigError
+from radiolocus.image.boundary import BOUNDARIES, Boundary
+from radiolocus.image.pooling import POOLINGS, Pooling
+from radiolocus.registry import suggest
+
+__all__ = ["Dimension", "FilterOptions", "RotatedOptions", "check_choice", "check_positive", "number"]
+
+Dimension = Literal["2d", "3d"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterOptions:
+    """Options of every filter.
+
+    Parameters
+    ----------
+    dimension : {"3d", "2d"}
+        ``2d`` filters every slice along the first axis by itself.
+    boundary : {"mirror", "zero", "nearest", "periodic"}
+        How the image goes on beyond its border.
+    """
+
+    dimension: Dimension = "3d"
+    boundary: Boundary = "mirror"
+
+    def __post_init__(self) -> None:
+        check_choice("dimension", self.dimension, ("2d", "3d"))
+        check_choice("boundary", self.boundary, BOUNDARIES)
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Array axes that are filtered."""
+        return (0, 1, 2) if self.dimension == "3d" else (1, 2)
+
+    @property
+    def name(self) -> str:
+        """Short name that tells these options from all others: the prefix of feature columns."""
+        parts = [*self._words()]
+        if self.dimension != "3d":
+            parts.append(self.dimension)
+        if self.boundary != "mirror":
+            parts.append(self.boundary)
+        return "_".join(parts)
+
+    def _words(self) -> list[str]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotatedOptions(FilterOptions):
+    """Options of filters with a direction.
+
+    Parameters
+    ----------
+    rotation_invariant : bool
+        Apply the filter at all its orientations and pool the responses.
+    pooling : {"average", "max", "min"}
+        How they are pooled.
+    """
+
+    rotation_invariant: bool = True
+    pooling: Pooling = "average"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("pooling", self.pooling, POOLINGS)
+
+    @property
+    def _pooled(self) -> list[str]:
+        return [{"average": "avg"}.get(self.pooling, self.pooling)] if self.rotation_invariant else []
+
+
+def check_choice(key: str, got: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a word that is not in `allowed`."""
+    if got not in allowed:
+        raise ConfigError(f"{key} = {got!r}", allowed=", ".join(allowed), todo=suggest(str(got), allowed))
+
+
+def check_positive(key: str, got: float) -> None:
+    """Refuse what is not a finite number above 0."""
+    if not (math.isfinite(got) and got > 0):
+        raise ConfigError(f"{key} = {got!r}", allowed="a finite number above 0")
+
+
+def number(value: float) -> str:
+    """Write a number as shortly as it can be read back."""
+    return repr(int(value)) if float(value).is_integer() else repr(float(value))
