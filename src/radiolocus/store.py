@@ -129,7 +129,7 @@ def write_table(
         ``rows`` and ``sha256`` of the Parquet file, for the manifest.
     """
     frame = conform(frame, name)
-    known = {c.name: c for c in TABLES[name].columns} | dict(columns or {})
+    known = dict(columns or {}) | {c.name: c for c in TABLES[name].columns}
     data = _parquet(frame, known)
     write_bytes(root / f"{name}.parquet", data)
     if name not in _NO_CSV:
