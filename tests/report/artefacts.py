@@ -297,9 +297,7 @@ def make(
             "artefact_schema": 1,
             "python_version": "3.11.2",
             "seed": 1,
-            "stages": {
-                s: {"ran": ok, "why": "" if ok else f"the study file has no section for {s}"} for s, ok in ran.items()
-            },
+            "stages": {s: {"ran": ok, "why": "" if ok else f"no section [{s}]"} for s, ok in ran.items()},
             "settings": {
                 "cohort": {"id": "Patient ID", "subjects": ["clinical.csv"], "ids": {"case": "upper"}},
                 "imaging": {"families": ["morphology", "intensity", "glcm"], "settings": {"bin_width": 0.5}},

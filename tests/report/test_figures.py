@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
+import itertools
+import re
 
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from scipy import stats
 
-from radiolocus.report.drawing import canvas
+from radiolocus.report.drawing import canvas, embed, shorten
 from radiolocus.report.figures_correlation import correlate, correlation_map, wide
 from radiolocus.report.figures_genome import components
 from radiolocus.report.figures_link import bh_line, volcano
-from radiolocus.report.figures_outcome import forest, protocol
+from radiolocus.report.figures_outcome import forest, protocol, selection_bars
 from radiolocus.report.figures_response import spider, waterfall
 from radiolocus.report.figures_survival import at_risk, kaplan_meier
-from radiolocus.report.labels import label_points
+from radiolocus.report.labels import label_points, label_rails
 from radiolocus.report.sections_cohort import median_follow_up
 from radiolocus.schema import TABLES
 from report.artefact_results import kaplan_meier as curve_by_hand
@@ -184,3 +187,61 @@ def test_models_without_an_estimate_are_not_drawn(study):
     assert forest(none) is None
     some = forest(pl.concat([performance.head(2), none.tail(1)]))
     assert "performance of 2 models" in some.alt
+
+
+def sheet(figure):
+    """Width and height of the SVG in points, and the width it has on the page in CSS pixels."""
+    svg = base64.b64decode(figure.source.split(",")[1]).decode()
+    width, height = (float(v) for v in re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups())
+    return width, height, figure.width
+
+
+def test_a_sheet_grows_until_no_text_is_cut_off():
+    whole = canvas(4.0, 2.0)
+    whole.text(0.5, 0.5, "inside", ha="center")
+    assert sheet(embed(whole, "inside", "")) == (288.0, 144.0, 440)
+    figure = canvas(4.0, 2.0)
+    figure.text(0.1, 0.5, "a name much too long for its place" * 3, ha="right")
+    width, height, pixels = sheet(embed(figure, "outside", ""))
+    assert width > 500
+    assert height == 144.0
+    assert pixels == pytest.approx(width / 72 * 110, abs=1)
+
+
+def test_long_names_lose_their_middle_alone():
+    name = "Time – diagnosis to last follow-up (days)"
+    assert shorten(name, 41) == name
+    assert shorten(name, 21) == "Time – dia…-up (days)"
+    assert len(shorten(name, 20)) == 20
+
+
+def test_the_waterfall_and_the_bars_of_long_clinical_names_keep_their_size(study):
+    assert sheet(waterfall(study("response/best")))[0] == pytest.approx(8.6 * 72)
+    selection = study("outcome/selection")
+    long = selection.with_columns(predictor="MSKCC type of an Extraskeletal bone sarcoma " + pl.col("predictor"))
+    endpoint, predictors = selection.filter(pl.col("fraction") > 0).select("endpoint", "predictors").row(0)
+    assert sheet(selection_bars(long, endpoint, predictors))[0] < 1.15 * 4.25 * 72
+
+
+def test_labels_in_rails_keep_the_order_of_their_points_and_do_not_overlap():
+    rng = np.random.default_rng(3)
+    x = np.concatenate([0.75 + 0.01 * rng.standard_normal(8), [-0.7, -0.71]])
+    y = np.concatenate([25 + rng.random(8), [20.0, 20.01]])
+    figure = canvas(7.6, 4.6, left=0.08, right=0.86, top=0.92, bottom=0.11)
+    axes = figure.add_subplot()
+    axes.set_xlim(-1, 1)
+    axes.set_ylim(0, 28)
+    texts = [f"CT:feature_{i} · mut:GENE" for i in range(10)]
+    label_rails(axes, x, y, texts, avoid=np.column_stack([x, y]))
+    renderer = figure.canvas.get_renderer()
+    figure.draw(renderer)
+    inside = axes.get_window_extent()
+    for side in (1, -1):
+        notes = [t for t in axes.texts if np.sign(t.xy[0]) == side]
+        notes.sort(key=lambda t: -Text.get_window_extent(t, renderer).y0)
+        heights = [t.xy[1] for t in notes]
+        assert heights == sorted(heights, reverse=True)
+        boxes = [Text.get_window_extent(t, renderer) for t in notes]
+        assert all(lower.y1 <= upper.y0 for upper, lower in itertools.pairwise(boxes))
+        assert all(b.y0 >= inside.y0 and b.y1 <= inside.y1 for b in boxes)
+    assert len(axes.texts) == 10

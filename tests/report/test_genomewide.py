@@ -7,7 +7,15 @@ import polars as pl
 import pytest
 
 from radiolocus.report.figures_genome import _ranks
-from radiolocus.report.genomewide import GENOME_WIDE, Scan, best_per_variant, chromosome_order, loci, thin
+from radiolocus.report.genomewide import (
+    GENOME_WIDE,
+    Scan,
+    best_per_variant,
+    chromosome_order,
+    loci,
+    locus_summary,
+    thin,
+)
 from radiolocus.report.sections_genetics import genetics
 from radiolocus.report.source import Artefacts
 from report.artefacts import make
@@ -115,3 +123,26 @@ def test_one_phenotype_without_hits_without_names_is_still_a_section(tmp_path):
     assert section is not None
     assert any("1 variant–phenotype pair with p" in line for line in section.verdict)
     assert not any("λGC" in line for line in section.verdict)
+
+
+def test_a_locus_counts_the_variants_and_phenotypes_of_its_window_once():
+    hits = frame([
+        ("1", 1_000_000, "lead", "a", 20.0), ("1", 1_400_000, "near", "a", 9.0), ("1", 1_400_000, "near", "b", 9.5),
+        ("1", 1_900_000, "far", "b", 10.0), ("2", 1_000_000, "other", "c", 8.0),
+    ])  # fmt: skip
+    found = locus_summary(hits, loci(hits, 10))
+    assert found.select("variant_id", "variants", "phenotypes").rows() == [
+        ("lead", 2, 2), ("far", 1, 1), ("other", 1, 1),
+    ]  # fmt: skip
+
+
+def test_one_row_a_locus_comes_before_the_pairs(tmp_path):
+    art = Artefacts(make(tmp_path, subjects=60, features=10, variants=400))
+    tables = [b for b in genetics(art).blocks if b.kind == "table"]
+    assert tables[0].caption.startswith("Loci with p < 5 × 10⁻⁸ (")
+    assert not tables[0].folded
+    assert tables[1].caption.startswith("Associations with p < 5 × 10⁻⁸")
+    assert tables[1].folded
+    assert len(tables[0].rows) <= len(tables[1].rows)
+    hits = art.table("sumstats/sumstats").filter(pl.col("neg_log_10_p_value") > GENOME_WIDE)
+    assert sum(int(row[8].sort) for row in tables[0].rows) == hits["variant_id"].n_unique()

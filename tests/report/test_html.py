@@ -9,6 +9,7 @@ import shutil
 from html.parser import HTMLParser
 
 import matplotlib as mpl
+import polars as pl
 import pytest
 
 from radiolocus.errors import StoreError
@@ -19,7 +20,7 @@ from radiolocus.report.sections_genetics import genetics
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_outcome import outcome
-from radiolocus.report.sections_record import planted
+from radiolocus.report.sections_record import planted, problems
 from radiolocus.report.sections_response import response
 from radiolocus.report.source import Artefacts
 from radiolocus.store import read_json, write_json
@@ -150,8 +151,22 @@ def test_stages_that_did_not_run_are_named_with_the_reason(bare):
     study["stages"]["response"] = {"ran": False, "why": "the study file has no [response]"}
     write_json(bare / "study.json", study)
     words = Page(build(bare)).words()
-    assert words.count("did not run") == 2 * 5  # in the header and among the stages
+    assert words.count("did not run") == 1 + 5  # the one with a reason of its own in the header; all among the stages
     assert "did not run: the study file has no [response]" in words
+    assert "genetics, molecular, link, outcome (no section in the study file)" in words
+
+
+def test_a_stage_that_broke_or_left_nothing_stands_out_from_one_that_was_not_asked_for(bare):
+    study = read_json(bare, "study.json")
+    study["stages"]["genetics"] = {"ran": False, "why": "genetics: cohort.bed: truncated <b>"}
+    study["stages"]["outcome"] = {"ran": True, "why": ""}
+    write_json(bare / "study.json", study)
+    text = build(bare)
+    assert text.count('<div class="failed">') == 2
+    assert "cohort.bed: truncated &lt;b&gt;" in text
+    words = Page(text).words()
+    assert "Geneticsdid not run: cohort.bed: truncated" in words
+    assert "Outcomeran, but left no result" in words
 
 
 def test_nothing_is_fetched(text, page):
@@ -259,3 +274,39 @@ def test_an_empty_study_still_makes_a_page(tmp_path):
     page = Page(build(tmp_path))
     assert [a["id"] for a in page.all("section")] == ["problems", "methods"]
     assert "did not run: no subject" in page.words()
+
+
+def test_what_was_lost_comes_before_what_was_noticed_and_empty_columns_are_left_out(bare):
+    tables = [b for b in problems(Artefacts(bare)).blocks if b.kind == "table"]
+    assert [t.caption for t in tables] == [
+        "What could not be used",
+        "What was noticed on the way; nothing was lost by it",
+    ]
+    assert {row[0] for row in tables[0].rows} == {"set aside", "no value"}
+    assert tables[0].head[-3:] == ["allowed", "what to do", "times"]
+    assert "severity" not in tables[1].head
+    assert "what to do" not in tables[1].head
+    assert all(len(row) == len(t.head) == len(t.numeric) for t in tables for row in t.rows)
+
+
+def test_risk_groups_and_intervals_below_one_half_say_what_they_do_not_prove(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    path = tmp_path / "study" / "outcome" / "performance.parquet"
+    frame = pl.read_parquet(path)
+    notes = [t.note for t in outcome(Artefacts(study)).blocks if t.kind == "table"]
+    assert any("they do not prove" in n for n in notes)
+    frame.with_columns(estimate=pl.lit(0.35), lower=pl.lit(0.24), upper=pl.lit(0.47)).write_parquet(path)
+    below = [t.note for t in outcome(Artefacts(tmp_path / "study")).blocks if t.kind == "table"]
+    assert any("below 0.5 is no finding" in n for n in below)
+    frame.with_columns(upper=pl.lit(0.6)).write_parquet(path)
+    above = [t.note for t in outcome(Artefacts(tmp_path / "study")).blocks if t.kind == "table"]
+    assert not any("below 0.5 is no finding" in n for n in above)
+
+
+def test_subjects_without_a_picture_are_named_with_the_reason(study, tmp_path):
+    assert not any(b.text.startswith("Without") for b in images(Artefacts(study)).blocks if b.kind == "text")
+    shutil.copytree(study, tmp_path / "study")
+    path = tmp_path / "study" / "features" / "thumbnails.parquet"
+    pl.read_parquet(path).filter(~pl.col("subject").is_in(["S_006", "S_011"])).write_parquet(path)
+    notes = [b.text for b in images(Artefacts(tmp_path / "study")).blocks if b.kind == "text"]
+    assert "Without a picture (2): S_006 (set aside: a mask of one voxel); S_011." in notes

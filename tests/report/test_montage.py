@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from radiolocus.report.montage import outline, shrink, tiles
+from radiolocus.report.montage import gallery, outline, shrink, tiles
 from radiolocus.schema import TABLES
 
 
@@ -98,7 +98,8 @@ def test_a_tile_says_scale_window_and_volume_and_holds_the_very_pixels():
     tile = tiles(frame)[0]
     assert (tile.width, tile.height) == (24.0, 48.0)
     assert tile.bar == 5.0
-    assert tile.lines == ("CT GTV", "1.50 mL, 10 voxels", "−160 to 240 HU")
+    assert tile.lines == ("CT GTV", "1.50 mL", "−160 to 240", "bar 5 mm")
+    assert "10 voxels" in tile.alt
     picture = Image.open(io.BytesIO(base64.b64decode(tile.source.split(",")[1])))
     assert picture.mode == "L"
     assert np.asarray(picture).tobytes() == frame["pixels"][0]
@@ -108,3 +109,24 @@ def test_hundreds_of_subjects_do_not_make_a_huge_page():
     made = tiles(thumbnails(700, 128))
     assert len(made) == 700
     assert sum(len(t.source) for t in made) < 14e6  # noise, the worst case of a PNG
+
+
+def test_what_all_pictures_share_is_said_once():
+    made = gallery(thumbnails(3, 24))
+    assert [t.lines for t in made.tiles] == [("1.50 mL",)] * 3
+    assert "3 regions of interest of 3 subjects. CT (HU): high is white." in made.caption
+    assert "Under each picture: subject, volume. The same for all: CT GTV, −160 to 240, bar 5 mm." in made.caption
+    alone = gallery(thumbnails(1, 24))
+    assert len(alone.tiles[0].lines) == 4
+
+
+def test_a_pet_whose_high_uptake_is_black_says_so_and_its_window_still_rises():
+    frame = thumbnails(3, 24)
+    pet = frame.with_columns(
+        image=pl.lit("PET"), unit=pl.lit("SUVbw g/mL"), low=pl.Series([7.914, 22.8, 4.0]), high=pl.lit(0.0)
+    )
+    made = gallery(pl.concat([frame, pet]))
+    assert "CT (HU): high is white; PET (SUVbw g/mL): high is black." in made.caption
+    dark = [t for t in made.tiles if t.inverted]
+    assert [t.lines[2] for t in dark] == ["0 to 7.91", "0 to 22.8", "0 to 4.00"]
+    assert {t.lines[0] for t in made.tiles if not t.inverted} == {"CT GTV"}

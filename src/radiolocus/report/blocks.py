@@ -67,7 +67,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Tile:
-    """One region of interest: a grey picture with its outline, all lengths in millimetres."""
+    """One region of interest: a grey picture with its outline, all lengths in millimetres; `inverted`: dark is high."""
 
     source: str
     width: float
@@ -77,6 +77,7 @@ class Tile:
     title: str
     lines: Sequence[str]
     alt: str
+    inverted: bool = False
 
 
 @dataclass(frozen=True)

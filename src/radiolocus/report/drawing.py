@@ -17,14 +17,16 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
+from matplotlib.transforms import Bbox
 
 from radiolocus.report import blocks
 
-__all__ = ["ACCENT", "DARK", "GREY", "INK", "LIGHT", "PALE", "canvas", "embed", "legend_above", "styled"]
+__all__ = ["ACCENT", "DARK", "GREY", "INK", "LIGHT", "PALE", "canvas", "embed", "legend_above", "shorten", "styled"]
 
 # Told apart by lightness as well as by hue: L* about 13, 38, 55, 62, 80 and 93.
 INK, ACCENT, DARK, GREY, LIGHT, PALE = "#222222", "#b2342a", "#3d5a80", "#8c8c8c", "#c3c7cc", "#eceef0"
 DPI = 200
+_MARGIN = 0.04  # inches around a text that would be cut off
 _SCREEN = 110  # CSS pixels an inch of figure: 8 pt text shows at 12 px
 
 _STYLE: dict[str, Any] = {
@@ -102,12 +104,38 @@ def legend_above(axes: Axes, columns: int = 4, **kwargs: Any) -> None:
     )
 
 
+def shorten(name: str, limit: int) -> str:
+    """Cut the middle out of a long name: features differ at the end, clinical columns at the start.
+
+    >>> shorten("Time – diagnosis to outcome (days)", 20)
+    'Time – dia…me (days)'
+    """
+    if len(name) <= limit:
+        return name
+    tail = (limit - 1) // 2
+    return f"{name[: limit - 1 - tail]}…{name[-tail:]}"
+
+
+def extent(figure: Canvas) -> Bbox:
+    """Return the box, in inches, that holds the whole figure and every text that reaches over its edge."""
+    sheet = Bbox.from_bounds(0, 0, *figure.get_size_inches())
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    drawn = figure.get_tightbbox(renderer)
+    if drawn.x0 >= 0 and drawn.y0 >= 0 and drawn.x1 <= sheet.x1 and drawn.y1 <= sheet.y1:
+        return sheet
+    return Bbox.union([sheet, drawn.padded(_MARGIN)])
+
+
 def embed(figure: Canvas, alt: str, caption: str | Markup, *, half: bool = False) -> blocks.Figure:
     """Turn a drawn figure into a block of the page.
 
     The SVG travels as a data address: its ids cannot clash with those of other figures, and a reader can save it.
+    The sheet grows where a long name would be cut off.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    sheet = extent(figure)
+    figure.savefig(
+        buffer, format="svg", bbox_inches=sheet, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+    )
     source = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return blocks.Figure(source, alt, caption, round(figure.get_size_inches()[0] * _SCREEN), half)
+    return blocks.Figure(source, alt, caption, round(sheet.width * _SCREEN), half)

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import INK, canvas, embed, styled
+from radiolocus.report.numbers import plural
 
 __all__ = ["Correlation", "correlate", "correlation_map", "wide"]
 
@@ -144,7 +145,9 @@ def correlation_map(found: Correlation, families: dict[str, str]) -> Figure:
     scale.set_label("absolute Spearman correlation |ρ| (no unit)", fontsize=8)
     bar.xaxis.set_label_position("top")
     strong = float((found.matrix[np.triu_indices(count, 1)] > 0.9).mean())
-    left_out = [f"{found.missing} with more than 20 % missing values"] if found.missing else []
+    left_out = (
+        [f"{plural(found.missing, 'feature column')} with more than 20 % missing values"] if found.missing else []
+    )
     left_out += [f"{found.constant} without variation"] if found.constant else []
     caption = (
         f"Absolute Spearman correlation of {count} features over the {found.subjects} subjects with a value for each "

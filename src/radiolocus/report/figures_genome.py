@@ -13,7 +13,7 @@ from scipy import stats
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, styled
+from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, shorten, styled
 from radiolocus.report.genomewide import GENOME_WIDE, Scan, loci, thin
 from radiolocus.report.labels import label_points
 from radiolocus.report.numbers import count, number, p_text
@@ -141,7 +141,7 @@ def quantiles(scan: Scan, chosen: Sequence[tuple[str, str, float | None]]) -> Fi
     for i, (phenotype, why, inflation) in enumerate(chosen):
         axes = figure.add_axes(((each * i + 0.6) / width, 0.5 / height, (each - 0.55) / width, (each - 0.6) / height))
         values = scan.of_phenotype(phenotype)[_Y].to_numpy()
-        _quantile_panel(axes, values, f"{why}\n{_short(phenotype)}", inflation)
+        _quantile_panel(axes, values, f"{why}\n{shorten(phenotype, 30)}", inflation)
         if i == 0:
             axes.set_ylabel(f"observed {P_AXIS}")
     names = ", ".join(f"{p} ({w}, λGC {number(v)})" for p, w, v in chosen)
@@ -153,10 +153,6 @@ def quantiles(scan: Scan, chosen: Sequence[tuple[str, str, float | None]]) -> Fi
         "disequilibrium makes the true band wider. λGC: median χ² over its expectation (Devlin & Roeder 1999).",
         half=len(chosen) == 1,
     )
-
-
-def _short(name: str, limit: int = 30) -> str:
-    return name if len(name) <= limit else f"{name[: limit - 1]}…"
 
 
 @styled

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, canvas, embed, legend_above, styled
-from radiolocus.report.labels import label_points
+from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, canvas, embed, legend_above, shorten, styled
+from radiolocus.report.labels import label_rails
 from radiolocus.report.numbers import count, p_text
 
 __all__ = ["bh_line", "volcano"]
@@ -73,11 +73,11 @@ def volcano(link: pl.DataFrame) -> Figure:
     legend_above(axes)
     # One label a marker would hide that several features carry one signal, so the strongest pairs are named.
     named = known.head(min(10, int(passes.sum())))
-    label_points(
+    label_rails(
         axes,
         named["correlation"].to_list(),
         named[_Y].to_list(),
-        [f"{f} · {m}" for f, m in named.select("feature", "marker").iter_rows()],
+        [f"{shorten(f, 28)} · {shorten(m, 20)}" for f, m in named.select("feature", "marker").iter_rows()],
         avoid=np.column_stack([x, y])[passes],
         size=7.0,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, styled
+from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, shorten, styled
 from radiolocus.report.numbers import interval
 
 __all__ = ["forest", "protocol", "selection_bars"]
@@ -49,7 +49,7 @@ def forest(performance: pl.DataFrame) -> Figure | None:
         axes.text(
             -0.74,
             y,
-            f"{endpoint.replace('_', ' ')}  ({first['metric']})",
+            f"{shorten(endpoint.replace('_', ' '), 60)}  ({first['metric']})",
             transform=axes.get_yaxis_transform(),
             fontweight="bold",
             va="center",
@@ -105,10 +105,11 @@ def forest(performance: pl.DataFrame) -> Figure | None:
 def selection_bars(selection: pl.DataFrame, endpoint: str, predictors: str, top: int = 15) -> Figure:
     """Draw how often the outer fits of one model used each predictor, with the sign of its mean coefficient."""
     mine = selection.filter((pl.col("endpoint") == endpoint) & (pl.col("predictors") == predictors))
-    mine = mine.filter(pl.col("fraction") > 0).sort(["fraction", "predictor"], descending=[True, False]).head(top)
+    used = mine.filter(pl.col("fraction") > 0).sort(["fraction", "predictor"], descending=[True, False])
+    mine, most = used.head(top), f" (the {top} most frequent of {used.height} used)" if used.height > top else ""
     rows = list(mine.iter_rows(named=True))
     height = 0.2 * max(3, len(rows)) + 0.95
-    figure = canvas(4.25, height, left=0.46, right=0.94, top=1 - 0.42 / height, bottom=0.45 / height)
+    figure = canvas(4.25, height, left=0.5, right=0.94, top=1 - 0.42 / height, bottom=0.45 / height)
     axes = figure.add_subplot()
     seen = set()
     for i, row in enumerate(rows):
@@ -126,17 +127,17 @@ def selection_bars(selection: pl.DataFrame, endpoint: str, predictors: str, top:
         seen.add(block)
         sign = "+" if row["mean_coefficient"] > 0 else "−" if row["mean_coefficient"] < 0 else "0"
         axes.text(100 * row["fraction"] + 1.5, i, sign, va="center", fontsize=8.5, clip_on=False)
-    axes.set_yticks(np.arange(len(rows)), [r["predictor"] for r in rows], fontsize=7.5)
+    axes.set_yticks(np.arange(len(rows)), [shorten(r["predictor"], 34) for r in rows], fontsize=7.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 100)
-    axes.set_xlabel("outer fits that used the predictor (%)")
+    axes.set_xlabel("fits that used the predictor (%)")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, borderaxespad=0.3, handlelength=1.8)
     return embed(
         figure,
         f"Bar chart of the selection frequency of {len(rows)} predictors of {endpoint}, model {predictors}",
-        f"{endpoint.replace('_', ' ')}, model on {predictors} predictors: how often a predictor had a non-zero "
-        "coefficient. + and −: sign of the mean coefficient (+ goes with the event). Correlated predictors share their "
-        "frequency among them.",
+        f"Predictors of {endpoint.replace('_', ' ')} in the model on {predictors} predictors: share of the "
+        f"cross-validation fits in which each had a non-zero coefficient{most}. + and −: sign of the mean coefficient "
+        "(+ goes with the event). Correlated predictors share their frequency among them.",
         half=True,
     )

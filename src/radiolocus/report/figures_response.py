@@ -45,7 +45,7 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
         return None
     labels = known["best_response"].to_list()
     change = known["best_change"].to_numpy()
-    figure = canvas(8.6, 3.7, left=0.075, right=0.90, top=0.9, bottom=0.14 if known.height > 60 else 0.2)
+    figure = canvas(8.6, 3.7, left=0.1, right=0.90, top=0.9, bottom=0.14 if known.height > 60 else 0.2)
     axes = figure.add_subplot()
     shown = np.minimum(change, CLIP)
     for i, (value, label) in enumerate(zip(shown, labels, strict=True)):

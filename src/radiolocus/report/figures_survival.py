@@ -10,7 +10,7 @@ from matplotlib.transforms import blended_transform_factory
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import INK, canvas, embed, legend_above, styled
+from radiolocus.report.drawing import INK, canvas, embed, legend_above, shorten, styled
 from radiolocus.report.numbers import interval, p_text
 
 __all__ = ["at_risk", "kaplan_meier"]
@@ -75,7 +75,9 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     axes.set_xticks(ticks)
     axes.set_xlabel(f"time ({unit or 'unit not given'})")
     axes.set_ylabel("probability of no event")
-    figure.text(0.02, 0.97, f"{endpoint.replace('_', ' ')}: {predictors}", fontweight="bold", fontsize=9, va="top")
+    figure.text(
+        0.02, 0.97, f"{shorten(endpoint.replace('_', ' '), 44)}: {predictors}", fontweight="bold", fontsize=9, va="top"
+    )
     test = ""
     if logrank is not None:
         ratio = interval(_real(logrank["hazard_ratio"]), _real(logrank["lower"]), _real(logrank["upper"]))
@@ -85,7 +87,7 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     figure.text(0.02, 0.155, "at risk", fontsize=8, fontweight="bold")
     for i, (group, part) in enumerate(parts.items()):
         place = 0.105 - 0.055 * i
-        figure.text(0.02, place, group, fontsize=8, color=_LOOK.get(group, _OTHER)[0])
+        figure.text(0.02, place, group, fontsize=8)
         for tick, value in zip(ticks, at_risk(part, np.array(ticks)), strict=True):
             axes.text(
                 tick,
@@ -98,10 +100,9 @@ def kaplan_meier(curves: pl.DataFrame, logrank: dict[str, object] | None, unit: 
     return embed(
         figure,
         f"Kaplan–Meier curves of {endpoint} by risk group, model on {predictors} predictors. {test}",
-        f"Risk groups of the model on {predictors} predictors, {endpoint.replace('_', ' ')}; the threshold of a "
-        "subject "
-        "was learned without that subject. Thin lines: 95 % log–log interval; ticks: censored; below: subjects "
-        "at risk.",
+        f"Kaplan–Meier curves of {endpoint.replace('_', ' ')} by risk group of the model on {predictors} predictors; "
+        "the threshold that placed a subject was learned without that subject. Thin lines: 95 % log–log interval; "
+        "ticks: censored; below: subjects at risk.",
         half=True,
     )
 

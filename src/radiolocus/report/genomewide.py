@@ -9,7 +9,17 @@ import polars as pl
 
 from radiolocus.model import Array
 
-__all__ = ["GENOME_WIDE", "Axis", "Scan", "axis", "best_per_variant", "chromosome_order", "loci", "thin"]
+__all__ = [
+    "GENOME_WIDE",
+    "Axis",
+    "Scan",
+    "axis",
+    "best_per_variant",
+    "chromosome_order",
+    "loci",
+    "locus_summary",
+    "thin",
+]
 
 GENOME_WIDE = 7.301029995663981
 """−log10 of 5e-8."""
@@ -144,3 +154,36 @@ def loci(hits: pl.DataFrame, limit: int, window: int = LOCUS_BP) -> pl.DataFrame
             if len(rows) == limit:
                 break
     return ordered[rows]
+
+
+def locus_summary(hits: pl.DataFrame, leads: pl.DataFrame, window: int = LOCUS_BP) -> pl.DataFrame:
+    """Count what lies in each locus.
+
+    Parameters
+    ----------
+    hits : polars.DataFrame
+        Associations above the threshold.
+    leads : polars.DataFrame
+        :func:`loci` of the same hits, strongest first: a hit belongs to the first lead within `window`.
+
+    Returns
+    -------
+    polars.DataFrame
+        `leads` with ``variants`` and ``phenotypes``, the distinct ones among the hits of the locus.
+    """
+    place = pl.lit(None, pl.Int64)
+    for i, (chromosome, position) in reversed(
+        list(enumerate(leads.select("chromosome", "base_pair_location").iter_rows()))
+    ):
+        near = (pl.col("chromosome") == chromosome) & ((pl.col("base_pair_location") - position).abs() <= window)
+        place = pl.when(near).then(i).otherwise(place)
+    counts = (
+        hits.with_columns(place.alias("locus"))
+        .group_by("locus")
+        .agg(pl.struct(_KEYS).n_unique().alias("variants"), pl.col("phenotype").n_unique().alias("phenotypes"))
+    )
+    return (
+        leads.with_row_index("locus")
+        .with_columns(pl.col("locus").cast(pl.Int64))
+        .join(counts, on="locus", how="left", maintain_order="left")
+    )

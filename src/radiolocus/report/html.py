@@ -40,8 +40,16 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
 )
 
 
+_SHOWN_IN = {
+    "features": "features",
+    "genetics": "genetics",
+    "molecular": "links",
+    "link": "links",
+    "outcome": "outcome",
+    "response": "response",
+}
 _JOINTS = re.compile(r"(?<=[_/:])(?=.)|(?<=[.,;])(?=[A-Za-z])")
-_SHORT, _CHUNK = 18, 24
+_SHORT, _CHUNK = 14, 24
 
 
 def _resource(name: str) -> str:
@@ -101,11 +109,16 @@ def build(root: Path) -> str:
     order = [*STAGES, *sorted(set(stages) - set(STAGES))]
     environment.filters["breakable"] = breakable
     absent = {s: stages[s].get("why", "") for s in order if s in stages and not stages[s].get("ran")}
+    unasked = [s for s, why in absent.items() if why.startswith("no section")]
+    shown = {s.id for s in sections}
+    barren = [s for s, id in _SHOWN_IN.items() if stages.get(s, {}).get("ran") and id not in shown]
     return environment.get_template("template.html.j2").render(
         name=art.study.get("name") or "Study without a name",
         version=art.study.get("radiolocus_version") or "",
         sections=sections,
-        absent=absent,
+        failed={s: why.removeprefix(f"{s}: ") for s, why in absent.items() if s not in unasked},
+        barren=barren,
+        unasked=unasked,
         style=Markup(_resource("style.css")),  # noqa: S704
         script=Markup(script),  # noqa: S704
         seal=seal,

@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from radiolocus.model import Array
 from radiolocus.report.drawing import GREY, INK
 
-__all__ = ["label_points"]
+__all__ = ["label_points", "label_rails"]
 
 # Offsets in points from the labelled point, nearest first; the text is anchored on the side that faces the point.
 _RINGS = (7.0, 14.0, 22.0, 32.0, 44.0, 58.0)
@@ -111,3 +111,83 @@ def _box(anchor: Array, extent: Bbox, side: Side) -> Bbox:
     return Bbox.from_bounds(
         anchor[0] - share * extent.width, anchor[1] - extent.height / 2, extent.width, extent.height
     )
+
+
+def label_rails(
+    axes: Axes, x: Sequence[float], y: Sequence[float], texts: Sequence[str], *, avoid: Array, size: float = 7.0
+) -> None:
+    """Write `texts` in a column beside the points right of zero and one beside those left of it.
+
+    The order from top to bottom is that of the points, so that no line crosses another. Made for a few labels of points
+    that crowd together, as at the tips of a volcano, where labels around each point would lie across its neighbours.
+
+    Parameters
+    ----------
+    axes : Axes
+        With its final limits and place in the figure.
+    x, y : sequence of float
+        Data coordinates.
+    texts : sequence of str
+    avoid : ndarray, shape (k, 2)
+        Points, in data coordinates, that a column keeps clear of where it can.
+    size : float
+        Font size in points.
+    """
+    figure = axes.get_figure(root=True)
+    if figure is None or not len(texts):
+        return
+    scale = figure.dpi / 72
+    points = axes.transData.transform(np.column_stack([x, y])) / scale
+    others = axes.transData.transform(avoid.reshape(-1, 2)) / scale
+    box = axes.get_window_extent()
+    bottom, top = box.y0 / scale + size, box.y1 / scale - size
+    for side in (1, -1):
+        mine = [i for i in range(len(texts)) if (x[i] >= 0) == (side > 0)]
+        mine.sort(key=lambda i: (-points[i, 1], i))
+        if not mine:
+            continue
+        heights = _spread(points[mine, 1], 1.4 * size, bottom, top)
+        width = 0.62 * size * max(len(texts[i]) for i in mine)  # wider than the letters are on average
+        rail = _rail(points[mine, 0], others, side, width, (heights[-1] - size, heights[0] + size))
+        for i, height in zip(mine, heights, strict=True):
+            axes.annotate(
+                texts[i],
+                (x[i], y[i]),
+                xytext=(rail - points[i, 0], height - points[i, 1]),
+                textcoords="offset points",
+                fontsize=size,
+                color=INK,
+                va="center",
+                ha="right" if side > 0 else "left",
+                arrowprops={
+                    "arrowstyle": "-",
+                    "color": GREY,
+                    "lw": 0.5,
+                    "shrinkA": 1,
+                    "shrinkB": 2,
+                    "relpos": (1.0 if side > 0 else 0.0, 0.5),
+                },
+            )
+
+
+def _spread(wanted: Array, step: float, bottom: float, top: float) -> Array:
+    """Heights at least `step` apart, in descending order, near the wanted ones and inside the axes where they fit."""
+    heights = wanted.astype(float).copy()
+    for i in range(1, len(heights)):
+        heights[i] = min(heights[i], heights[i - 1] - step)
+    heights += float(np.mean(wanted - heights))
+    heights += max(0.0, bottom - heights[-1])
+    heights -= max(0.0, heights[0] - top)
+    return heights
+
+
+def _rail(own: Array, others: Array, side: int, width: float, span: tuple[float, float]) -> float:
+    """Place of the column's edge: inward of the points, where it covers the fewest others."""
+    edge = float(own.min() if side > 0 else own.max())
+    across = others[(others[:, 1] > span[0]) & (others[:, 1] < span[1]), 0]
+    covered = []
+    for gap in (14.0, 24.0, 36.0, 50.0):
+        start = edge - side * gap
+        low, high = sorted((start, start - side * width))
+        covered.append((int(((across > low) & (across < high)).sum()), start))
+    return min(covered, key=lambda c: c[0])[1]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 from PIL import Image
 
-from radiolocus.report.blocks import Tile
-from radiolocus.report.numbers import count, number
+from radiolocus.report.blocks import Gallery, Tile
+from radiolocus.report.numbers import count, number, plural
 
-__all__ = ["outline", "shrink", "tiles"]
+__all__ = ["gallery", "outline", "shrink", "tiles"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -110,9 +111,8 @@ def _tile(row: dict[str, object], side: int) -> Tile:
     height, width = grey.shape[0] * dy, grey.shape[1] * dx
     bar = max((b for b in _BARS_MM if b <= 0.4 * width), default=_BARS_MM[0])
     place = " ".join(str(row[k]) for k in ("image", "visit", "roi") if row[k])
-    volume, unit = _real(row["volume_ml"]), str(row["unit"] or "")
-    shown = f"{_window(_real(row['low']), _real(row['high']))} {unit}".strip()
-    voxels = int(str(row["voxels"] or 0))
+    volume, low, high = _real(row["volume_ml"]), _real(row["low"]), _real(row["high"])
+    voxels = count(int(str(row["voxels"] or 0)))
     return Tile(
         _png(grey),
         width,
@@ -120,10 +120,18 @@ def _tile(row: dict[str, object], side: int) -> Tile:
         outline(mask, dy, dx),
         bar,
         str(row["subject"]),
-        (place, f"{number(volume)} mL, {count(voxels)} voxels", shown),
+        (place, f"{number(volume)} mL", _shown(row), f"bar {number(bar)} mm"),
         f"{place} of subject {row['subject']}: slice of the largest area with the outline of the region, "
-        f"{number(volume)} mL; scale bar {number(bar)} mm",
+        f"{number(volume)} mL in {voxels} voxels; scale bar {number(bar)} mm",
+        inverted=low is not None and high is not None and low > high,
     )
+
+
+def _shown(row: dict[str, object]) -> str:
+    low, high = _real(row["low"]), _real(row["high"])
+    if low is not None and high is not None and low > high:  # stored as black, white
+        low, high = high, low
+    return _window(low, high)
 
 
 def _window(low: float | None, high: float | None) -> str:
@@ -131,11 +139,49 @@ def _window(low: float | None, high: float | None) -> str:
     if low is None or high is None or not high > low:
         return f"{number(low)} to {number(high)}"
     decimals = max(0, 2 - int(np.floor(np.log10(high - low))))
-    return f"{low:.{decimals}f} to {high:.{decimals}f}".replace("-", "−")
+    ends = ("0" if end == 0 else f"{end:.{decimals}f}" for end in (low, high))
+    return " to ".join(ends).replace("-", "−")
 
 
 def _real(value: object) -> float | None:
     return float(value) if isinstance(value, float | int) else None
+
+
+def gallery(thumbnails: pl.DataFrame) -> Gallery:
+    """Return all tiles under one caption, which says once what they have in common and which way the grey scale runs.
+
+    Parameters
+    ----------
+    thumbnails : polars.DataFrame
+        ``features/thumbnails``. Its columns `low` and `high` are the intensities drawn black and white, so `low` is the
+        larger one where dark means high, as for PET.
+    """
+    made = tiles(thumbnails)
+    people = thumbnails["subject"].n_unique()
+    caption = f"{plural(len(made), 'region')} of interest of {plural(people, 'subject')}. {_scales(thumbnails)} "
+    common = {i: made[0].lines[i] for i in range(4) if len({t.lines[i] for t in made}) == 1} if len(made) > 1 else {}
+    common.pop(1, None)  # a volume belongs to its region even when all are equal
+    under = [
+        name
+        for i, name in enumerate(("image and region", "volume", "intensities shown", "length of the scale bar"))
+        if i not in common
+    ]
+    caption += f"Under each picture: subject, {', '.join(under)}."
+    if common:
+        caption += f" The same for all: {', '.join(common.values())}."
+        made = [replace(t, lines=tuple(line for i, line in enumerate(t.lines) if i not in common)) for t in made]
+    return Gallery(caption, made)
+
+
+def _scales(thumbnails: pl.DataFrame) -> str:
+    """Say the unit of every image, and whether its higher intensities are white or black."""
+    dark = (pl.col("low") > pl.col("high")).alias("dark")
+    looks = thumbnails.select("image", pl.col("unit").fill_null(""), dark).unique().sort("dark", "unit", "image")
+    told = []
+    for (inverted, unit), part in looks.group_by(["dark", "unit"], maintain_order=True):
+        names = ", ".join(part["image"].to_list())
+        told.append(f"{names} ({unit or 'unit not known'}): high is {'black' if inverted else 'white'}")
+    return "; ".join(told) + "."
 
 
 def tiles(thumbnails: pl.DataFrame) -> list[Tile]:

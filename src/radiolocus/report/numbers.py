@@ -112,7 +112,7 @@ def plain_p(neg_log_10: float | None) -> str:
     """Write a p-value of at least 0.001 as a decimal; smaller ones give the empty string."""
     if neg_log_10 is None or math.isnan(neg_log_10):
         return MISSING
-    return f"{10**-neg_log_10:.2g}" if neg_log_10 <= 3 else ""
+    return f"{10**-neg_log_10:#.2g}" if neg_log_10 <= 3 else ""
 
 
 def p_text(neg_log_10: float | None) -> str:

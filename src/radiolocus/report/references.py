@@ -30,6 +30,9 @@ _PAPERS = {
     "1958;53:457–481. doi:10.1080/01621459.1958.10501452",
     "Log-rank test": "Mantel N. Evaluation of survival data and two new rank order statistics arising in its "
     "consideration. Cancer Chemother Rep 1966;50:163–170.",
+    "Risk groups out of fold": "Simon RM, Subramanian J, Li M-C, Menezes S. Using cross-validation to evaluate "
+    "predictive accuracy of survival risk classifiers based on high-dimensional data. Brief Bioinform "
+    "2011;12:203–214. doi:10.1093/bib/bbr001",
     "Follow-up": "Schemper M, Smith TL. A note on quantifying follow-up in studies of failure time. Control Clin "
     "Trials 1996;17:343–346. doi:10.1016/0197-2456(96)00075-X",
     "RECIST 1.1": "Eisenhauer EA, Therasse P, Bogaerts J, et al. New response evaluation criteria in solid tumours: "
@@ -45,7 +48,7 @@ _USED_BY = {
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
     "outcome/kaplan_meier": ("Survival curves",),
-    "outcome/logrank": ("Log-rank test", "Cox model", "Ties"),
+    "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
     "cohort/endpoints": ("Follow-up",),
     "response/best": ("RECIST 1.1",),
     "response/rates": ("Exact interval",),

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import polars as pl
 from markupsafe import Markup
 
-from radiolocus.report.blocks import Block, Figure, Row, Section, Table, Text
+from radiolocus.report.blocks import Block, Cell, Figure, Row, Section, Table, Text
 from radiolocus.report.figures_genome import Panel, components, manhattan, quantiles, threshold_lines
-from radiolocus.report.genomewide import GENOME_WIDE, Scan, best_per_variant, loci
+from radiolocus.report.genomewide import GENOME_WIDE, Scan, best_per_variant, loci, locus_summary
 from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, plural
 from radiolocus.report.source import Artefacts
 
 __all__ = ["genetics"]
 
 _SHOWN = 50
+_BETA = "beta: change of the phenotype, in its own unit, per effect allele."
 
 
 def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
@@ -103,7 +104,7 @@ def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
         )
         return [table], line
     every = scan.frame.filter(pl.col("neg_log_10_p_value") > GENOME_WIDE).collect()
-    places = loci(every, every.height).height
+    leads = loci(every, every.height)
     caption = f"Associations with p < 5 × 10⁻⁸ ({count(total)} variant–phenotype pairs"
     caption += f", the strongest {_SHOWN} shown)" if total > _SHOWN else ")"
     table = Table(
@@ -111,14 +112,53 @@ def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
         head,
         _hit_rows(hits),
         numeric,
+        folded=True,
         sortable=True,
-        note="beta: change of the phenotype, in its own unit, per effect allele. All associations: "
-        "sumstats/sumstats.parquet.",
+        note=f"{_BETA} All associations: sumstats/sumstats.parquet.",
     )
     line = Markup("{} with p < 5 × 10<sup>−8</sup> in {} (500 kb windows)").format(
-        plural(total, "variant–phenotype pair"), plural(places, "locus", "loci")
+        plural(total, "variant–phenotype pair"), plural(leads.height, "locus", "loci")
     )
-    return [table], line
+    return [_locus_table(locus_summary(every, leads)), table], line
+
+
+def _locus_table(found: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [
+            r["variant_id"] or "–",
+            f"{r['chromosome']}:{count(r['base_pair_location'])}",
+            f"{r['effect_allele']} / {r['other_allele']}",
+            number_cell(r["effect_allele_frequency"]),
+            r["phenotype"],
+            Cell(f"{number(r['beta'])} ({number(r['standard_error'])})", r["beta"]),
+            p_cell(r["neg_log_10_p_value"]),
+            number_cell(r["phenotypes"]),
+            number_cell(r["variants"]),
+            number_cell(r["n"]),
+        ]
+        for r in found.head(_SHOWN).iter_rows(named=True)
+    ]
+    caption = f"Loci with p < 5 × 10⁻⁸ ({count(found.height)}"
+    return Table(
+        caption + (f", the strongest {_SHOWN} shown)" if found.height > _SHOWN else ")"),
+        [
+            "lead variant",
+            "position (bp)",
+            "effect / other allele",
+            "effect allele frequency",
+            "strongest phenotype",
+            "beta (SE)",
+            "p",
+            "phenotypes",
+            "variants",
+            "n",
+        ],
+        rows,
+        [False, True, False, True, False, True, True, True, True, True],
+        sortable=True,
+        note="A locus holds the variants within 500 kb of its lead variant; two independent signals at one place count "
+        f"as one. phenotypes and variants: how many of them reach 5 × 10⁻⁸ there. {_BETA} SE: standard error.",
+    )
 
 
 def _summary_table(summary: pl.DataFrame) -> Table:

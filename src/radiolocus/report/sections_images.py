@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from radiolocus.report.blocks import Block, Cell, Gallery, Section, Table, Text
+from radiolocus.report.blocks import Block, Cell, Section, Table, Text
 from radiolocus.report.figures_correlation import correlate, correlation_map, wide
-from radiolocus.report.montage import tiles
+from radiolocus.report.montage import gallery
 from radiolocus.report.numbers import MISSING, count, number, number_cell, plural
 from radiolocus.report.source import Artefacts
 
@@ -21,30 +21,37 @@ def images(art: Artefacts) -> Section | None:
     thumbnails = art.table("features/thumbnails")
     if thumbnails is None:
         return None
-    shown = tiles(thumbnails)
+    shown = gallery(thumbnails)
     people = thumbnails["subject"].n_unique()
     names = ", ".join(sorted(thumbnails["image"].unique().to_list()))
     blocks: list[Block] = [
         Text(
             "Each picture is the slice in which the region has its largest area, with the outline of the region "
-            "along the "
-            "edges of its pixels. The grey scale runs between the two intensities under the picture (black to "
-            "white). The bar "
-            "gives the scale; rows and columns are drawn at their true spacing."
+            "along the edges of its pixels. Intensities outside the range shown are drawn black or white. Rows and "
+            "columns have their true spacing; the magnification differs, so sizes are read from the scale bar."
         ),
-        Gallery(f"{plural(len(shown), 'region')} of interest of {plural(people, 'subject')} ({names})", shown),
+        shown,
     ]
     subjects = art.table("cohort/subjects")
     if subjects is not None:
         absent = sorted(set(subjects["subject"].to_list()) - set(thumbnails["subject"].to_list()))
         if absent:
-            blocks.append(Text(f"Without a picture ({len(absent)}): {', '.join(absent)}.", "note"))
+            blocks.append(Text(_without(absent, art.table("problems")), "note"))
     return Section(
         "images",
         "Images and regions",
         blocks,
-        [f"{plural(len(shown), 'region')} of {plural(people, 'subject')} ({names})"],
+        [f"{plural(len(shown.tiles), 'region')} of {plural(people, 'subject')} ({names})"],
     )
+
+
+def _without(absent: list[str], problems: pl.DataFrame | None) -> str:
+    """Name the subjects without a picture, each with the reason where one was recorded."""
+    why: dict[str, str] = {}
+    if problems is not None:
+        rows = problems.filter((pl.col("stage") == "features") & (pl.col("severity") == "set aside"))
+        why = {s: f" (set aside: {got})" for s, got in rows.select("subject", "got").iter_rows() if s}
+    return f"Without a picture ({len(absent)}): {'; '.join(s + why.get(s, '') for s in absent)}."
 
 
 def _units(art: Artefacts) -> dict[str, str]:

@@ -12,7 +12,7 @@ from radiolocus.report.source import Artefacts
 
 __all__ = ["outcome"]
 
-_SHOWN = 12
+_SHOWN = 8
 
 
 def _performance(frame: pl.DataFrame) -> Table:
@@ -37,7 +37,7 @@ def _performance(frame: pl.DataFrame) -> Table:
             "predictors",
             "model",
             "metric",
-            "estimate (95 % interval)",
+            "estimate (95 % CI)",
             "n",
             "events",
             "candidates",
@@ -46,7 +46,18 @@ def _performance(frame: pl.DataFrame) -> Table:
         rows,
         [False] * 4 + [True] * 5,
         sortable=True,
-        note=f"{protocol(frame)}; bootstrap intervals. Events: events or positives.",
+        note=f"{protocol(frame)}; CI: bootstrap interval. Events: events or positives. Candidates: predictors offered "
+        f"to the model, before categories become columns.{_below(frame)}",
+    )
+
+
+def _below(frame: pl.DataFrame) -> str:
+    """Explain estimates that lie below the line of no information with their whole interval, where there are any."""
+    if not frame.filter(pl.col("upper") < 0.5).height:
+        return ""
+    return (
+        " An interval that lies below 0.5 is no finding: out of fold, a model without information tends to fall below "
+        "0.5, because what is overrepresented in the training part is underrepresented in the part held out."
     )
 
 
@@ -70,14 +81,13 @@ def _univariate(frame: pl.DataFrame) -> Table:
         ]
     return Table(
         f"Single predictors: the {_SHOWN} smallest p-values of each endpoint, of {count(frame.height)} tests",
-        ["endpoint", "predictor", "block", "metric", "estimate (95 % interval)", "p", "q", "n", "events"],
+        ["endpoint", "predictor", "block", "metric", "estimate (95 % CI)", "p", "q", "n", "events"],
         rows,
         [False] * 4 + [True] * 5,
         sortable=True,
-        note="On all subjects, no model is learned and nothing is validated: chosen from many, these estimates "
-        "are optimistic. "
-        "Above 0.5: larger values go with the event. q: false discovery rate within the endpoint. All: "
-        "outcome/univariate.csv.",
+        note="CI: bootstrap interval. On all subjects, no model is learned and nothing is validated: chosen from many, "
+        "these estimates are optimistic. Above 0.5: larger values go with the event. q: false discovery rate within "
+        "the endpoint. All: outcome/univariate.csv.",
     )
 
 
@@ -97,10 +107,12 @@ def _logrank(frame: pl.DataFrame) -> Table:
     ]
     return Table(
         "Risk groups: high against low",
-        ["endpoint", "predictors", "hazard ratio (95 % interval)", "log-rank χ²", "df", "p", "n", "events"],
+        ["endpoint", "predictors", "hazard ratio (95 % CI)", "log-rank χ²", "df", "p", "n", "events"],
         rows,
         [False, False] + [True] * 6,
-        note="Hazard ratio from a Cox model with Efron's treatment of ties.",
+        note="Hazard ratio with its confidence interval (CI) from a Cox model with Efron's treatment of ties. The "
+        "groups were assigned out of fold, and subjects of different folds are not independent: these p-values and "
+        "intervals describe, they do not prove (Simon 2011).",
     )
 
 
@@ -131,7 +143,7 @@ def _selection(frame: pl.DataFrame) -> list[Block]:
         blocks.append(
             Table(
                 f"Selection frequency of every predictor that was used ({count(len(rows))})",
-                ["endpoint", "predictors", "predictor", "block", "outer fits (%)", "mean coefficient per SD"],
+                ["endpoint", "predictors", "predictor", "block", "fits that used it (%)", "mean coefficient per SD"],
                 rows,
                 [False] * 4 + [True] * 2,
                 folded=True,

@@ -76,6 +76,25 @@ def problems(art: Artefacts) -> Section:
             "problems.parquet is not there." if not (art.root / "problems.parquet").is_file() else "No problem was met."
         )
         return Section("problems", "Problems", [Text(text)], ["none" if "No" in text else "not recorded"])
+    lost, notes = frame.filter(pl.col("severity") != "note"), frame.filter(pl.col("severity") == "note")
+    blocks: list[Block] = []
+    if lost.height:
+        text = (
+            "set aside: the subject, image or variant was not analysed in that stage. no value: one value is missing. "
+            "Row by row: problems.csv."
+        )
+        blocks.append(_gathered(lost, "What could not be used", text))
+    if notes.height:
+        caption = "What was noticed on the way; nothing was lost by it"
+        blocks.append(_gathered(notes, caption, "Row by row: problems.csv."))
+    counts = (
+        frame.group_by("severity").agg(pl.col("count").sum()).sort(pl.col("severity").replace_strict(_ORDER, default=3))
+    )
+    return Section("problems", "Problems", blocks, [", ".join(f"{s}: {count(n)}" for s, n in counts.iter_rows())])
+
+
+def _gathered(frame: pl.DataFrame, caption: str, note: str) -> Table:
+    """One row for equal problems; a column that says nothing in any row is left out."""
     keys = ["severity", "stage", "got", "allowed", "todo"]
     grouped = frame.group_by(keys).agg(pl.col("subject"), pl.col("item"), pl.col("where"), pl.col("count").sum())
     grouped = grouped.sort(pl.col("severity").replace_strict(_ORDER, default=3), *keys, nulls_last=True)
@@ -93,19 +112,18 @@ def problems(art: Artefacts) -> Section:
         ]
         for r in grouped.iter_rows(named=True)
     ]
-    counts = (
-        frame.group_by("severity").agg(pl.col("count").sum()).sort(pl.col("severity").replace_strict(_ORDER, default=3))
-    )
-    table = Table(
-        "Everything that could not be used as it was",
-        ["severity", "stage", "got", "subjects", "item", "where", "allowed", "what to do", "times"],
-        rows,
-        [False] * 8 + [True],
+    head = ["severity", "stage", "got", "subjects", "item", "where", "allowed", "what to do", "times"]
+    told = [i for i in range(len(head)) if any(row[i] != MISSING for row in rows)]
+    if frame["severity"].n_unique() == 1 and frame["severity"][0] == "note":
+        told.remove(0)
+    return Table(
+        caption,
+        [head[i] for i in told],
+        [[row[i] for i in told] for row in rows],
+        [head[i] == "times" for i in told],
         sortable=True,
-        note="set aside: the subject, image or variant was not analysed in that stage. no value: one value is missing. "
-        "note: nothing was lost. Row by row: problems.csv.",
+        note=note,
     )
-    return Section("problems", "Problems", [table], [", ".join(f"{s}: {count(n)}" for s, n in counts.iter_rows())])
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -82,7 +82,7 @@ def _variant(truth: Truth, sumstats: pl.DataFrame, summary: pl.DataFrame) -> lis
 def _links(truth: Truth, link: pl.DataFrame) -> list[_Row]:
     rows: list[_Row] = []
     for marker, told, feature in (
-        (truth.driver, f"a {truth.driver} mutation changes the tumour's volume", "morph_volume"),
+        (truth.driver, f"mutation of {truth.driver} changes the tumour's volume", "morph_volume"),
         (truth.continuous_marker, "the hypoxia score goes with the mean intensity", "stat_mean"),
     ):
         at = link.filter(_is_marker(marker) & pl.col("feature").str.ends_with(f":{feature}"))
