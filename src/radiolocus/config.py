@@ -101,14 +101,14 @@ class StudyError(ConfigError):
         return StudyError, (self.where, self.mistakes)
 
 
-def load_study(file: Path, root: Path | None = None) -> Study:
+def load_study(file: Path | str, root: Path | str | None = None) -> Study:
     """Read and validate a study file; the data are not looked at.
 
     Parameters
     ----------
-    file : Path
+    file : Path or str
         TOML file.
-    root : Path, optional
+    root : Path or str, optional
         Folder of the data, instead of ``[cohort] root``.
 
     Returns
@@ -120,6 +120,7 @@ def load_study(file: Path, root: Path | None = None) -> Study:
     StudyError
         All mistakes, each with its path in the file and the nearest valid name.
     """
+    file = Path(file)
     raw = _toml(file)
     shaped, mistakes = _shape(raw)
     for part in _dataclasses(Sections):
@@ -130,7 +131,7 @@ def load_study(file: Path, root: Path | None = None) -> Study:
     if sections is None:
         raise StudyError(file.name, tuple(mistakes))
     mistakes += _crossed(sections)
-    folder = root or (file.parent / sections.cohort.root)
+    folder = Path(root) if root else file.parent / sections.cohort.root
     if not folder.is_dir():
         mistakes.append(
             Mistake(

@@ -62,7 +62,7 @@ def _write_study(run: Run, why: dict[str, str]) -> None:
 
 def run_study(
     study: Study,
-    out: Path,
+    out: Path | str,
     *,
     jobs: int = 1,
     fresh: bool = False,
@@ -95,6 +95,7 @@ def run_study(
     RadiolocusError
         The tables of subjects cannot be used; or, under `strict`, what a subject was set aside for.
     """
+    out = Path(out)
     with locked(out):
         open_folder(out, study.name, _identity(study), fresh=fresh)
         run = Run(study, out, jobs=jobs, strict=strict, progress=progress or _Silence())
