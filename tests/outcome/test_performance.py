@@ -114,6 +114,40 @@ def test_the_order_of_tables_rows_does_not_matter(done, same_cohort):
     assert again.univariate.equals(planned.univariate)
 
 
+@pytest.mark.parametrize("endpoint", ["survival", "relapse"])
+def test_poisoned_tables_of_held_out_subjects_change_no_fitted_number(done, same_cohort, endpoint):
+    """From the tables as they are read, through the join of ids, to the coefficients: what is held out is not seen."""
+    planned, results, _ = done
+    k = next(i for i, unit in enumerate(planned.units) if unit.name == f"{endpoint}/all/0")
+    clean = results[k]
+    held_out = clean["predictions"].filter(pl.col("fold") == 2)["subject"]
+    strange = pl.col("subject").is_in(held_out.implode())
+    poisons = {
+        "clinical": {"Age": pl.lit(1000), "Grade": pl.lit("never seen")},
+        "imaging": {f"PET:f{j}": pl.lit(1e6 * (j + 1)) for j in range(12)},
+        "molecular": {"EGFR": pl.lit(1e3)},
+    }
+    frames = {
+        name: frame.with_columns(
+            pl.when(strange).then(value).otherwise(pl.col(column)).alias(column)
+            for column, value in poisons[name].items()
+        ).sample(fraction=1.0, shuffle=True, seed=5)
+        for name, frame in same_cohort.frames.items()
+    }
+    unit = plan(same_cohort.endpoints, frames, OPTIONS).units[k]
+    assert unit.name == planned.units[k].name
+    poisoned = run_unit(unit)
+
+    def of(result, name, fold):
+        return result[name].filter(pl.col("fold") == fold)
+
+    assert poisoned["predictions"]["fold"].equals(clean["predictions"]["fold"])
+    assert of(poisoned, "selection", 2).equals(of(clean, "selection", 2))
+    assert of(poisoned, "predictions", 2)["threshold"].equals(of(clean, "predictions", 2)["threshold"])
+    assert not of(poisoned, "predictions", 2)["prediction"].equals(of(clean, "predictions", 2)["prediction"])
+    assert not of(poisoned, "selection", 0).equals(of(clean, "selection", 0)), "where it may be seen, it is seen"
+
+
 def test_each_block_is_judged_on_those_who_have_it(cohort):
     frames = cohort.frames | {
         "imaging": cohort.frames["imaging"].filter(pl.col("subject") >= "S006"),
