@@ -84,7 +84,7 @@ def test_a_run_that_found_everything_is_told_so(tmp_path):
         ),
         (
             {"link_q": 0.2},
-            {"a EGFR mutation changes the tumour's volume", "the hypoxia score goes with the mean intensity"},
+            {"mutation of EGFR changes the tumour's volume", "the hypoxia score goes with the mean intensity"},
         ),
         ({"null_q": 0.01}, {"1 markers go with no feature"}),
         ({"lower": 0.45}, {"survival depends on texture and driver", "recurrence depends on texture and driver"}),
