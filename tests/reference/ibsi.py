@@ -15,16 +15,14 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
+from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.model import Geometry, Mask, Volume
 
 _HERE = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("RADIOLOCUS_REFERENCE", _HERE.parent / "shared" / "reference")) / "ibsi"
 
-#: IBSI's names of the families that are built.
-FAMILIES = ("Morphology", "Local intensity", "Statistics", "Co-occurrence matrix")
-
-_ALL = ("morphology", "local_intensity", "intensity", "glcm")
+_ALL = tuple(FAMILIES)
 _FLAT = ("2d_avg", "2d_comb", "2_5d_avg", "2_5d_comb")
 _SOLID = ("3d_avg", "3d_comb")
 
@@ -36,7 +34,7 @@ RECIPES = {
         _ALL, resample_mm=(0, 2, 2), resegment_range=(-500, 400), bin_number=32, aggregations=_FLAT
     ),
     "config_C": FeatureSettings(
-        _ALL, resample_mm=(2, 2, 2), resegment_range=(-1000, 400), bin_width=25, aggregations=_SOLID
+        _ALL, resample_mm=(2, 2, 2), resegment_range=(-1000, 400), bin_width=25, ivh_bin_width=2.5, aggregations=_SOLID
     ),
     "config_D": FeatureSettings(_ALL, resample_mm=(2, 2, 2), resegment_outliers=3, bin_number=32, aggregations=_SOLID),
     "config_E": FeatureSettings(
@@ -46,6 +44,7 @@ RECIPES = {
         resegment_range=(-1000, 400),
         resegment_outliers=3,
         bin_number=32,
+        ivh_bin_number=1000,
         aggregations=_SOLID,
     ),
 }

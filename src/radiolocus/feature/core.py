@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from radiolocus.image.discretise import Scale, volume_scale
 from radiolocus.image.region import Region, bounding_box
 from radiolocus.model import Array
 
@@ -42,10 +43,13 @@ class Context:
     region : Region
     discretise : callable
         From intensities of the region, shape (n,), to grey levels 1, 2, ...
+    scale : callable
+        From intensities of the region, shape (n,), to the even scale of the intensity-volume histogram.
     """
 
     region: Region
     discretise: Callable[[Array], npt.NDArray[np.int32]]
+    scale: Callable[[Array], Scale] = volume_scale
     _shared: dict[str, Any] = field(default_factory=dict)
 
     def once(self, key: str, make: Callable[[], T]) -> T:

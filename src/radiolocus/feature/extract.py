@@ -78,7 +78,7 @@ def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None)
         resegment_outliers=settings.resegment_outliers,
         margin_mm=max(family.margin_mm for family in _chosen(settings)),
     )
-    context = Context(region, settings.discretise)
+    context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
     values: dict[str, float | None] = {}
     problems = [Problem(_STAGE, note, "note") for note in region.notes]
     for family in _chosen(settings):

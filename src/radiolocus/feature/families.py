@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from radiolocus.feature import glcm, intensity, local_intensity, morphology
+from radiolocus.feature import (
+    glcm,
+    gldzm,
+    glrlm,
+    glszm,
+    intensity,
+    intensity_histogram,
+    intensity_volume_histogram,
+    local_intensity,
+    morphology,
+    ngldm,
+    ngtdm,
+)
 from radiolocus.feature.core import Family
 from radiolocus.registry import Registry
 
@@ -10,5 +22,17 @@ __all__ = ["FAMILIES"]
 
 FAMILIES: Registry[Family] = Registry("feature family")
 
-for _family in (morphology.FAMILY, local_intensity.FAMILY, intensity.FAMILY, glcm.FAMILY):
-    FAMILIES.add(_family.name, _family)
+for _module in (
+    morphology,
+    local_intensity,
+    intensity,
+    intensity_histogram,
+    intensity_volume_histogram,
+    glcm,
+    glrlm,
+    glszm,
+    gldzm,
+    ngtdm,
+    ngldm,
+):
+    FAMILIES.add(_module.FAMILY.name, _module.FAMILY)

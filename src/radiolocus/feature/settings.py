@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from radiolocus.errors import ConfigError
 from radiolocus.feature.core import AGGREGATIONS
 from radiolocus.feature.families import FAMILIES
-from radiolocus.image.discretise import MAX_LEVELS, fixed_bin_number, fixed_bin_size
+from radiolocus.image.discretise import MAX_LEVELS, Scale, fixed_bin_number, fixed_bin_size, volume_scale
 from radiolocus.image.resample import METHODS, Interpolation
 from radiolocus.model import Array
 from radiolocus.registry import suggest
@@ -46,9 +47,15 @@ class FeatureSettings:
         Fixed bin size, in the unit of the image, from the lower end of `resegment_range` or else the ROI's minimum.
     bin_number : int, optional
         Fixed bin number. 32 when neither it nor `bin_width` is given.
+    ivh_bin_width : float, optional
+        Bin size of the intensity-volume histogram, in the unit of the image.
+    ivh_bin_number : int, optional
+        Number of bins of the intensity-volume histogram. When neither it nor `ivh_bin_width` is given: 1000 for images
+        without unit, no bins for whole numbers with a unit, else bins of 0.1 SUV, 2.5 HU or a thousandth of the range.
     aggregations : tuple of str
         Aggregations of texture matrices: ``2d_avg``, ``2d_comb``, ``2_5d_avg``, ``2_5d_comb``, ``3d_avg``, ``3d_comb``.
-        Slices are those of the first axis of the array.
+        Slices are those of the first axis of the array. Matrices without directions know 2D, 2.5D and 3D only: either
+        form asks for them.
     """
 
     families: tuple[str, ...] = ("morphology", "intensity", "glcm")
@@ -59,6 +66,8 @@ class FeatureSettings:
     resegment_outliers: float | None = None
     bin_width: float | None = None
     bin_number: int | None = None
+    ivh_bin_width: float | None = None
+    ivh_bin_number: int | None = None
     aggregations: tuple[str, ...] = ("3d_avg",)
 
     def __post_init__(self) -> None:
@@ -100,17 +109,19 @@ class FeatureSettings:
             )
 
     def _check_bins(self) -> None:
-        if self.bin_width is not None and self.bin_number is not None:
-            raise ConfigError(
-                f"bin_width = {self.bin_width!r} and bin_number = {self.bin_number!r}",
-                allowed="one of the two",
-                todo="bin_width suits images with a unit (CT, SUV), bin_number arbitrary intensities (MR)",
-            )
-        if self.bin_width is not None and not (math.isfinite(self.bin_width) and self.bin_width > 0):
-            raise ConfigError(f"bin_width = {self.bin_width!r}", allowed="a finite number above 0")
-        number = self.bin_number
-        if number is not None and not (number == int(number) and 1 <= number <= MAX_LEVELS):
-            raise ConfigError(f"bin_number = {number!r}", allowed=f"a whole number from 1 to {MAX_LEVELS}")
+        suits = "bin_width suits images with a unit (CT, SUV), bin_number arbitrary intensities (MR)"
+        for prefix, todo in (("", suits), ("ivh_", f"give one; {suits}")):
+            width, number = getattr(self, f"{prefix}bin_width"), getattr(self, f"{prefix}bin_number")
+            if width is not None and number is not None:
+                raise ConfigError(
+                    f"{prefix}bin_width = {width!r} and {prefix}bin_number = {number!r}",
+                    allowed="one of the two",
+                    todo=todo,
+                )
+            if width is not None and not (math.isfinite(width) and width > 0):
+                raise ConfigError(f"{prefix}bin_width = {width!r}", allowed="a finite number above 0")
+            if number is not None and not (number == int(number) and 1 <= number <= MAX_LEVELS):
+                raise ConfigError(f"{prefix}bin_number = {number!r}", allowed=f"a whole number from 1 to {MAX_LEVELS}")
 
     @property
     def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:
@@ -120,6 +131,12 @@ class FeatureSettings:
             return lambda values: fixed_bin_number(values, number)
         lower = self.resegment_range[0] if self.resegment_range else None
         return lambda values: fixed_bin_size(values, width, lower)
+
+    def volume_scale(self, unit: str) -> Callable[[Array], Scale]:
+        """Return the scale of the intensity-volume histogram of an image of `unit`: from intensities, shape (n,)."""
+        return partial(
+            volume_scale, unit=unit, limits=self.resegment_range, width=self.ivh_bin_width, bins=self.ivh_bin_number
+        )
 
 
 def _names(key: str, got: tuple[str, ...], known: tuple[str, ...]) -> None:
