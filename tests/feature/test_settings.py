@@ -30,6 +30,8 @@ from radiolocus.feature.settings import DEFAULT_BINS, FeatureSettings
         ("bin_number", 0, "1 to 65536"),
         ("bin_number", 65537, "1 to 65536"),
         ("bin_number", 1.5, "whole number"),
+        ("ivh_bin_width", -1.0, "above 0"),
+        ("ivh_bin_number", 0, "1 to 65536"),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(option, value, named):
@@ -42,6 +44,8 @@ def test_a_bad_value_is_named_with_what_is_allowed(option, value, named):
 def test_width_and_number_exclude_each_other():
     with pytest.raises(ConfigError, match="one of the two"):
         FeatureSettings(bin_width=25, bin_number=32)
+    with pytest.raises(ConfigError, match=r"ivh_bin_width = 1 and ivh_bin_number = 5.*one of the two"):
+        FeatureSettings(ivh_bin_width=1, ivh_bin_number=5)
 
 
 def test_an_open_end_may_be_written_as_infinity():
@@ -62,3 +66,11 @@ def test_bins_of_a_width_start_at_the_lower_end_of_the_range():
     np.testing.assert_array_equal(anchored.discretise(values), [20, 21, 21, 21])
     open_below = FeatureSettings(bin_width=25, resegment_range=(None, 400))
     np.testing.assert_array_equal(open_below.discretise(values), [1, 1, 1, 2])
+
+
+def test_the_volume_histogram_follows_the_unit_unless_it_is_told():
+    values = np.array([0.0, 10.0])
+    assert FeatureSettings(resegment_range=(-5, None)).volume_scale("HU")(values).last == 15
+    assert FeatureSettings().volume_scale("")(values).last == 999
+    assert FeatureSettings(ivh_bin_width=5).volume_scale("HU")(values).width == 5
+    assert FeatureSettings(ivh_bin_number=7).volume_scale("HU")(values).last == 6
