@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from scipy import fft
 
 from radiolocus.errors import ConfigError
-from radiolocus.image.boundary import Boundary, pad
+from radiolocus.image.boundary import pad
 from radiolocus.image.filter_options import RotatedOptions, check_choice, check_positive, number
 from radiolocus.image.pooling import pool
 from radiolocus.model import Array
@@ -24,7 +23,7 @@ Response = Literal["modulus", "real", "imaginary"]
 # The envelope is cut where it has fallen to exp(-18) = 1.5e-8 of its height.
 _REACH = 6.0
 # Pixels that are transformed at a time: keeps memory bounded on large volumes.
-_BATCH = 4_000_000
+_BATCH = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,11 +109,12 @@ def gabor_filter(array: Array, spacing: Array, options: GaborFilter) -> Array:
     """
     # Axes across the planes: axial always, coronal and sagittal too when the third dimension counts.
     across = (0, 1, 2) if options.dimension == "3d" and options.rotation_invariant else (0,)
-    return pool((r for axis in across for r in _in_planes(array, spacing, options, axis)), options.pooling)
+    # As many orientations in every plane: pooling planes that are pooled already is pooling all.
+    return pool((_in_planes(array, spacing, options, axis) for axis in across), options.pooling)
 
 
-def _in_planes(array: Array, spacing: Array, options: GaborFilter, axis: int) -> Iterator[Array]:
-    """Yield the responses at every orientation in the planes across `axis`."""
+def _in_planes(array: Array, spacing: Array, options: GaborFilter, axis: int) -> Array:
+    """Return the responses in the planes across `axis`, pooled over orientations."""
     planes = np.moveaxis(array, axis, 0)
     rows, columns = np.delete(spacing, axis)
     widest = _REACH * options.sigma_mm * max(1.0, 1.0 / options.gamma)
@@ -122,27 +122,30 @@ def _in_planes(array: Array, spacing: Array, options: GaborFilter, axis: int) ->
     shape = tuple(fft.next_fast_len(n + 2 * r) for n, r in zip(planes.shape[1:], reach, strict=True))
     y = (np.arange(-reach[0], reach[0] + 1) * rows)[:, None]
     x = (np.arange(-reach[1], reach[1] + 1) * columns)[None, :]
-    for theta in options.angles:
-        along = x * math.cos(theta) + y * math.sin(theta)
-        aside = -x * math.sin(theta) + y * math.cos(theta)
-        envelope = np.exp(-(along**2 + (options.gamma * aside) ** 2) / (2 * options.sigma_mm**2))
-        kernel = envelope * np.exp(2j * np.pi * along / options.lambda_mm)
-        transfer = fft.fft2(kernel, shape)
-        out = np.empty(planes.shape)
-        step = max(1, _BATCH // (shape[0] * shape[1]))
-        for first in range(0, len(planes), step):
-            part = slice(first, first + step)
-            out[part] = _convolved(planes[part], transfer, reach, options.boundary, options.response)
-        yield np.moveaxis(out, 0, axis)
-
-
-def _convolved(
-    planes: Array, transfer: npt.NDArray[np.complex128], reach: tuple[int, int], boundary: Boundary, kept: Response
-) -> Array:
-    wide = pad(planes, [(0, 0), (reach[0], reach[0]), (reach[1], reach[1])], boundary)
-    full = fft.ifft2(fft.fft2(wide, transfer.shape) * transfer, overwrite_x=True)
+    transfers = [fft.fft2(_kernel(x, y, theta, options), shape) for theta in options.angles]
     # The kernel starts at index 0 of its array, so the response to a voxel lies twice the reach further on.
-    inside = full[:, 2 * reach[0] : 2 * reach[0] + planes.shape[1], 2 * reach[1] : 2 * reach[1] + planes.shape[2]]
+    inside = tuple(slice(2 * r, 2 * r + n) for r, n in zip(reach, planes.shape[1:], strict=True))
+    out = np.empty(planes.shape)
+    step = max(1, _BATCH // (shape[0] * shape[1]))
+    for first in range(0, len(planes), step):
+        part = slice(first, first + step)
+        wide = pad(planes[part], [(0, 0), (reach[0], reach[0]), (reach[1], reach[1])], options.boundary)
+        spectrum = fft.fft2(wide, shape)
+        out[part] = pool(
+            (_kept(fft.ifft2(spectrum * t, overwrite_x=True)[:, *inside], options.response) for t in transfers),
+            options.pooling,
+        )
+    return np.ascontiguousarray(np.moveaxis(out, 0, axis))
+
+
+def _kernel(x: Array, y: Array, theta: float, options: GaborFilter) -> npt.NDArray[np.complex128]:
+    along = x * math.cos(theta) + y * math.sin(theta)
+    aside = -x * math.sin(theta) + y * math.cos(theta)
+    envelope = np.exp(-(along**2 + (options.gamma * aside) ** 2) / (2 * options.sigma_mm**2))
+    return np.asarray(envelope * np.exp(2j * np.pi * along / options.lambda_mm))
+
+
+def _kept(response: npt.NDArray[np.complex128], kept: Response) -> Array:
     if kept == "modulus":
-        return np.asarray(np.abs(inside))
-    return np.asarray(inside.real if kept == "real" else inside.imag)
+        return np.asarray(np.abs(response))
+    return np.asarray(response.real if kept == "real" else response.imag)

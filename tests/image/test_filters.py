@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from radiolocus.errors import ConfigError, InputError
+from radiolocus.image.boundary import BOUNDARIES
+from radiolocus.image.filters import FILTERS, GaborFilter, LawsFilter, LogFilter, MeanFilter, WaveletFilter, apply
+from radiolocus.image.pooling import POOLINGS
+from radiolocus.model import Geometry, Volume
+
+RIESZ = ("riesz", "riesz_log", "riesz_simoncelli")
+TWO_D = {"laws": {"kernel": "L5E5"}, "wavelet": {"band": "LH"}} | {name: {"order": (1, 0)} for name in RIESZ}
+
+
+def volume(shape=(6, 7, 8), spacing=(1.0, 1.0, 1.0), seed=0):
+    array = np.random.default_rng(seed).normal(size=shape)
+    return Volume(array, Geometry.regular(shape, spacing), "CT", "HU", ("read",))
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+@pytest.mark.parametrize("dimension", ["2d", "3d"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_every_filter_maps_an_image_onto_its_own_grid(name, dimension, boundary):
+    kind = FILTERS[name]
+    options = kind.options(boundary=boundary, dimension=dimension, **(TWO_D.get(name, {}) if dimension == "2d" else {}))
+    image = volume()
+    before = image.array.copy()
+    found = apply(image, options)
+    assert found.array.dtype == np.float64
+    assert np.isfinite(found.array).all()
+    assert np.array_equal(image.array, before)
+    assert (found.geometry, found.modality, found.unit, found.notes) == (image.geometry, "CT", "", ("read",))
+    assert np.array_equal(apply(image, options).array, found.array)
+    assert options.name.startswith(name)
+    assert kind.title
+    assert len(kind.ibsi_id) == 4
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_slices_do_not_know_of_each_other_in_two_dimensions(name):
+    options = FILTERS[name].options(dimension="2d", **TWO_D.get(name, {}))
+    image = volume()
+    other = dataclasses.replace(image, array=np.concatenate([image.array[:3], volume(seed=9).array[3:]]))
+    np.testing.assert_allclose(apply(image, options).array[:3], apply(other, options).array[:3], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_small_images_and_whole_numbers_are_filtered(name):
+    array = np.arange(6, dtype=np.int16).reshape(1, 2, 3)
+    found = apply(Volume(array, Geometry.regular(array.shape)), FILTERS[name].options())
+    assert found.array.shape == array.shape
+    assert np.isfinite(found.array).all()
+
+
+def test_names_tell_options_apart():
+    options = [
+        *(MeanFilter(size=s, dimension=d, boundary=b) for s in (3, 5) for d in ("2d", "3d") for b in BOUNDARIES),
+        *(LogFilter(sigma_mm=s, truncate=t) for s in (1, 1.5) for t in (3, 4)),
+        *(LawsFilter(kernel=k, energy=e, delta=7) for k in ("L5E5E5", "E5L5E5") for e in (True, False)),
+        *(LawsFilter(delta=d, pooling=p) for d in (3, 5) for p in POOLINGS),
+        LawsFilter(rotation_invariant=False),
+        *(
+            WaveletFilter(wavelet=w, band=b, level=n, pooling=p)
+            for w, b, n, p in itertools.product(("haar", "db3"), ("LLH", "HHH"), (1, 2), POOLINGS)
+        ),
+        *(GaborFilter(theta_deg=t, rotation_invariant=r, response="real") for t in (0, 45) for r in (True, False)),
+        *(GaborFilter(sigma_mm=s, lambda_mm=2 * s, gamma=s, theta_step_deg=90 / s) for s in (1, 2)),
+        *(FILTERS[n].options() for n in FILTERS if n not in ("wavelet", "laws", "log", "mean")),
+    ]
+    assert len({o.name for o in options}) == len(set(options))
+
+
+def test_non_finite_voxels_are_refused():
+    image = volume()
+    image.array[0, 0, :2] = np.nan, np.inf
+    with pytest.raises(InputError) as error:
+        apply(image, LogFilter())
+    assert error.value.got == "2 NaN or infinite voxels in an image that is to be filtered (log_sigma_3mm)"
+    assert "finite" in error.value.allowed
+    assert error.value.todo
+
+
+def test_unequal_voxels_are_told():
+    found = apply(volume(spacing=(3.0, 1.0, 1.0)), MeanFilter(size=3))
+    assert found.notes[0] == "read"
+    assert "3 x 1 x 1 mm" in found.notes[1]
+    assert apply(volume(spacing=(3.0, 1.0, 1.0)), MeanFilter(size=3, dimension="2d")).notes == ("read",)
+
+
+@pytest.mark.parametrize("change", [{"dimension": "3D"}, {"boundary": "reflect"}])
+def test_unknown_words_are_refused_with_the_nearest_known_one(change):
+    with pytest.raises(ConfigError) as error:
+        MeanFilter(**change)
+    assert error.value.got.startswith(next(iter(change)))
+    assert error.value.allowed
+
+
+def test_unknown_filters_and_poolings_are_refused():
+    with pytest.raises(ConfigError, match="did you mean 'wavelet'"):
+        FILTERS["wavelets"]
+    with pytest.raises(ConfigError, match="pooling = 'mean'"):
+        LawsFilter(pooling="mean")
