@@ -1,7 +1,10 @@
 """Intensity-volume histogram (IBSI family P88C), on the even scale that the image calls for.
 
-Step k of the scale, 0..K, is an intensity i; its intensity fraction is k / K, its volume fraction ν that of the voxels
-with at least that intensity. See :func:`radiolocus.image.discretise.volume_scale` for the scales.
+Step k of the scale, 0..K, is an intensity i; its intensity fraction is k / K, its volume fraction ν that of the
+voxels with at least that intensity. The scale spans the re-segmentation range where there is one. Whole intensities
+with a unit are steps themselves; other intensities with a unit are put into bins of a fixed size (0.1 SUV, 2.5 HU,
+else a thousandth of the range) that stand for their centres; intensities without unit are put into 1000 bins that
+stand for their numbers. `ivh_bin_width` and `ivh_bin_number` say otherwise.
 """
 
 from __future__ import annotations
