@@ -90,3 +90,15 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_tests_that_the_pages_name_are_there():
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for name in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", text):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+        known = {
+            n for file in (ROOT / "tests").rglob("test_*.py") for n in re.findall(r"def (test_\w+)", file.read_text())
+        }
+        named = set(re.findall(r"`(test_\w+)`", text))
+        assert named <= known, f"{page.name} names {sorted(named - known)}"

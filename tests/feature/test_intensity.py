@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from naive.intensity import features
 from radiolocus.feature.extract import extract
 from radiolocus.feature.settings import FeatureSettings
+from reference import ibsi
 from regions import pair, regions
 
 CHOICE = FeatureSettings(("intensity",))
@@ -66,3 +67,14 @@ def test_a_result_that_overflows_is_missing_and_not_infinite():
     assert found.values["stat_energy"] is None
     assert found.values["stat_mean"] == pytest.approx(7e200 / 3)
     assert any(p.item == "stat_energy" and "inf" in p.got for p in found.problems)
+
+
+def test_the_percentile_rule_is_the_one_that_the_consensus_was_made_with(reference):
+    """IBSI's 90th percentile of the digital phantom tells the rules for small regions apart."""
+    reference("ibsi/ibsi1_digital_phantom")
+    volume, mask = ibsi.phantom("digital_phantom")
+    row = next(r for r in ibsi.rows() if r["config"] == "digital_phantom" and r["tag"] == "stat_p90")
+    values = volume.array[mask.array]
+    assert ibsi.agrees(statistics_of(values).values["stat_p90"], row)
+    for rule in ("hazen", "weibull"):
+        assert not ibsi.agrees(np.percentile(values, 90, method=rule), row)

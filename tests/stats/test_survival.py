@@ -107,6 +107,11 @@ def test_zero_times_are_allowed_and_tied_to_nothing_else():
     np.testing.assert_allclose(curve.survival, [2 / 3, 0])
 
 
+def test_times_are_tied_when_they_are_equal_as_numbers():
+    # R with its default timefix = TRUE has 4 at risk, then 2.
+    np.testing.assert_array_equal(kaplan_meier([0.1 + 0.2, 0.3, 1, 2], [1, 1, 1, 0]).at_risk, [4, 3, 2, 1])
+
+
 def test_check_returns_floats_and_booleans():
     time, event = check_survival([1, 2], [0.0, 1.0])
     assert (time.dtype, event.dtype) == (np.float64, np.bool_)
