@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import FitError, InputError
 from radiolocus.kernels import riskset
-from radiolocus.model import Array, BoolArray
+from radiolocus.model import Array
+from radiolocus.stats.batch import Batch
 from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.survival import by_descending_time, check_survival
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
@@ -19,14 +20,6 @@ from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 __all__ = ["CoxBatch", "CoxFit", "Ties", "cox_univariate_batch", "fit_cox"]
 
 Ties = Literal["efron", "breslow"]
-
-_REASONS = {
-    riskset.FITTED: "",
-    riskset.CONSTANT: "constant among the patients the likelihood compares",
-    riskset.NO_EVENTS: "no events",
-    riskset.MONOTONE: "monotone likelihood: every event has the most extreme value of its risk set",
-    riskset.NOT_CONVERGED: "Newton–Raphson did not converge",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,54 +158,16 @@ def fit_cox(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class CoxBatch:
-    """Univariate Cox models of many columns; every array has shape (p,).
+class CoxBatch(Batch):
+    """Univariate Cox models of many columns; see :class:`radiolocus.stats.batch.Batch`."""
 
-    Parameters
-    ----------
-    coefficient, standard_error : ndarray
-        NaN where no model could be fitted.
-    loglik, loglik_null, score_statistic : ndarray
-        As in :class:`CoxFit`; NaN where no model could be fitted.
-    n, events : ndarray of int64
-        Patients with a value in the column, and their events.
-    status : ndarray of int64
-        0 where fitted; :meth:`reason` says what the others mean.
-    """
-
-    coefficient: Array
-    standard_error: Array
-    loglik: Array
-    loglik_null: Array
-    score_statistic: Array
-    n: npt.NDArray[np.int64]
-    events: npt.NDArray[np.int64]
-    status: npt.NDArray[np.int64]
-
-    @property
-    def fitted(self) -> BoolArray:
-        """Whether the column has a model."""
-        return np.asarray(self.status == riskset.FITTED)
-
-    @property
-    def statistic(self) -> Array:
-        """Wald z."""
-        return self.coefficient / self.standard_error
-
-    @property
-    def likelihood_ratio(self) -> Array:
-        """Likelihood-ratio χ² with one degree of freedom."""
-        return 2.0 * (self.loglik - self.loglik_null)
-
-    @property
-    def neg_log10_p(self) -> Array:
-        """−log10 of the two-sided Wald p-value."""
-        return np.asarray(neg_log10_p_normal(self.statistic))
-
-    def reason(self, column: int) -> str:
-        """Say why a column has no model; empty when it has one."""
-        return _REASONS[int(self.status[column])]
+    reasons: ClassVar[Mapping[int, str]] = {
+        riskset.FITTED: "",
+        riskset.CONSTANT: "constant among the patients the likelihood compares",
+        riskset.NO_EVENTS: "no events",
+        riskset.MONOTONE: "monotone likelihood: every event has the most extreme value of its risk set",
+        riskset.NOT_CONVERGED: "Newton–Raphson did not converge",
+    }
 
 
 def cox_univariate_batch(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +13,11 @@ from scipy import special
 from radiolocus.errors import FitError, InputError
 from radiolocus.kernels import logistic as kernels
 from radiolocus.model import Array, BoolArray
+from radiolocus.stats.batch import Batch
 from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 
 __all__ = ["LogisticBatch", "LogisticFit", "fit_logistic", "logistic_univariate_batch"]
-
-_REASONS = {
-    kernels.FITTED: "",
-    kernels.CONSTANT: "constant",
-    kernels.ONE_CLASS: "one class only",
-    kernels.SEPARATED: "separation: the values of the two classes do not overlap",
-    kernels.NOT_CONVERGED: "Newton–Raphson did not converge",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,54 +153,24 @@ def fit_logistic(label: npt.ArrayLike, X: npt.ArrayLike, *, names: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticBatch:
-    """Univariate logistic models of many columns; every array has shape (p,).
+class LogisticBatch(Batch):
+    """Univariate logistic models of many columns; see :class:`radiolocus.stats.batch.Batch`.
 
     Parameters
     ----------
-    intercept, coefficient, standard_error : ndarray
+    intercept : ndarray, shape (p,)
         NaN where no model could be fitted.
-    loglik, loglik_null, score_statistic : ndarray
-        As in :class:`LogisticFit`; NaN where no model could be fitted.
-    n, events : ndarray of int64
-        Patients with a value in the column, and positives among them.
-    status : ndarray of int64
-        0 where fitted; :meth:`reason` says what the others mean.
     """
 
+    reasons: ClassVar[Mapping[int, str]] = {
+        kernels.FITTED: "",
+        kernels.CONSTANT: "constant",
+        kernels.ONE_CLASS: "one class only",
+        kernels.SEPARATED: "separation: the values of the two classes do not overlap",
+        kernels.NOT_CONVERGED: "Newton–Raphson did not converge",
+    }
+
     intercept: Array
-    coefficient: Array
-    standard_error: Array
-    loglik: Array
-    loglik_null: Array
-    score_statistic: Array
-    n: npt.NDArray[np.int64]
-    events: npt.NDArray[np.int64]
-    status: npt.NDArray[np.int64]
-
-    @property
-    def fitted(self) -> BoolArray:
-        """Whether the column has a model."""
-        return np.asarray(self.status == kernels.FITTED)
-
-    @property
-    def statistic(self) -> Array:
-        """Wald z."""
-        return self.coefficient / self.standard_error
-
-    @property
-    def likelihood_ratio(self) -> Array:
-        """Likelihood-ratio χ² with one degree of freedom."""
-        return 2.0 * (self.loglik - self.loglik_null)
-
-    @property
-    def neg_log10_p(self) -> Array:
-        """−log10 of the two-sided Wald p-value."""
-        return np.asarray(neg_log10_p_normal(self.statistic))
-
-    def reason(self, column: int) -> str:
-        """Say why a column has no model; empty when it has one."""
-        return _REASONS[int(self.status[column])]
 
 
 def logistic_univariate_batch(label: npt.ArrayLike, X: npt.ArrayLike) -> LogisticBatch:
@@ -248,4 +212,4 @@ def logistic_univariate_batch(label: npt.ArrayLike, X: npt.ArrayLike) -> Logisti
     kernels.logistic_batch(np.ascontiguousarray(matrix.T), labels, result, counts, status)
     intercept, beta, error, loglik, null, score = np.ascontiguousarray(result.T)
     used, positives = np.ascontiguousarray(counts.T)
-    return LogisticBatch(intercept, beta, error, loglik, null, score, used, positives, status)
+    return LogisticBatch(beta, error, loglik, null, score, used, positives, status, intercept)
