@@ -180,7 +180,7 @@ def _scales(thumbnails: pl.DataFrame) -> str:
     told = []
     for (inverted, unit), part in looks.group_by(["dark", "unit"], maintain_order=True):
         names = ", ".join(part["image"].to_list())
-        told.append(f"{names} ({unit or 'unit not known'}): high is {'black' if inverted else 'white'}")
+        told.append(f"{names} ({unit or 'arbitrary intensity'}): high is {'black' if inverted else 'white'}")
     return "; ".join(told) + "."
 
 

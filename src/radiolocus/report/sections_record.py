@@ -80,7 +80,8 @@ def problems(art: Artefacts) -> Section:
     blocks: list[Block] = []
     if lost.height:
         text = (
-            "set aside: the subject, image or variant was not analysed in that stage. no value: one value is missing. "
+            "set aside: the subject, image, variant or endpoint was not analysed in that stage. no value: one value is "
+            "missing. "
             "Row by row: problems.csv."
         )
         blocks.append(_gathered(lost, "What could not be used", text))
