@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing about the code on a shared machine; in CI the same examples come every time.
+settings.register_profile("radiolocus", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("radiolocus")
 
 _HERE = Path(__file__).resolve().parent.parent
 _DATA = Path(os.environ.get("RADIOLOCUS_DATA", _HERE.parent / "shared" / "data"))
