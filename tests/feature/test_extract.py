@@ -212,3 +212,22 @@ def test_an_oblique_grid_changes_nothing():
     choice = FeatureSettings(tuple(FAMILIES), resample_mm=(2.0, 1.3, 1.3))
     found = extract(Volume(image, oblique), Mask(mask, oblique), choice).values
     assert found == pytest.approx(extract(*pair(image, mask, spacing), choice).values, rel=1e-9)
+
+
+GREY = ("intensity_histogram", "glrlm", "glszm", "gldzm", "ngtdm", "ngldm")
+
+
+def test_a_shift_of_intensity_leaves_grey_levels_alone_when_bins_start_at_the_minimum():
+    image, mask, spacing = blob()
+    choice = FeatureSettings(GREY, bin_width=25, aggregations=tuple(AGGREGATIONS))
+    before = extract(*pair(np.round(image), mask, spacing), choice).values
+    assert len(before) == 23 + 6 * 16 + 3 * (16 + 16 + 5 + 17)
+    assert extract(*pair(np.round(image) - 1024, mask, spacing), choice).values == before
+
+
+def test_the_axes_may_be_exchanged_in_3d():
+    image, mask, spacing = blob()
+    choice = FeatureSettings(GREY, bin_width=10, aggregations=("3d_avg", "3d_comb"))
+    before = extract(*pair(image, mask, spacing), choice).values
+    after = extract(*pair(image.transpose(2, 0, 1), mask.transpose(2, 0, 1), spacing), choice).values
+    assert after == {name: pytest.approx(value, rel=1e-11, abs=1e-11) for name, value in before.items()}
