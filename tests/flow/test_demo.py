@@ -1,12 +1,13 @@
 """The demo finds what was planted, and nothing else."""
 
+import shutil
 import subprocess
 import sys
 
 import polars as pl
 import pytest
 
-from radiolocus.store import read_table
+from radiolocus.store import open_folder, read_json, read_table
 
 pytestmark = pytest.mark.slow
 
@@ -53,3 +54,20 @@ def test_without_principal_components_the_planted_structure_inflates(demo, tmp_p
     ][0]
     assert bare > 1.1
     assert abs(corrected - 1) < 0.1 < bare - corrected
+
+
+def test_the_verdict_has_its_manifest(demo):
+    out, _ = demo
+    told = read_json(out / "results", "demo/manifest.json")
+    assert told["tables"]["demo/truth"]["rows"] == read_table(out / "results", "demo/truth").height
+    assert set(told["input_hash"]) >= {"link/link", "problems"}
+    assert told["seed"] == 20
+
+
+def test_a_second_demo_may_start_afresh(demo):
+    """Everything that the demo writes is known as its own."""
+    out, _ = demo
+    root = out / "fresh"
+    shutil.copytree(out / "results", root)
+    open_folder(root, "other", "other", fresh=True)
+    assert [p.name for p in root.iterdir() if p.name != ".lock"] == []

@@ -19,8 +19,7 @@ from radiolocus.errors import RadiolocusError
 from radiolocus.pipeline import Finished, run_study
 from radiolocus.report.html import write as write_report
 from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
-from radiolocus.simulate.verdict import judge
-from radiolocus.store import write_table
+from radiolocus.simulate.verdict import write_verdict
 
 __all__ = ["main"]
 
@@ -134,10 +133,10 @@ def demo(
 ) -> None:
     """Simulate a cohort with planted truth, run it, and say which planted effects were found."""
     _say(f"simulating {subjects} subjects: images, genotypes, mutations, clinical table, lesion follow-up")
-    truth = simulate_cohort(out / "data", SimulationOptions(subjects=subjects, seed=seed))
+    options = SimulationOptions(subjects=subjects, seed=seed)
+    truth = simulate_cohort(out / "data", options)
     finished = _run(out / "data" / "study.toml", out / "results", jobs=jobs, fresh=fresh, strict=False, root=None)
-    verdict = judge(truth, finished.root)
-    write_table(finished.root, "demo/truth", verdict)
+    verdict = write_verdict(truth, finished.root, options)
     write_report(finished.root)
     _say("")
     for row in verdict.iter_rows(named=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ import polars as pl
 from scipy.stats import binom
 
 from radiolocus.errors import StoreError
-from radiolocus.simulate.cohort import Truth
-from radiolocus.store import read_table
+from radiolocus.simulate.cohort import SimulationOptions, Truth
+from radiolocus.store import Fingerprints, Stage, read_table
 
-__all__ = ["judge"]
+__all__ = ["judge", "write_verdict"]
 
 _GENOME_WIDE = 7.30103  # −log10 of 5e-8
+_JUDGED = ("sumstats/sumstats", "sumstats/summary", "link/link", "outcome/performance", "response/best", "problems")
 _Row = tuple[str, str, bool, str, str]
 
 
@@ -32,14 +34,26 @@ def judge(truth: Truth, root: Path) -> pl.DataFrame:
     polars.DataFrame
         Table ``demo/truth``: one row a statement.
     """
+    table = {name: _need(root, name) for name in _JUDGED}
     rows = [
-        *_variant(truth, _need(root, "sumstats/sumstats"), _need(root, "sumstats/summary")),
-        *_links(truth, _need(root, "link/link")),
-        *_outcome(truth, _need(root, "outcome/performance")),
-        *_responses(truth, _need(root, "response/best")),
-        *_spoiled(truth, _need(root, "problems")),
+        *_variant(truth, table["sumstats/sumstats"], table["sumstats/summary"]),
+        *_links(truth, table["link/link"]),
+        *_outcome(truth, table["outcome/performance"]),
+        *_responses(truth, table["response/best"]),
+        *_spoiled(truth, table["problems"]),
     ]
     return pl.DataFrame(rows, schema=["kind", "planted", "found", "evidence", "verdict"], orient="row")
+
+
+def write_verdict(truth: Truth, root: Path, options: SimulationOptions) -> pl.DataFrame:
+    """Write the verdict and its manifest as room ``demo`` of the results, and return it; see :func:`judge`."""
+    started = time.monotonic()
+    verdict = judge(truth, root)
+    prints = Fingerprints(root)
+    stage = Stage(root, "demo", options, {name: prints.of(root / f"{name}.parquet") for name in _JUDGED})
+    stage.write("demo/truth", verdict)
+    stage.finish(seed=options.seed, wall_time_s=time.monotonic() - started)
+    return verdict
 
 
 def _need(root: Path, name: str) -> pl.DataFrame:
