@@ -104,3 +104,33 @@ def test_unknown_filters_and_poolings_are_refused():
         FILTERS["wavelets"]
     with pytest.raises(ConfigError, match="pooling = 'mean'"):
         LawsFilter(pooling="mean")
+
+
+REACHING = [
+    MeanFilter(size=5),
+    LogFilter(sigma_mm=1.1, truncate=3),
+    LawsFilter(kernel="L3E5S3", delta=2),
+    LawsFilter(energy=False),
+    GaborFilter(sigma_mm=0.8, lambda_mm=2, gamma=0.9),
+    WaveletFilter(wavelet="db3", level=2),
+]
+
+
+@pytest.mark.parametrize("options", REACHING, ids=lambda o: o.name)
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 0.8)])
+def test_a_response_depends_on_nothing_beyond_its_reach(options, spacing):
+    shape = (31, 31, 31)
+    image = volume(shape, spacing)
+    steps = np.ceil(options.reach_mm(np.array(spacing)) / np.array(spacing)).astype(int)
+    outside = np.ones(shape, dtype=bool)
+    outside[tuple(slice(max(15 - s, 0), 15 + s + 1) for s in steps)] = False
+    changed = dataclasses.replace(image, array=np.where(outside, 1e3, image.array))
+    found, other = (apply(v, options).array[15, 15, 15] for v in (image, changed))
+    assert outside.any()
+    assert found == pytest.approx(other, abs=1e-4 if options.filter == "gabor" else 1e-9)
+
+
+def test_what_needs_the_whole_image_says_so():
+    ones = np.ones(3)
+    assert np.isinf(MeanFilter(boundary="periodic").reach_mm(ones))
+    assert all(np.isinf(FILTERS[n].options().reach_mm(ones)) for n in ("simoncelli", *RIESZ))

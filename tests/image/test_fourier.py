@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from radiolocus.errors import InputError
 from radiolocus.image.boundary import BOUNDARIES
 from radiolocus.image.fourier import Spectrum
 
@@ -43,3 +44,11 @@ def test_axes_of_one_voxel_have_no_frequency():
     seen = []
     spectrum.sample(lambda at: seen.append(at) or np.ones((1, 1, 1)))
     assert seen[0][0].ravel().tolist() == [0.0]
+
+
+def test_an_image_that_is_too_large_to_double_is_refused_before_memory_is_taken():
+    huge = np.broadcast_to(np.zeros(()), (1024, 512, 512))
+    with pytest.raises(InputError) as error:
+        Spectrum(huge, (0, 1, 2), "mirror")
+    assert error.value.got.startswith(f"{huge.size} voxels, {8 * huge.size} with")
+    assert "resample_mm" in error.value.todo

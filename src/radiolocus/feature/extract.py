@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -12,8 +14,10 @@ import polars as pl
 from radiolocus.errors import UndefinedError
 from radiolocus.feature.core import Context, Family, Feature
 from radiolocus.feature.families import FAMILIES
+from radiolocus.feature.filtered import families_of_responses, notes_on_responses, responses
 from radiolocus.feature.settings import FeatureSettings
-from radiolocus.image.region import prepare_region
+from radiolocus.image.filters import FilterOptions
+from radiolocus.image.region import Region, prepare_region
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.schema import conform
 
@@ -68,42 +72,37 @@ def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None)
     rounded = settings.round_intensity
     if rounded is None:
         rounded = settings.resample_mm is not None and volume.modality == "CT" and volume.unit == "HU"
-    region = prepare_region(
-        volume,
-        mask,
-        resample_mm=settings.resample_mm,
-        interpolation=settings.interpolation,
-        rounded=rounded,
-        resegment_range=settings.resegment_range,
-        resegment_outliers=settings.resegment_outliers,
-        margin_mm=max(family.margin_mm for family in _chosen(settings)),
-    )
+    around = partial(_region, volume, mask, settings, rounded)
+    region = around(max(family.margin_mm for family in _chosen(settings)))
     context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
     values: dict[str, float | None] = {}
-    problems = [Problem(_STAGE, note, "note") for note in region.notes]
-    for family in _chosen(settings):
-        for aggregation, (suffix, _) in family.columns(settings.aggregations).items():
-            for feature, value in _of_family(family, context, aggregation):
-                column = feature.tag + suffix
-                values[column] = value if isinstance(value, float) else None
-                if isinstance(value, UndefinedError):
-                    problems.append(_no_value(column, value))
+    notes = [*region.notes, *notes_on_responses(region.spacing, settings)]
+    problems = [Problem(_STAGE, note, "note") for note in notes]
+    found = _of_context(_chosen(settings), context, settings, "")
+    for column, value in itertools.chain(found, _of_responses(around, region, settings)):
+        values[column] = value if isinstance(value, float) else None
+        if isinstance(value, UndefinedError):
+            problems.append(_no_value(column, value))
     return Extraction(values, tuple(problems), _diagnostics(context))
 
 
 def dictionary(settings: FeatureSettings | None = None) -> pl.DataFrame:
     """Say what each feature column is: a table ``features/dictionary``, in the order of the columns."""
     settings = settings or FeatureSettings()
+    parts = [("", "", _chosen(settings))]
+    for options in settings.filter_options:
+        parts.append((_prefix(options), f" of the response map {options.name}", families_of_responses(settings)))
     rows = [
         {
-            "feature": feature.tag + suffix,
-            "name": feature.name,
+            "feature": prefix + feature.tag + suffix,
+            "name": feature.name + of_what,
             "ibsi_id": feature.ibsi_id,
             "family": family.name,
             "aggregation": title,
             "unit": feature.unit,
         }
-        for family in _chosen(settings)
+        for prefix, of_what, families in parts
+        for family in families
         for suffix, title in family.columns(settings.aggregations).values()
         for feature in family.features.values()
     ]
@@ -114,8 +113,46 @@ def _chosen(settings: FeatureSettings) -> list[Family]:
     return [family for name, family in FAMILIES.items() if name in settings.families]
 
 
-def _of_family(family: Family, context: Context, aggregation: str) -> Iterator[tuple[Feature, float | UndefinedError]]:
+def _region(volume: Volume, mask: Mask, settings: FeatureSettings, rounded: bool, margin_mm: float) -> Region:
+    return prepare_region(
+        volume,
+        mask,
+        resample_mm=settings.resample_mm,
+        interpolation=settings.interpolation,
+        rounded=rounded,
+        resegment_range=settings.resegment_range,
+        resegment_outliers=settings.resegment_outliers,
+        margin_mm=margin_mm,
+    )
+
+
+def _prefix(options: FilterOptions) -> str:
+    return f"{options.name}."
+
+
+def _of_responses(
+    around: Callable[[float], Region], region: Region, settings: FeatureSettings
+) -> Iterator[tuple[str, float | UndefinedError]]:
+    if settings.filters:
+        for options, context in responses(around, region.spacing, settings):
+            yield from _of_context(families_of_responses(settings), context, settings, _prefix(options))
+
+
+def _of_context(
+    families: list[Family], context: Context | UndefinedError, settings: FeatureSettings, prefix: str
+) -> Iterator[tuple[str, float | UndefinedError]]:
+    for family in families:
+        for aggregation, (suffix, _) in family.columns(settings.aggregations).items():
+            for feature, value in _of_family(family, context, aggregation):
+                yield prefix + feature.tag + suffix, value
+
+
+def _of_family(
+    family: Family, context: Context | UndefinedError, aggregation: str
+) -> Iterator[tuple[Feature, float | UndefinedError]]:
     try:
+        if isinstance(context, UndefinedError):
+            raise context
         prepared = family.prepare(context, aggregation)
     except UndefinedError as reason:
         for feature in family.features.values():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from radiolocus.errors import ConfigError
 from radiolocus.feature.core import AGGREGATIONS
 from radiolocus.feature.families import FAMILIES
 from radiolocus.image.discretise import MAX_LEVELS, Scale, fixed_bin_number, fixed_bin_size, volume_scale
+from radiolocus.image.filters import FilterOptions, options_from
 from radiolocus.image.resample import METHODS, Interpolation
 from radiolocus.model import Array
 from radiolocus.registry import suggest
@@ -56,6 +58,10 @@ class FeatureSettings:
         Aggregations of texture matrices: ``2d_avg``, ``2d_comb``, ``2_5d_avg``, ``2_5d_comb``, ``3d_avg``, ``3d_comb``.
         Slices are those of the first axis of the array. Matrices without directions know 2D, 2.5D and 3D only: either
         form asks for them.
+    filters : tuple of tables
+        Image filters, e.g. ``{filter = "log", sigma_mm = 3.0}``: the features, without morphology, are also taken of
+        each response map, in columns that begin with the name of the filter (``log_sigma_3mm.stat_mean``). In Python,
+        options of :mod:`radiolocus.image.filters` may be given instead.
     """
 
     families: tuple[str, ...] = ("morphology", "intensity", "glcm")
@@ -69,6 +75,7 @@ class FeatureSettings:
     ivh_bin_width: float | None = None
     ivh_bin_number: int | None = None
     aggregations: tuple[str, ...] = ("3d_avg",)
+    filters: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _names("families", self.families, tuple(FAMILIES))
@@ -77,6 +84,7 @@ class FeatureSettings:
         self._check_resampling()
         self._check_resegmentation()
         self._check_bins()
+        self._check_filters()
 
     def _check_resampling(self) -> None:
         size = self.resample_mm
@@ -122,6 +130,29 @@ class FeatureSettings:
                 raise ConfigError(f"{prefix}bin_width = {width!r}", allowed="a finite number above 0")
             if number is not None and not (number == int(number) and 1 <= number <= MAX_LEVELS):
                 raise ConfigError(f"{prefix}bin_number = {number!r}", allowed=f"a whole number from 1 to {MAX_LEVELS}")
+
+    def _check_filters(self) -> None:
+        options = []
+        for place, entry in enumerate(self.filters, 1):
+            try:
+                options.append(entry if isinstance(entry, FilterOptions) else options_from(entry))
+            except ConfigError as wrong:
+                got = f"filters[{place}]: {wrong.got}"
+                raise ConfigError(got, allowed=wrong.allowed, todo=wrong.todo) from None
+        names = [o.name for o in options]
+        if len(set(names)) != len(names):
+            raise ConfigError(f"filters: the same filter twice among {names}", allowed="each filter once")
+        if options and set(self.families) == {"morphology"}:
+            raise ConfigError(
+                "filters without a family that looks at intensities", allowed="a family besides morphology"
+            )
+        # Written out as plain tables, defaults included, so that they are told and hashed like all other settings.
+        object.__setattr__(self, "filters", tuple(asdict(o) for o in options))
+
+    @property
+    def filter_options(self) -> tuple[FilterOptions, ...]:
+        """The filters as options."""
+        return tuple(options_from(entry) for entry in self.filters)
 
     @property
     def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:

@@ -79,6 +79,13 @@ class GaborFilter(RotatedOptions):
             steps //= 2
         return [math.radians(self.theta_deg + i * self.theta_step_deg) for i in range(steps)]
 
+    def reach_pixels(self, edge: float) -> int:
+        """Pixels of `edge` mm from the middle of the kernel to its end."""
+        return math.ceil(_REACH * self.sigma_mm * max(1.0, 1.0 / self.gamma) / edge)
+
+    def _reach_voxels(self, edge: float) -> float:
+        return self.reach_pixels(edge)
+
     def _words(self) -> list[str]:
         words = ["gabor", f"sigma_{number(self.sigma_mm)}mm", f"lambda_{number(self.lambda_mm)}mm"]
         words.append(f"gamma_{number(self.gamma)}")
@@ -117,8 +124,7 @@ def _in_planes(array: Array, spacing: Array, options: GaborFilter, axis: int) ->
     """Return the responses in the planes across `axis`, pooled over orientations."""
     planes = np.moveaxis(array, axis, 0)
     rows, columns = np.delete(spacing, axis)
-    widest = _REACH * options.sigma_mm * max(1.0, 1.0 / options.gamma)
-    reach = math.ceil(widest / rows), math.ceil(widest / columns)
+    reach = options.reach_pixels(rows), options.reach_pixels(columns)
     shape = tuple(fft.next_fast_len(n + 2 * r) for n, r in zip(planes.shape[1:], reach, strict=True))
     y = (np.arange(-reach[0], reach[0] + 1) * rows)[:, None]
     x = (np.arange(-reach[1], reach[1] + 1) * columns)[None, :]

@@ -66,6 +66,9 @@ class LawsFilter(RotatedOptions):
         """The kernels of the name, one a direction."""
         return re.findall("|".join(LAWS), self.kernel)
 
+    def _reach_voxels(self, edge: float) -> float:
+        return 2 + (self.delta if self.energy else 0)
+
     def _words(self) -> list[str]:
         return ["laws", self.kernel.lower(), *([f"energy_{self.delta}"] if self.energy else []), *self._pooled]
 

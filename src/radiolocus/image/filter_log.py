@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,9 +36,16 @@ class LogFilter(FilterOptions):
         check_positive("sigma_mm", self.sigma_mm)
         check_positive("truncate", self.truncate)
 
+    def _reach_voxels(self, edge: float) -> float:
+        return _taps_aside(self.sigma_mm, self.truncate, edge)
+
     def _words(self) -> list[str]:
         cut = [] if self.truncate == 4 else [f"truncate_{number(self.truncate)}"]
         return ["log", "sigma", f"{number(self.sigma_mm)}mm", *cut]
+
+
+def _taps_aside(sigma_mm: float, truncate: float, edge: float) -> int:
+    return math.floor(truncate * sigma_mm / edge + 0.5)
 
 
 def log_kernels(
@@ -69,7 +77,7 @@ def log_kernels(
     kernels = []
     for axis in axes:
         sigma = sigma_mm / spacing[axis]
-        reach = int(np.floor(truncate * sigma + 0.5))
+        reach = _taps_aside(sigma_mm, truncate, spacing[axis])
         k2 = (np.arange(-reach, reach + 1) / sigma) ** 2
         gauss = np.exp(-k2 / 2) / (np.sqrt(2 * np.pi) * sigma)
         kernels.append((gauss, (k2 - 1) * gauss))

@@ -31,6 +31,9 @@ class MeanFilter(FilterOptions):
         if self.size < 1 or self.size % 2 == 0:
             raise ConfigError(f"size = {self.size!r}", allowed="an odd whole number of voxels, 1 or more")
 
+    def _reach_voxels(self, edge: float) -> float:
+        return self.size // 2
+
     def _words(self) -> list[str]:
         return ["mean", str(self.size)]
 

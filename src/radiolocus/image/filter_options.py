@@ -9,6 +9,7 @@ from typing import Literal
 from radiolocus.errors import ConfigError
 from radiolocus.image.boundary import BOUNDARIES, Boundary
 from radiolocus.image.pooling import POOLINGS, Pooling
+from radiolocus.model import Array
 from radiolocus.registry import suggest
 
 __all__ = ["Dimension", "FilterOptions", "RotatedOptions", "check_choice", "check_positive", "number"]
@@ -22,12 +23,15 @@ class FilterOptions:
 
     Parameters
     ----------
+    filter : str
+        Name of the filter: each has options of its own.
     dimension : {"3d", "2d"}
         ``2d`` filters every slice along the first axis by itself.
     boundary : {"mirror", "zero", "nearest", "periodic"}
         How the image goes on beyond its border.
     """
 
+    filter: str = ""
     dimension: Dimension = "3d"
     boundary: Boundary = "mirror"
 
@@ -49,6 +53,23 @@ class FilterOptions:
         if self.boundary != "mirror":
             parts.append(self.boundary)
         return "_".join(parts)
+
+    def reach_mm(self, spacing: Array) -> float:
+        """How far from a voxel its response depends on the image, in mm; infinite when everything counts.
+
+        Parameters
+        ----------
+        spacing : ndarray, shape (3,)
+            Voxel size along (z, y, x) in mm.
+        """
+        # What is tiled reaches over to the far side of the image.
+        if self.boundary == "periodic":
+            return math.inf
+        return max(self._reach_voxels(float(spacing[axis])) * float(spacing[axis]) for axis in self.axes)
+
+    def _reach_voxels(self, edge: float) -> float:
+        """Reach along an axis with voxels of `edge` mm; filters that need the whole image leave this alone."""
+        return math.inf
 
     def _words(self) -> list[str]:
         raise NotImplementedError

@@ -50,6 +50,9 @@ class WaveletFilter(RotatedOptions):
         if not 1 <= self.level <= _MOST_LEVELS:
             raise ConfigError(f"level = {self.level!r}", allowed=f"a whole number from 1 to {_MOST_LEVELS}")
 
+    def _reach_voxels(self, edge: float) -> float:
+        return sum(kernel.size // 2 for kernel in _chain(self.wavelet, "L", self.level))
+
     def _words(self) -> list[str]:
         return ["wavelet", self.wavelet, self.band.lower(), f"level_{self.level}", *self._pooled]
 

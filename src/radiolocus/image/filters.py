@@ -7,13 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from radiolocus.errors import InputError
+from radiolocus.errors import ConfigError, InputError
 from radiolocus.image.filter_gabor import GaborFilter, gabor_filter
 from radiolocus.image.filter_laws import LawsFilter, laws_filter
 from radiolocus.image.filter_log import LogFilter, laplacian_of_gaussian
@@ -30,7 +32,7 @@ from radiolocus.image.filter_riesz import (
 from radiolocus.image.filter_simoncelli import SimoncelliFilter, simoncelli_filter
 from radiolocus.image.filter_wavelet import WaveletFilter, wavelet_filter
 from radiolocus.model import Array, Volume
-from radiolocus.registry import Registry
+from radiolocus.registry import Registry, suggest
 
 __all__ = [
     "FILTERS",
@@ -46,6 +48,9 @@ __all__ = [
     "SimoncelliFilter",
     "WaveletFilter",
     "apply",
+    "options_from",
+    "respond",
+    "unequal_edges",
 ]
 
 
@@ -84,10 +89,107 @@ for _filter in (
     Filter("Riesz-transformed Laplacian of Gaussian", "AYRS", RieszLogFilter, riesz_log_filter),
     Filter("Riesz-transformed Simoncelli wavelet", "AYRS", RieszSimoncelliFilter, riesz_simoncelli_filter),
 ):
-    FILTERS.add(_filter.options.filter, _filter)  # type: ignore[attr-defined]
+    FILTERS.add(_filter.options.filter, _filter)
 
 # Edges that differ by less are called equal.
 _EQUAL = 0.01
+
+
+def options_from(table: Mapping[str, Any]) -> FilterOptions:
+    """Read the options of a filter from a table of a study file.
+
+    Parameters
+    ----------
+    table : mapping
+        ``filter`` names one of :data:`FILTERS`; the other keys are fields of its options.
+
+    Returns
+    -------
+    FilterOptions
+
+    Raises
+    ------
+    ConfigError
+        An unknown filter, key or value, with the nearest valid one.
+    """
+    if "filter" not in table:
+        raise ConfigError(f"no filter is named in {dict(table)!r}", allowed=f"filter = one of {', '.join(FILTERS)}")
+    kind: Any = FILTERS[str(table["filter"])].options
+    types = typing.get_type_hints(kind)
+    for key, value in table.items():
+        if key not in types:
+            raise ConfigError(
+                f"unknown key '{key}' of filter '{table['filter']}'", allowed=", ".join(types), todo=suggest(key, types)
+            )
+        if not _fits(value, types[key]):
+            raise ConfigError(f"{key} = {value!r}", allowed=_spoken(types[key]))
+    options: FilterOptions = kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in table.items()})
+    return options
+
+
+def _fits(value: object, kind: Any) -> bool:
+    arguments = typing.get_args(kind)
+    if typing.get_origin(kind) is typing.Literal:
+        # Which words are allowed is said by the options themselves.
+        return isinstance(value, str)
+    if typing.get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(_fits(v, arguments[0]) for v in value)
+    if arguments:
+        return any(_fits(value, a) for a in arguments)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, int | float if kind is float else kind)
+
+
+def _spoken(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return "a list of whole numbers"
+    if typing.get_args(kind):
+        return _spoken(typing.get_args(kind)[0])
+    return {float: "a number", int: "a whole number", bool: "true or false"}.get(kind, "text")
+
+
+def respond(array: npt.NDArray[np.floating], spacing: Array, options: FilterOptions) -> Array:
+    """Return the response map of a bare array.
+
+    Parameters
+    ----------
+    array : ndarray, shape (z, y, x)
+        Finite everywhere: a filter would carry a NaN as far as it reaches.
+    spacing : ndarray, shape (3,)
+        Voxel size along (z, y, x) in mm.
+    options : FilterOptions
+        Options of one of :data:`FILTERS`.
+
+    Returns
+    -------
+    ndarray of float64, shape (z, y, x)
+
+    Raises
+    ------
+    InputError
+        NaN or infinite voxels, or an image too large to be transformed as a whole.
+    """
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad:
+        raise InputError(
+            f"{bad} NaN or infinite voxels in an image that is to be filtered ({options.name})",
+            allowed="finite intensities wherever the filter reaches",
+            todo="repair the image, or crop it to where it is finite",
+        )
+    return FILTERS[options.filter].compute(np.asarray(array, dtype=np.float64), spacing, options)
+
+
+def unequal_edges(spacing: Array, options: FilterOptions) -> str:
+    """Say in words that the filtered axes have voxels of unequal edges; empty when they are equal within 1 %."""
+    filtered = spacing[list(options.axes)]
+    if filtered.max() <= filtered.min() * (1 + _EQUAL):
+        return ""
+    edges = " x ".join(f"{s:.4g}" for s in filtered)
+    return (
+        f"{options.name}: filtered on voxels of {edges} mm; IBSI 2 asks for equal edges, because a filter that counts "
+        "voxels reaches further along the longer ones (resample_mm)"
+    )
 
 
 def apply(volume: Volume, options: FilterOptions) -> Volume:
@@ -96,36 +198,21 @@ def apply(volume: Volume, options: FilterOptions) -> Volume:
     Parameters
     ----------
     volume : Volume
-        Finite everywhere: a filter would carry a NaN as far as it reaches.
+        Finite everywhere.
     options : FilterOptions
         Options of one of :data:`FILTERS`.
 
     Returns
     -------
     Volume
-        The response map, float64, on the grid of the image, without unit.
+        The response map, float64, on the grid of the image, without unit; unequal voxels are told in its notes.
 
     Raises
     ------
     InputError
-        NaN or infinite voxels.
+        NaN or infinite voxels, or an image too large to be transformed as a whole.
     """
-    bad = volume.array.size - int(np.count_nonzero(np.isfinite(volume.array)))
-    if bad:
-        raise InputError(
-            f"{bad} NaN or infinite voxels in an image that is to be filtered ({options.name})",
-            allowed="finite intensities everywhere",
-            todo="repair the image, or crop it to where it is finite",
-        )
     spacing = volume.geometry.spacing
-    kind = FILTERS[options.filter]  # type: ignore[attr-defined]
-    response = kind.compute(volume.array.astype(np.float64), spacing, options)
-    filtered = spacing[list(options.axes)]
-    notes = volume.notes
-    if filtered.max() > filtered.min() * (1 + _EQUAL):
-        edges = " x ".join(f"{s:.4g}" for s in filtered)
-        notes += (
-            f"{options.name}: filtered on voxels of {edges} mm; IBSI 2 asks for equal edges, because a filter that "
-            "counts voxels reaches further along the longer ones (resample_mm)",
-        )
-    return replace(volume, array=response, unit="", notes=notes)
+    response = respond(volume.array, spacing, options)
+    told = unequal_edges(spacing, options)
+    return replace(volume, array=response, unit="", notes=(*volume.notes, told) if told else volume.notes)

@@ -8,16 +8,21 @@ is dropped. The finer the spectrum, the less this matters; for an odd number the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from radiolocus.errors import InputError
 from radiolocus.image.boundary import Boundary, pad
 from radiolocus.model import Array
 
 __all__ = ["Spectrum", "Transfer"]
+
+# Voxels of an extended image. About 50 bytes are needed for each, so this is some 7 GB.
+_MOST_VOXELS = 2**27
 
 Transfer = npt.NDArray[np.float64] | npt.NDArray[np.complex128]
 
@@ -35,6 +40,11 @@ class Spectrum:
     axes : sequence of int
         Axes that are transformed: (0, 1, 2), or (1, 2) for slices.
     boundary : {"zero", "nearest", "periodic", "mirror"}
+
+    Raises
+    ------
+    InputError
+        The extended image does not fit into memory.
     """
 
     def __init__(self, array: Array, axes: Sequence[int], boundary: Boundary) -> None:
@@ -42,6 +52,13 @@ class Spectrum:
         grown = [axis in self.axes and boundary != "periodic" for axis in range(array.ndim)]
         before = [n // 2 if g else 0 for n, g in zip(array.shape, grown, strict=True)]
         after = [n - n // 2 if g else 0 for n, g in zip(array.shape, grown, strict=True)]
+        voxels = math.prod(n + b + a for n, b, a in zip(array.shape, before, after, strict=True))
+        if voxels > _MOST_VOXELS:
+            raise InputError(
+                f"{array.size} voxels, {voxels} with what lies beyond the border, to be filtered as a whole",
+                allowed=f"at most {_MOST_VOXELS}",
+                todo='crop the image, resample it to larger voxels (resample_mm), or use boundary = "periodic"',
+            )
         extended = pad(array, zip(before, after, strict=True), boundary)
         self._inside = tuple(slice(b, b + n) for b, n in zip(before, array.shape, strict=True))
         self._lengths = [extended.shape[axis] for axis in self.axes]
