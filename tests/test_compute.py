@@ -1,7 +1,9 @@
 """Units of work: same answers here and in workers; one bad unit never takes the others along."""
 
+import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -34,3 +36,28 @@ def test_a_worker_that_dies_loses_only_its_unit():
     assert [outcome[i] for i in (0, 2, 3)] == [0, 2, 3]
     assert isinstance(outcome[1], WorkerError)
     assert "memory" in outcome[1].message
+
+
+def _slow(x):
+    time.sleep(0.2 if x == 0 else 60)
+    return x
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_a_caller_that_gives_up_does_not_wait_for_the_units_that_are_left(error):
+    started = time.monotonic()
+    units = run_units(_slow, range(5), jobs=2)
+    assert next(units) == (0, 0)
+    with pytest.raises(error):
+        units.throw(error)
+    assert time.monotonic() - started < 30
+    assert not multiprocessing.active_children()
+
+
+def _told_of_interrupts(_):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_ctrl_c_is_answered_by_the_main_process_alone():
+    assert [told for _, told in run_units(_told_of_interrupts, [0, 1], jobs=2)] == [True, True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

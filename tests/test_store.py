@@ -1,6 +1,8 @@
 """The store: whole files or none, another study's folder is safe, finished work is taken up."""
 
+import errno
 import json
+import os
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -198,3 +200,13 @@ def test_every_table_has_meaning_for_every_column_and_no_column_twice():
         assert table.meaning
         assert all(c.meaning for c in table.columns)
         assert len(table.schema) == len(table.columns)
+
+
+def test_a_full_disk_is_told_and_leaves_no_half(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"study\.json: cannot be written \(No space left.*make room on the disk"):
+        store.write_json(tmp_path / "study.json", {})
+    assert list(tmp_path.iterdir()) == []

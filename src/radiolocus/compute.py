@@ -6,6 +6,8 @@ Every unit computes with one BLAS thread, here as in a worker, so that the numbe
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -70,8 +72,9 @@ def run_units(
         return
     broken: list[int] = []
     pool: Executor
-    with ThreadPoolExecutor(jobs) if threads else _pool(min(jobs, len(items))) as pool, one_thread():
-        futures: dict[Future[Value], int] = {pool.submit(_call, function, item): i for i, item in enumerate(items)}
+    with ThreadPoolExecutor(jobs) if threads else _pool(min(jobs, len(items))) as pool, one_thread(), _given_up(pool):
+        with _undisturbed():
+            futures: dict[Future[Value], int] = {pool.submit(_call, function, item): i for i, item in enumerate(items)}
         for future in as_completed(futures):
             outcome = _outcome(future)
             if isinstance(outcome, BrokenProcessPool):
@@ -81,13 +84,44 @@ def run_units(
     # A dead worker takes the whole pool with it; each unit that was not finished gets a process of its own.
     for index in sorted(broken):
         with _pool(1) as pool:
-            outcome = _outcome(pool.submit(_call, function, items[index]))
+            with _undisturbed():
+                alone = pool.submit(_call, function, items[index])
+            outcome = _outcome(alone)
         if isinstance(outcome, BrokenProcessPool):
             outcome = WorkerError(
                 "the process computing this unit died (out of memory, or a crash inside a library)",
                 todo="give the machine more memory or fewer --jobs; look at the input of this unit",
             )
         yield index, outcome
+
+
+@contextmanager
+def _given_up(pool: Executor) -> Iterator[None]:
+    """End the workers at once when the run is interrupted or the caller wants no more units."""
+    others = set(multiprocessing.active_children())
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        workers = set(multiprocessing.active_children()) - others
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
+        raise
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Start workers that Ctrl-C does not reach (a terminal sends it to all): this process alone answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a new process inherits it, from its first line
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -8,6 +8,7 @@ stands is not run again; finished units of an interrupted stage lie in ``<room>/
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import io
@@ -38,6 +39,7 @@ __all__ = [
     "open_folder",
     "read_json",
     "read_table",
+    "versions",
     "write_bytes",
     "write_json",
     "write_table",
@@ -53,9 +55,42 @@ _NO_CSV = {"sumstats/sumstats", "features/thumbnails"}  # gigabytes of text, and
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
 
 
+def versions() -> dict[str, str]:
+    """Version of Radiolocus and of the libraries its numbers come from, for manifests."""
+    return {"radiolocus": version("radiolocus")} | {name: version(name) for name in _LIBRARIES}
+
+
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader (or a kill) sees the old file or the whole new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `data` to `path` so that a reader (or a kill) sees the old file or the whole new one, never a part.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written (no permission, no room on the disk).
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data)
+
+
+@contextlib.contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StoreError(
+            "a file stands where a folder is needed"
+            if isinstance(error, FileExistsError | NotADirectoryError)
+            else f"cannot be written ({error.strerror or error})",
+            where=str(path),
+            todo="make room on the disk and give the same command again, which goes on from what is finished"
+            if full
+            else "choose a folder that can be written to, or ask for permission",
+        ) from None
+
+
+def _replace(path: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=_PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -206,9 +241,17 @@ class Fingerprints:
 
 @contextlib.contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Hold the output folder against a second run at the same time; a killed run leaves no lock behind."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as file:
+    """Hold the output folder against a second run at the same time; a killed run leaves no lock behind.
+
+    Raises
+    ------
+    StoreError
+        Another run holds it, or it is no folder that can be written to.
+    """
+    with _writable(root):
+        root.mkdir(parents=True, exist_ok=True)
+        lock = (root / ".lock").open("w")
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -360,7 +403,7 @@ class Stage:
                 "config_hash": self.config_hash,
                 "input_hash": self.inputs,
                 "artefact_schema": ARTEFACT_SCHEMA,
-                "versions": {"radiolocus": version("radiolocus")} | {name: version(name) for name in _LIBRARIES},
+                "versions": versions(),
                 "seed": seed,
                 "wall_time_s": round(wall_time_s, 3),
                 "tables": self._tables,

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -102,3 +104,46 @@ def test_init_drafts_what_check_accepts(study, tmp_path):
 
 def test_config_errors_are_values_errors():
     assert issubclass(ConfigError, ValueError)
+
+
+def test_the_version_is_told():
+    assert _radiolocus("--version").stdout.startswith("radiolocus 0.")
+
+
+def test_what_cannot_be_written_is_told_without_a_traceback(study, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for words in (
+        ("run", study.root / "study.toml", "--out", file),
+        ("run", study.root / "study.toml", "--out", file / "below"),
+        ("init", study.root, "--out", file / "study.toml"),
+        ("demo", "--out", file),
+    ):
+        told = _radiolocus(*words)
+        assert told.returncode == 1
+        assert "Traceback" not in told.stderr
+        assert str(file) in told.stderr
+    assert file.read_text() == "mine"
+
+
+def test_a_root_that_is_not_there_is_named_as_it_was_given(study, tmp_path):
+    told = _radiolocus("check", study.root / "study.toml", "--root", tmp_path / "nowhere")
+    assert told.returncode == 2
+    assert f"--root: no folder '{tmp_path / 'nowhere'}'" in told.stderr
+
+
+def test_an_interrupted_run_says_so_and_goes_on(tmp_path):
+    (tmp_path / "study").mkdir()
+    other = SmallStudy(tmp_path / "study", n=60)
+    command = [sys.executable, "-m", "radiolocus", "run", str(other.file()), "--out", str(tmp_path / "out"), "-j", "2"]
+    # A terminal sends the signal to the whole group.
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "out").glob("features/.units/*.zip")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGINT)
+    _, told = run.communicate(timeout=120)
+    assert run.returncode == 130, told
+    assert told == "interrupted; the same command goes on from the last finished unit\n"
+    assert not (tmp_path / "out/features/manifest.json").exists()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

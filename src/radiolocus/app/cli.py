@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
+from radiolocus.app import features as one_pair
 from radiolocus.app.check import check_study
 from radiolocus.app.draft import draft
 from radiolocus.app.progress import Bars
-from radiolocus.config import StudyError, load_study, study_schema
-from radiolocus.errors import RadiolocusError
+from radiolocus.config import StudyError, load_settings, load_study, study_schema
+from radiolocus.errors import ConfigError, RadiolocusError
+from radiolocus.feature.settings import FeatureSettings
 from radiolocus.pipeline import Finished, run_study
 from radiolocus.report.html import write as write_report
 from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
 from radiolocus.simulate.verdict import write_verdict
+from radiolocus.store import write_bytes
 
 __all__ = ["main"]
 
-OK, FAULT, REFUSED, SET_ASIDE = 0, 1, 2, 3
+OK, FAULT, REFUSED, SET_ASIDE, INTERRUPTED = 0, 1, 2, 3, 130
 
 app = typer.Typer(
     name="radiolocus",
@@ -41,6 +45,17 @@ Fresh = Annotated[
     bool,
     typer.Option("--fresh/--resume", help="Remove earlier results in the folder, or take up what is finished."),
 ]
+Image = Annotated[Path, typer.Argument(help="NIfTI file, or folder of one DICOM series.")]
+Region = Annotated[Path, typer.Argument(help="NIfTI file, or RTSTRUCT for a DICOM image.", metavar="MASK")]
+Settings = Annotated[
+    Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [imaging.settings].")
+]
+Roi = Annotated[
+    str | None, typer.Option("--roi", help="Label number (NIfTI), or name or regular expression (RTSTRUCT).")
+]
+Modality = Annotated[
+    str, typer.Option("--modality", help="DICOM modality, e.g. CT, MR, PT; needed where a NIfTI file cannot say it.")
+]
 
 
 def _say(text: str) -> None:
@@ -50,6 +65,19 @@ def _say(text: str) -> None:
 def _stop(text: str, code: int) -> NoReturn:
     typer.echo(text, err=True)
     raise typer.Exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        _say(f"radiolocus {version('radiolocus')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")] = False,
+) -> None:
+    """Imaging genomics: features, links, association, outcome and response. One study file, one report."""
 
 
 @app.command(epilog="Example: radiolocus init data/images data/clinical.csv > study.toml")
@@ -68,7 +96,7 @@ def init(
         return
     if out.exists():
         _stop(f"{out} is there already; what to do: choose another --out, or remove it", REFUSED)
-    out.write_text(drafted.text, encoding="utf-8")
+    write_bytes(out, drafted.text.encode())
     typer.echo(f"wrote {out}; next: radiolocus check {out}", err=True)
 
 
@@ -103,9 +131,7 @@ def run(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")],
     jobs: Jobs = 0,
     fresh: Fresh = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where a subject would be set aside.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where a subject would be set aside.")] = False,
     root: Root = None,
 ) -> None:
     """Run a study, or take up an interrupted run where it stopped."""
@@ -148,6 +174,38 @@ def demo(
         _stop(f"{(~verdict['found']).sum()} statements about the planted truth do not hold", FAULT)
 
 
+@app.command(epilog="Example: radiolocus features ct.nii.gz mask.nii.gz --modality CT --out features.csv")
+def features(
+    image: Image,
+    mask: Region,
+    settings: Settings = None,
+    roi: Roi = None,
+    modality: Modality = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a table: name.csv, name.parquet or name.json.")
+    ] = None,
+) -> None:
+    """Take the features of one region of one image, and show them or write them with their settings."""
+    try:
+        if out is not None:
+            one_pair.check_name(out)
+        chosen = load_settings(settings) if settings else FeatureSettings()
+    except ConfigError as error:
+        _stop(error.message, REFUSED)
+    found = one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality)
+    for note in found.notes:
+        typer.echo(f"note     {note}", err=True)
+    if out is None:
+        for line in one_pair.lines(found):
+            _say(line)
+    else:
+        written = " and ".join(str(p) for p in one_pair.write(out, found))
+        lost = f", {found.without_value} of them without value (see the column reason)" if found.without_value else ""
+        _say(f"{found.table.height} features{lost}: {written}")
+    if found.without_value:
+        raise typer.Exit(SET_ASIDE)
+
+
 def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
     loaded = load_study(study, root)
     with Bars(Console(stderr=True)) as bars:
@@ -163,12 +221,19 @@ def _tell(finished: Finished) -> None:
 
 
 def main() -> None:
-    """Run the command; errors of the user's making are told without a traceback."""
+    """Run the command; errors of the user's making, and of the machine's, are told without a traceback."""
     try:
         app()
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:
+            typer.echo("interrupted; the same command goes on from the last finished unit", err=True)
+        raise
     except StudyError as error:
         typer.echo(error.message, err=True)
         sys.exit(REFUSED)
     except RadiolocusError as error:
         typer.echo(f"error: {error.message}", err=True)
+        sys.exit(FAULT)
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
         sys.exit(FAULT)

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from radiolocus.config import Study
-from radiolocus.errors import RadiolocusError
+from radiolocus.errors import RadiolocusError, StoreError
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import ORDER, Progress, Run, problem_frame
 from radiolocus.pipeline.stages import STAGES
@@ -117,6 +117,8 @@ def _stage(run: Run, name: str, why: dict[str, str]) -> str:
     if name not in why:
         try:
             told = STAGES[name](run, getattr(run.sections, SECTION[name]))
+        except StoreError:  # no fault of this stage: what is finished of it stays, for the next run
+            raise
         except RadiolocusError as error:
             if run.strict:
                 raise
