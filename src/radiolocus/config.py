@@ -135,8 +135,9 @@ def load_study(file: Path | str, root: Path | str | None = None) -> Study:
     if not folder.is_dir():
         mistakes.append(
             Mistake(
-                "cohort.root",
-                f"no folder '{sections.cohort.root or folder.name}'; what to do: mend root, or give --root",
+                "--root" if root else "cohort.root",
+                f"no folder '{root or sections.cohort.root or folder.name}'; "
+                f"what to do: mend {'--root' if root else 'root, or give --root'}",
             )
         )
     if mistakes:
