@@ -1,8 +1,9 @@
-"""Writes small synthetic DICOM series and structure sets whose every number a test chooses."""
+"""Writes small synthetic DICOM series, structure sets and segmentations whose every number a test chooses."""
 
 from __future__ import annotations
 
 import numpy as np
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
@@ -135,6 +136,80 @@ def write_rtstruct(path, rois, *, frame=FRAME, drawn_on=SERIES, kinds=None, refe
             items.append(item)
         contours.append(_item(ReferencedROINumber=number, ContourSequence=items))
     ds.StructureSetROISequence, ds.ROIContourSequence = regions, contours
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def write_seg(
+    path,
+    segments,
+    affine,
+    *,
+    kind="BINARY",
+    omit_empty=True,
+    order=None,
+    shared=(),
+    frame=FRAME,
+    made_on=SERIES,
+    between=None,
+    compress=False,
+    edit=None,
+):
+    """Write a Segmentation: `segments` maps a label to an array (z, y, x), bool or (FRACTIONAL) 0 to 255.
+
+    `order` permutes the frames, `shared` names functional groups that stand in the shared ones, `edit(dataset)` changes
+    the whole last.
+    """
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    cosines = decimal([*affine[:3, 2] / spacing[2], *affine[:3, 1] / spacing[1]])
+    frames = [
+        (number, k, np.asarray(plane, np.uint8))
+        for number, array in enumerate(segments.values(), start=1)
+        for k, plane in enumerate(array)
+        if plane.any() or not omit_empty
+    ]
+    frames = frames if order is None else [frames[i] for i in order]
+    ds = _dataset("1.2.840.10008.5.1.4.1.1.66.4", ROOT + "10.1")
+    ds.Modality, ds.SeriesInstanceUID, ds.SegmentationType = "SEG", ROOT + "10.2", kind
+    ds.PatientName, ds.PatientID = "Secret^Name", "SECRET-ID"
+    if frame:
+        ds.FrameOfReferenceUID = frame
+    if made_on:
+        ds.ReferencedSeriesSequence = [_item(SeriesInstanceUID=made_on)]
+    ds.SegmentSequence = [_item(SegmentNumber=n, SegmentLabel=label) for n, label in enumerate(segments, start=1)]
+    measures = _item(PixelSpacing=decimal(spacing[1:]), SliceThickness=decimal(spacing[:1])[0])
+    if between is not None:
+        measures.SpacingBetweenSlices = between
+    groups = [
+        {
+            "SegmentIdentificationSequence": [_item(ReferencedSegmentNumber=number)],
+            "PlanePositionSequence": [_item(ImagePositionPatient=decimal(affine[:3, 3] + k * affine[:3, 0]))],
+            "PlaneOrientationSequence": [_item(ImageOrientationPatient=cosines)],
+            "PixelMeasuresSequence": [measures],
+        }
+        for number, k, _ in frames
+    ]
+    if shared:
+        ds.SharedFunctionalGroupsSequence = [_item(**{name: groups[0][name] for name in shared})]
+    ds.PerFrameFunctionalGroupsSequence = [
+        _item(**{name: value for name, value in own.items() if name not in shared}) for own in groups
+    ]
+    ds.NumberOfFrames = len(frames)
+    ds.Rows, ds.Columns = next(iter(segments.values())).shape[1:]
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated = ds.BitsStored = 1 if kind == "BINARY" else 8
+    ds.HighBit = ds.BitsAllocated - 1
+    flat = np.concatenate([plane.ravel() for *_, plane in frames]) if frames else np.zeros(0, np.uint8)
+    if kind == "BINARY":
+        flat = np.packbits(flat, bitorder="little")
+    else:
+        ds.MaximumFractionalValue, ds.SegmentationFractionalType = 255, "PROBABILITY"
+    ds["PixelData"] = DataElement("PixelData", "OB", flat.tobytes() + b"\0" * (flat.size % 2))
+    if edit is not None:
+        edit(ds)
+    if compress:
+        ds.compress(RLELossless, generate_instance_uid=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     ds.save_as(path, enforce_file_format=True)
     return path

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from dicom_factory import write_rtstruct, write_series
+from dicom_factory import write_rtstruct, write_seg, write_series
 from radiolocus.app.draft import draft
 from radiolocus.config import StudyError, load_study
 from radiolocus.errors import ConfigError
@@ -147,8 +147,18 @@ def test_several_series_in_one_folder_are_a_finding(tmp_path):
     write_rtstruct(tmp_path / "P1" / "a.dcm", {})
     write_rtstruct(tmp_path / "P1" / "b.dcm", {})
     drafted = draft([tmp_path], beside=tmp_path)
-    assert any(f.startswith("P1: left out, 1 series and 2 structure sets in one folder") for f in drafted.findings)
+    assert any(f.startswith("P1: left out, 1 series and 2 files of regions in one folder") for f in drafted.findings)
     assert "imaging" not in tomllib.loads(drafted.text)
+
+
+def test_series_folders_with_their_segmentations(tmp_path):
+    for n in (1, 2, 3):
+        affine = write_series(tmp_path / f"P{n}" / "series", np.zeros((3, 4, 5)))
+        write_seg(tmp_path / f"P{n}" / "seg" / "1.dcm", {"GTV": np.ones((3, 4, 5), bool)}, affine)
+    (tmp_path / "c.csv").write_text("id,x\nP1,1\nP2,2\nP3,3\n")
+    (image,) = tomllib.loads(draft([tmp_path], beside=tmp_path).text)["imaging"]["images"]
+    assert (image["image"], image["mask"]) == ("{subject}/series", "{subject}/seg")
+    assert image.get("roi", "GTV") == "GTV"
 
 
 def test_nothing_is_invented(tmp_path):

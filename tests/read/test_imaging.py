@@ -164,6 +164,7 @@ def test_modality_must_agree_with_the_headers(study):
 def test_paths_that_lead_nowhere(study):
     folder, _ = study
     write_other(folder / "seg.dcm", "1.2.840.10008.5.1.4.1.1.66.4", "SEG")
+    write_other(folder / "sr.dcm")
     write_rtstruct(folder / "two" / "a.dcm", {"GTV": []})
     write_rtstruct(folder / "two" / "b.dcm", {"GTV": []})
     cases = [
@@ -173,9 +174,10 @@ def test_paths_that_lead_nowhere(study):
         ("image.nii.gz", "rt/rs.dcm", "a mask that is not NIfTI beside a NIfTI image"),
         ("ct", "absent", "no such file"),
         ("ct", "absent.nii", "no such file"),
-        ("ct", "seg.dcm", "DICOM of modality SEG"),
-        ("ct", "ct", "no RTSTRUCT files"),
-        ("ct", "two", r"2 RTSTRUCT files \(a\.dcm, b\.dcm\)"),
+        ("ct", "seg.dcm", "no segment is described"),
+        ("ct", "sr.dcm", "DICOM of modality SR"),
+        ("ct", "ct", "no RTSTRUCT or SEG files"),
+        ("ct", "two", r"2 RTSTRUCT or SEG files \(a\.dcm, b\.dcm\)"),
     ]
     for image, mask, got in cases:
         with pytest.raises(FormatError, match=got) as caught:

@@ -253,15 +253,15 @@ def _dicom_items(root: Path, files: _Files) -> tuple[list[Item], list[str]]:
         except RadiolocusError as error:
             findings.append(f"{folder or '.'}: left out, {error}")
             continue
-        structures = [n for n in names if _modality(root / n) == "RTSTRUCT"]
+        structures = [n for n in names if _modality(root / n) in ("RTSTRUCT", "SEG")]
         series = len(told["series"])
         if series > 1 or len(structures) > 1 or not folder:
             findings.append(
-                f"{folder or '.'}: left out, {series} series and {len(structures)} structure sets in one folder; "
-                "allowed: a folder for each series, with at most one structure set"
+                f"{folder or '.'}: left out, {series} series and {len(structures)} files of regions in one folder; "
+                "allowed: a folder for each series, with at most one structure set or segmentation"
             )
         else:
-            role = "mask" if told["kind"] == "rtstruct" else "both" if structures else "image"
+            role = "mask" if told["kind"] in ("rtstruct", "seg") else "both" if structures else "image"
             items.append(Item(folder, role))
     return items, findings
 

@@ -65,11 +65,12 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class DicomFolder:
-    """What lies in a folder: image slices by series, structure sets, and how many files were something else."""
+    """What lies in a folder: image slices by series, files of regions, and how many files were something else."""
 
     name: str
     series: dict[str, list[Slice]]
     structures: tuple[Path, ...]
+    segmentations: tuple[Path, ...]
     notes: tuple[str, ...]
 
 
@@ -205,20 +206,20 @@ def scan_folder(folder: Path) -> DicomFolder:
     if not folder.is_dir():
         raise FormatError("no such folder", where=folder.name, todo="check the path pattern of this image")
     series: dict[str, list[Slice]] = {}
-    structures: list[Path] = []
+    regions: dict[str, list[Path]] = {"RTSTRUCT": [], "SEG": []}
     ignored: dict[str, int] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         header = read_header(path)
         kind = "not DICOM or a DICOMDIR" if header is None else str(header.Modality)
-        if kind == "RTSTRUCT":
-            structures.append(path)
+        if kind in regions:
+            regions[kind].append(path)
         if header is None or kind in _NOT_IMAGES or not header.get("Rows"):
             ignored[kind] = ignored.get(kind, 0) + 1
             continue
         series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append(Slice(path, header))
     listed = ", ".join(f"{n} x {kind}" for kind, n in sorted(ignored.items()))
     notes = (f"files that are not image slices were ignored: {listed}",) if listed else ()
-    return DicomFolder(folder.name, series, tuple(structures), notes)
+    return DicomFolder(folder.name, series, tuple(regions["RTSTRUCT"]), tuple(regions["SEG"]), notes)
 
 
 def list_series(found: DicomFolder) -> list[dict[str, Any]]:

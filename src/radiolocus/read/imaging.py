@@ -23,6 +23,7 @@ from radiolocus.read.dicom import (
 )
 from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
 from radiolocus.read.rtstruct import read_rtstruct, roi_names
+from radiolocus.read.seg import is_seg, read_seg, segment_names
 
 __all__ = ["describe", "read_pair"]
 
@@ -39,9 +40,9 @@ def read_pair(
     image : path
         A NIfTI file or a folder with one DICOM series.
     mask : path
-        A NIfTI file; or, for a DICOM image, an RTSTRUCT file or a folder that holds exactly one.
+        A NIfTI file; or, for a DICOM image, an RTSTRUCT or SEG file, or a folder that holds exactly one of them.
     roi : str, optional
-        NIfTI: the label number. RTSTRUCT: name or regular expression.
+        NIfTI: the label number. RTSTRUCT and SEG: name or regular expression; SEG also the number of the segment.
     modality : str
         DICOM modality of the image; must agree with the headers of a DICOM image.
     tolerance_mm : float
@@ -108,15 +109,22 @@ def _folder(path: Path) -> Path:
 def _region(mask: Path, series: DicomSeries | None, roi: str | None) -> Mask:
     if is_nifti(mask):
         return read_nifti_mask(mask, label=_label(roi, mask))
-    path = _structure_set(mask) if mask.is_dir() else mask
+    path = _only_regions(mask) if mask.is_dir() else mask
     if series is None:
         raise FormatError(
             "a mask that is not NIfTI beside a NIfTI image",
             where=mask.name,
-            allowed="a NIfTI mask; an RTSTRUCT needs the DICOM series it was drawn on",
+            allowed="a NIfTI mask; an RTSTRUCT or SEG needs the DICOM series it was drawn on",
             todo="give the DICOM folder as image, or convert the mask to NIfTI",
         )
+    if path.is_file() and _header_modality(path) == "SEG":
+        return read_seg(path, series, roi)
     return read_rtstruct(path, series, roi)
+
+
+def _header_modality(path: Path) -> str:
+    header = read_header(path)
+    return "" if header is None else str(header.get("Modality", ""))
 
 
 def _label(roi: str | None, mask: Path) -> int | None:
@@ -133,16 +141,17 @@ def _label(roi: str | None, mask: Path) -> int | None:
         ) from None
 
 
-def _structure_set(folder: Path) -> Path:
-    found = scan_folder(folder).structures
+def _only_regions(folder: Path) -> Path:
+    scanned = scan_folder(folder)
+    found = (*scanned.structures, *scanned.segmentations)
     if len(found) == 1:
         return found[0]
     names = ", ".join(p.name for p in found)
     raise FormatError(
-        f"{len(found) or 'no'} RTSTRUCT files{f' ({names})' if names else ''}",
+        f"{len(found) or 'no'} RTSTRUCT or SEG files{f' ({names})' if names else ''}",
         where=folder.name,
         allowed="exactly one",
-        todo="give the path of the structure set itself",
+        todo="give the path of the structure set or segmentation itself",
     )
 
 
@@ -200,10 +209,10 @@ def describe(path: Path | str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``kind`` (``"nifti"``, ``"dicom series"`` or ``"rtstruct"``), ``modality`` (``""`` unknown), ``shape`` and
-        ``spacing`` (z, y, x; spacing in mm; None when unknown or when there are several series), ``rois`` (names in
-        structure sets), ``integer`` (NIfTI: voxels are stored as integers, so it may be a mask; None otherwise),
-        ``series`` (see :func:`radiolocus.read.dicom.list_series`), ``files`` (slices).
+        ``kind`` (``"nifti"``, ``"dicom series"``, ``"rtstruct"`` or ``"seg"``), ``modality`` (``""`` unknown),
+        ``shape`` and ``spacing`` (z, y, x; spacing in mm; None when unknown or when there are several series), ``rois``
+        (names in structure sets and segmentations), ``integer`` (NIfTI: voxels are stored as integers, so it may be a
+        mask; None otherwise), ``series`` (see :func:`radiolocus.read.dicom.list_series`), ``files`` (slices).
 
     Raises
     ------
@@ -220,19 +229,24 @@ def describe(path: Path | str) -> dict[str, Any]:
     header = read_header(path) if path.is_file() else None
     if header is not None and header.get("Modality") == "RTSTRUCT":
         return _told("rtstruct", modality="RTSTRUCT", rois=roi_names(path), files=1)
+    if is_seg(header):
+        return _told("seg", modality="SEG", rois=segment_names(path), files=1)
     raise FormatError(
-        "no such file" if not path.exists() else "neither NIfTI nor RTSTRUCT",
+        "no such file" if not path.exists() else "neither NIfTI nor RTSTRUCT nor SEG",
         where=path.name,
-        allowed="a .nii or .nii.gz file, an RTSTRUCT file, or the folder of a DICOM series",
+        allowed="a .nii or .nii.gz file, an RTSTRUCT or SEG file, or the folder of a DICOM series",
     )
 
 
 def _describe_folder(found: DicomFolder) -> dict[str, Any]:
     rois = tuple(name for p in found.structures for name in roi_names(p))
+    rois += tuple(name for p in found.segmentations for name in segment_names(p))
     if not found.series:
-        if not found.structures:
+        regions = len(found.structures) + len(found.segmentations)
+        if not regions:
             raise FormatError("no DICOM image or structure set", where=found.name, allowed="one DICOM series")
-        return _told("rtstruct", modality="RTSTRUCT", rois=rois, files=len(found.structures))
+        kind = "rtstruct" if found.structures else "seg"
+        return _told(kind, modality=kind.upper(), rois=rois, files=regions)
     rows = list_series(found)
     if len(rows) > 1:
         modalities = {r["modality"] for r in rows}

@@ -19,7 +19,7 @@ from radiolocus.kernels.raster import centres_on_outline, toggle_polygon
 from radiolocus.model import Array, BoolArray, Mask
 from radiolocus.read.dicom import DicomSeries, quiet, read_header
 
-__all__ = ["read_rtstruct", "roi_names"]
+__all__ = ["name_pattern", "read_rtstruct", "roi_names"]
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSED_PLANAR_XOR", "CLOSEDPLANAR_XOR")
 _PLANAR = 0.1  # slice spacings a contour's points may lie off their own plane
@@ -141,7 +141,7 @@ def _region(dataset: Dataset, roi: str | None, where: str) -> tuple[int, str, st
     if roi is None:
         found = regions
     else:
-        pattern = _pattern(roi)
+        pattern = name_pattern(roi)
         found = (
             [r for r in regions if r[1].strip() == roi.strip()]
             or [r for r in regions if r[1].strip().casefold() == roi.strip().casefold()]
@@ -158,7 +158,8 @@ def _region(dataset: Dataset, roi: str | None, where: str) -> tuple[int, str, st
     )
 
 
-def _pattern(roi: str) -> re.Pattern[str] | None:
+def name_pattern(roi: str) -> re.Pattern[str] | None:
+    """Compile the name of a region as a regular expression; None when it is none."""
     try:
         return re.compile(roi, re.IGNORECASE)
     except re.error:
