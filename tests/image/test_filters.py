@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,3 +135,12 @@ def test_what_needs_the_whole_image_says_so():
     ones = np.ones(3)
     assert np.isinf(MeanFilter(boundary="periodic").reach_mm(ones))
     assert all(np.isinf(FILTERS[n].options().reach_mm(ones)) for n in ("simoncelli", *RIESZ))
+
+
+@pytest.mark.parametrize("name", list(FILTERS))
+def test_the_page_of_filters_names_every_filter_and_option(name):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "filters.md").read_text(encoding="utf-8")
+    kind = FILTERS[name]
+    assert f"| `{name}` | {kind.ibsi_id} |" in page
+    for option in dataclasses.fields(kind.options):
+        assert f"`{option.name}" in page
