@@ -20,16 +20,18 @@ from radiolocus.associate.link import LinkOptions
 from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
+from radiolocus.feature.settings import FeatureSettings
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 
-__all__ = ["Mistake", "Study", "StudyError", "load_study", "study_schema"]
+__all__ = ["Mistake", "Study", "StudyError", "load_settings", "load_study", "study_schema"]
 
 
 Place = tuple[int | str, ...]
+Options = typing.TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -121,12 +123,9 @@ def load_study(file: Path | str, root: Path | str | None = None) -> Study:
         All mistakes, each with its path in the file and the nearest valid name.
     """
     file = Path(file)
-    raw = _toml(file)
+    raw = _toml(file, "`radiolocus init FOLDER` drafts one")
     shaped, mistakes = _shape(raw)
-    for part in _dataclasses(Sections):
-        # Read by pydantic on standard dataclasses; unknown keys are mistakes, never ignored.
-        part.__pydantic_config__ = {"extra": "forbid"}
-    sections, found = _validate(shaped, raw)
+    sections, found = _validate(Sections, shaped, raw)
     mistakes += found
     if sections is None:
         raise StudyError(file.name, tuple(mistakes))
@@ -146,6 +145,30 @@ def load_study(file: Path | str, root: Path | str | None = None) -> Study:
     return Study(name, folder.resolve(), replace(sections, cohort=replace(sections.cohort, name=name)))
 
 
+def load_settings(file: Path | str) -> FeatureSettings:
+    """Read and validate a settings file: TOML with the keys of ``[imaging.settings]`` at its top.
+
+    Parameters
+    ----------
+    file : Path or str
+
+    Returns
+    -------
+    FeatureSettings
+
+    Raises
+    ------
+    StudyError
+        All mistakes, each with its key and the nearest valid name.
+    """
+    file = Path(file)
+    raw = _toml(file, "give a file with the keys of [imaging.settings], e.g. bin_width = 25.0")
+    settings, mistakes = _validate(FeatureSettings, copy.deepcopy(raw), raw)
+    if settings is None:
+        raise StudyError(file.name, tuple(mistakes))
+    return settings
+
+
 def study_schema() -> dict[str, Any]:
     """JSON schema of the study file, for editors; descriptions come from the options' docstrings."""
     schema = TypeAdapter(Sections).json_schema()
@@ -159,15 +182,13 @@ def study_schema() -> dict[str, Any]:
     return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Radiolocus study file"}
 
 
-def _toml(file: Path) -> dict[str, Any]:
+def _toml(file: Path, todo: str) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StudyError(
-            file.name, (Mistake(file.name, "no such file; what to do: `radiolocus init FOLDER` drafts one"),)
-        ) from None
+        raise StudyError(file.name, (Mistake(file.name, f"no such file; what to do: {todo}"),)) from None
     except IsADirectoryError:
-        raise StudyError(file.name, (Mistake(file.name, "a folder; allowed: a study.toml file"),)) from None
+        raise StudyError(file.name, (Mistake(file.name, "a folder; allowed: a TOML file"),)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(file.name, (Mistake(file.name, f"not valid TOML: {error}"),)) from None
 
@@ -233,16 +254,19 @@ def _descriptions(part: type) -> dict[str, str]:
     return found
 
 
-def _validate(shaped: dict[str, Any], raw: dict[str, Any]) -> tuple[Sections | None, list[Mistake]]:
+def _validate(kind: type[Options], shaped: dict[str, Any], raw: dict[str, Any]) -> tuple[Options | None, list[Mistake]]:
     """Validate, and on mistakes leave out what is wrong and look again, because one mistake can hide another.
 
     The options check themselves only once every key of their table is sound.
     """
+    for part in _dataclasses(kind):
+        # Read by pydantic on standard dataclasses; unknown keys are mistakes, never ignored.
+        part.__pydantic_config__ = {"extra": "forbid"}
     found: dict[Mistake, None] = {}
     left_out: set[Place] = set()
     while True:
         try:
-            sections = TypeAdapter(Sections).validate_python(shaped)
+            options = TypeAdapter(kind).validate_python(shaped)
         except ValidationError as error:
             before = len(left_out)
             for entry in error.errors(include_url=False):
@@ -250,13 +274,14 @@ def _validate(shaped: dict[str, Any], raw: dict[str, Any]) -> tuple[Sections | N
                 if place in left_out:  # now it is missing because it was wrong
                     continue
                 if not _inherited(place, raw):
-                    found.setdefault(Mistake(_spoken(tuple(entry["loc"])), _what(entry, place)))
+                    where = _spoken(tuple(entry["loc"])) or ("study" if kind is Sections else "settings")
+                    found.setdefault(Mistake(where, _what(kind, entry, place)))
                 if _leave_out(shaped, place):
                     left_out.add(place)
             if len(left_out) == before:
                 return None, list(found)
         else:
-            return (None if found else sections), list(found)
+            return (None if found else options), list(found)
 
 
 def _place(entry: Any) -> Place:
@@ -292,13 +317,13 @@ def _spoken(place: Place) -> str:
     out = ""
     for part in place:
         out += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if out else part
-    return out or "study"
+    return out
 
 
-def _what(entry: Any, place: Place) -> str:
+def _what(options: Any, entry: Any, place: Place) -> str:
     kind, got = entry["type"], entry["input"]
     if kind == "unexpected_keyword_argument":
-        known = _known_keys(place[:-1])
+        known = _known_keys(options, place[:-1])
         hint = suggest(str(place[-1]), known)
         return f"unknown key '{place[-1]}'; allowed: {', '.join(known)}" + (f"; {hint}" if hint else "")
     if kind in ("missing", "missing_argument"):
@@ -311,8 +336,7 @@ def _what(entry: Any, place: Place) -> str:
     return f"got {got!r}; allowed: {entry['msg'][0].lower()}{entry['msg'][1:]}"
 
 
-def _known_keys(place: Place) -> list[str]:
-    kind: Any = Sections
+def _known_keys(kind: Any, place: Place) -> list[str]:
     for part in place:
         options = _dataclasses_here(kind)
         if isinstance(part, int) or not options:

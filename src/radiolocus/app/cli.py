@@ -12,11 +12,13 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from radiolocus.app import features as one_pair
 from radiolocus.app.check import check_study
 from radiolocus.app.draft import draft
 from radiolocus.app.progress import Bars
-from radiolocus.config import StudyError, load_study, study_schema
-from radiolocus.errors import RadiolocusError
+from radiolocus.config import StudyError, load_settings, load_study, study_schema
+from radiolocus.errors import ConfigError, RadiolocusError
+from radiolocus.feature.settings import FeatureSettings
 from radiolocus.pipeline import Finished, run_study
 from radiolocus.report.html import write as write_report
 from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
@@ -42,6 +44,17 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Worker processes
 Fresh = Annotated[
     bool,
     typer.Option("--fresh/--resume", help="Remove earlier results in the folder, or take up what is finished."),
+]
+Image = Annotated[Path, typer.Argument(help="NIfTI file, or folder of one DICOM series.", metavar="IMAGE")]
+Region = Annotated[Path, typer.Argument(help="NIfTI file, or RTSTRUCT for a DICOM image.", metavar="MASK")]
+Settings = Annotated[
+    Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [imaging.settings].")
+]
+Roi = Annotated[
+    str | None, typer.Option("--roi", help="Label number (NIfTI), or name or regular expression (RTSTRUCT).")
+]
+Modality = Annotated[
+    str, typer.Option("--modality", help="DICOM modality, e.g. CT, MR, PT; needed where a NIfTI file cannot say it.")
 ]
 
 
@@ -159,6 +172,38 @@ def demo(
     _tell(finished)
     if not verdict["found"].all():
         _stop(f"{(~verdict['found']).sum()} statements about the planted truth do not hold", FAULT)
+
+
+@app.command(epilog="Example: radiolocus features ct.nii.gz mask.nii.gz --modality CT --out features.csv")
+def features(
+    image: Image,
+    mask: Region,
+    settings: Settings = None,
+    roi: Roi = None,
+    modality: Modality = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write a table: name.csv, name.parquet or name.json.")
+    ] = None,
+) -> None:
+    """Take the features of one region of one image, and show them or write them with their settings."""
+    try:
+        if out is not None:
+            one_pair.check_name(out)
+        chosen = load_settings(settings) if settings else FeatureSettings()
+    except ConfigError as error:
+        _stop(error.message, REFUSED)
+    found = one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality)
+    for note in found.notes:
+        typer.echo(f"note     {note}", err=True)
+    if out is None:
+        for line in one_pair.lines(found):
+            _say(line)
+    else:
+        written = " and ".join(str(p) for p in one_pair.write(out, found))
+        lost = f", {found.without_value} of them without value (see the column reason)" if found.without_value else ""
+        _say(f"{found.table.height} features{lost}: {written}")
+    if found.without_value:
+        raise typer.Exit(SET_ASIDE)
 
 
 def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
