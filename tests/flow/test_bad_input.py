@@ -170,3 +170,25 @@ def test_another_studys_folder_is_not_overwritten_without_fresh(study, tmp_path)
     assert (tmp_path / "out/study.json").read_bytes() == before
     study.run(fresh=True)
     assert read_json(tmp_path / "out", "study.json")["name"] == "other"
+
+
+def test_visit_and_region_of_a_problem_are_told(study):
+    for i, subject in enumerate(study.subjects):
+        for visit in ("v1", "v2"):
+            image, mask = study.picture(i)
+            study.image(f"{subject}/{visit}", image, mask * (0 if (i, visit) == (2, "v2") else 2))
+    study.text = study.text.replace("{subject}/", "{subject}/{visit}/") + 'roi = "2"\n'
+    finished = study.run()
+    assert read_table(finished.root, "features/features").height == 2 * 12 - 1
+    assert _told(study, finished, "S03")["where"] == "visit v2, region 2, mask.nii.gz"
+
+
+def test_numbers_and_text_in_one_predictor_are_told(study):
+    ages = [f"{a}y" if i % 3 == 0 else str(a) for i, a in enumerate(study.clinical["age"])]
+    study.clinical = study.clinical.with_columns(pl.Series("age", ages))
+    study.text += OUTCOME
+    (note,) = [n for n in check_study(load_study(study.file())).notes if "in one column" in n]
+    assert "age, cohort.columns.age: 8 numbers and 4 texts (" in note
+    assert "what to do: correct the cells, or declare" in note
+    study.text += '[cohort.columns.age]\ntype = "number"\n'
+    assert not [n for n in check_study(load_study(study.file())).notes if "in one column" in n]

@@ -93,7 +93,7 @@ def _columns(study: Study, gathered: Gathered) -> list[Mistake]:
 def _headers(gathered: Gathered) -> list[Mistake]:
     mistakes = []
     for work in gathered.works:
-        place = f"features: {work.subject}, {work.image}"
+        place = ", ".join(p for p in (f"features: {work.subject}", work.image, work.where()) if p)
         for path in (work.unit.image, work.unit.mask):
             try:
                 describe(path)

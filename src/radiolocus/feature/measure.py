@@ -32,11 +32,11 @@ class ImageSource:
     image : str
         Path pattern below the root with ``{subject}`` and, optionally, ``{visit}``; a folder is a DICOM series.
     mask : str
-        Path pattern of the masks: NIfTI, or RTSTRUCT for a DICOM image.
+        Path pattern of the masks: NIfTI, or RTSTRUCT or SEG for a DICOM image.
     table : str or None
         Instead of patterns: a table with columns subject, image, mask and, optionally, visit and roi.
     roi : str or None
-        Region: a label number (NIfTI), or a name or regular expression (RTSTRUCT).
+        Region: a label number (NIfTI, SEG), or a name or regular expression (RTSTRUCT, SEG).
     analyse : bool
         Whether the features enter association and outcome; otherwise they are measured only.
     settings : FeatureSettings or None
@@ -104,6 +104,12 @@ class Work:
     intensity_unit: str
     settings: FeatureSettings
 
+    def where(self, file: str = "") -> str:
+        """Tell visit and region, which the name of a file need not hold, and the file."""
+        visit = f"visit {self.unit.visit}" if self.unit.visit else ""
+        region = f"region {self.unit.roi}" if self.unit.roi else ""
+        return ", ".join(part for part in (visit, region, file) if part)
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -149,11 +155,16 @@ def measure(work: Work) -> Measured:
         "volume_ml": voxels * mask.geometry.voxel_volume / 1000,
     }
     notes = [
-        Problem("features", note, "note", subject=work.subject, item=work.image)
+        Problem("features", note, "note", subject=work.subject, item=work.image, where=work.where())
         for note in (*volume.notes, *mask.notes)
     ]
     told = [
-        Problem(**{**p.__dict__, "subject": work.subject, "item": f"{work.image}: {p.item}" if p.item else work.image})
+        replace(
+            p,
+            subject=work.subject,
+            item=f"{work.image}: {p.item}" if p.item else work.image,
+            where=work.where(p.where),
+        )
         for p in extraction.problems
     ]
     return Measured(

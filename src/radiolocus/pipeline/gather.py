@@ -90,6 +90,36 @@ def as_problem(stage: str, error: Exception, **where: str) -> Problem:
     )
 
 
+def _mixed(study: Study, clinical: pl.DataFrame) -> list[Problem]:
+    """Columns of numbers with so much text that they were read as text, where a stage would take them as categories."""
+    sections = study.sections
+    named = [*(sections.genetics.covariates if sections.genetics else ())]
+    named += [*(sections.link.covariates if sections.link else ())]
+    named += [*(sections.outcome.clinical if sections.outcome else ())]
+    told = sections.cohort.columns
+    problems = []
+    for name in dict.fromkeys(named):
+        if name in told or clinical.schema.get(name) != pl.String:
+            continue
+        cells = clinical[name].drop_nulls()
+        text = cells.filter(cells.str.strip_chars().cast(pl.Float64, strict=False).is_null())
+        if 0 < text.len() < cells.len():
+            some = ", ".join(f"'{t}'" for t in text.unique(maintain_order=True)[:3])
+            problems.append(
+                Problem(
+                    "cohort",
+                    f"{cells.len() - text.len()} numbers and {text.len()} texts ({some}) in one column, "
+                    "which is taken as categories",
+                    "note",
+                    item=name,
+                    where=f"cohort.columns.{name}",
+                    allowed="numbers, or text, or a declared type",
+                    todo='correct the cells, or declare type = "number" (text becomes missing) or type = "category"',
+                )
+            )
+    return problems
+
+
 class _Gatherer:
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -123,7 +153,7 @@ class _Gatherer:
             tables.append(SourceTable(read.source, read.frame, read.row_number, table.id))
             problems += read.problems
         cohort = build(tables, options)
-        self.problems["cohort"] = [*problems, *cohort.problems]
+        self.problems["cohort"] = [*problems, *cohort.problems, *_mixed(self.study, cohort.frame)]
         self.membership.append(cohort.membership)
         return cohort
 

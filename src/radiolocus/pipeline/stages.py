@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -96,6 +97,7 @@ def _measured(work: Work) -> dict[str, pl.DataFrame]:
 
 def _failed(error: Exception, work: Work) -> dict[str, pl.DataFrame]:
     problem = as_problem("features", error, subject=work.subject, item=work.image)
+    problem = replace(problem, where=work.where(problem.where))
     return {
         "features": empty("features/features"),
         "thumbnails": empty("features/thumbnails"),
