@@ -1,4 +1,4 @@
-"""Laws kernels and their energy (IBSI 2 ids JTXT and PQSD)."""
+"""Laws kernels and their energy (IBSI 2 id JTXT)."""
 
 from __future__ import annotations
 
