@@ -2,7 +2,7 @@
 
 Depeursinge et al., arXiv:2006.05470, chapter on benchmarks; Whybra et al., Radiology 2024;310:e231319. The table does
 not hold the settings of the Riesz tests. Those of 9.a, 9.b.1 and 10.b.1 stand here and are borne out by the map or the
-range of values; 9.b.2, 10.a and 10.b.2 have neither, and their settings are those of their neighbours (alignment: 1 mm).
+range of values; 9.b.2, 10.a and 10.b.2 have neither, and follow their neighbours (alignment: 1 mm).
 The maps and phantoms are not part of this repository.
 """
 
