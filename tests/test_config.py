@@ -79,7 +79,7 @@ subjcts = "a.csv"
 kind = "surv"
 event = "dead"
 [imaging]
-families = ["morfology"]
+families = ["morfology", "glmc"]
 [imaging.settings]
 bin_width = -1
 [[imaging.images]]
@@ -93,8 +93,8 @@ repeats = "many"
     assert "cohort.subjcts: unknown key 'subjcts'" in text
     assert "did you mean 'subjects'?" in text
     assert "cohort.endpoints.os.kind: got 'surv'; allowed: input should be 'survival' or 'binary'" in text
-    assert "families: unknown 'morfology'" in text
-    assert "did you mean 'morphology'?" in text
+    assert "imaging.families: families: unknown 'morfology', 'glmc'; allowed: morphology" in text
+    assert "morfology: did you mean 'morphology'?, glmc: did you mean 'glcm'?" in text
     assert "bin_width = -1.0; allowed: a finite number above 0" in text
     assert "imaging.images[1]: image 'PET' has no path" in text
     assert "outcome.repeats: got 'many'" in text

@@ -274,7 +274,9 @@ def _validate(kind: type[Options], shaped: dict[str, Any], raw: dict[str, Any]) 
                 if place in left_out:  # now it is missing because it was wrong
                     continue
                 if not _inherited(place, raw):
-                    where = _spoken(tuple(entry["loc"])) or ("study" if kind is Sections else "settings")
+                    where = _spoken(_written(place, tuple(entry["loc"]), raw)) or (
+                        "study" if kind is Sections else "settings"
+                    )
                     found.setdefault(Mistake(where, _what(kind, entry, place)))
                 if _leave_out(shaped, place):
                     left_out.add(place)
@@ -292,6 +294,12 @@ def _place(entry: Any) -> Place:
         key = re.split(r"\W", problem.got, maxsplit=1)[0]
         return (*place, key) if key in entry["input"] else place
     return place
+
+
+def _written(place: Place, loc: Place, raw: dict[str, Any]) -> Place:
+    """Where the user wrote what is wrong: families may stand beside the settings."""
+    beside = place == ("imaging", "settings", "families") and "families" in raw["imaging"]
+    return ("imaging", "families") if beside else loc
 
 
 def _leave_out(shaped: dict[str, Any], place: Place) -> bool:

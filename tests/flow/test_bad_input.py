@@ -148,6 +148,16 @@ def test_an_unknown_clinical_column_is_suggested(study):
     assert any("unknown clinical column 'agee'" in str(m) and "'age'" in str(m) for m in found.mistakes)
 
 
+def test_a_missing_endpoint_column_hides_no_other_mistake(study):
+    study.text = study.text.replace('"months"', '"month"', 1).replace('event = "relapse"', 'event = "relapsed"')
+    study.text += OUTCOME.replace('"age"', '"agee"')
+    text = "\n".join(map(str, check_study(load_study(study.file())).mistakes))
+    assert "cohort.endpoints.os.time: no column 'month'" in text
+    assert "cohort.endpoints.relapse.event: no column 'relapsed'" in text
+    assert "did you mean 'months'?" in text
+    assert "unknown clinical column 'agee'" in text
+
+
 def test_check_lists_all_mistakes_of_the_data_at_once(study):
     study.text += GENETICS + MOLECULAR
     (study.root / "images/S04/mask.nii.gz").unlink()

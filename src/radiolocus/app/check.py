@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
@@ -37,11 +38,18 @@ def check_study(study: Study) -> Findings:
     Findings
         All of them; one mistake never hides another where it can be helped.
     """
-    try:
-        gathered = gather(study)
-    except RadiolocusError as error:
-        return Findings((Mistake(error.where or "cohort", _without_place(error)),), (), ())
-    mistakes = [Mistake(stage, error.message) for stage, error in gathered.failed.items()]
+    mistakes: list[Mistake] = []
+    while True:
+        try:
+            gathered = gather(study)
+            break
+        except RadiolocusError as error:
+            mistakes.append(Mistake(error.where or "cohort", _without_place(error)))
+            smaller = _without(study, error)
+            if smaller is None:
+                return Findings(tuple(mistakes), (), ())
+            study = smaller
+    mistakes += [Mistake(stage, error.message) for stage, error in gathered.failed.items()]
     notes: list[str] = []
     for stage, problems in gathered.problems.items():
         for problem in problems:
@@ -51,6 +59,22 @@ def check_study(study: Study) -> Findings:
                 notes.append(f"{stage}: {_spoken(problem)}")
     mistakes += [*_columns(study, gathered), *_headers(gathered), *_files(gathered)]
     return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered)))
+
+
+def _without(study: Study, error: RadiolocusError) -> Study | None:
+    """Leave out the endpoint or the column that `error` complains of, so that it hides no other mistake."""
+    cohort = study.sections.cohort
+    if found := re.match(r"cohort\.endpoints\.([^.]+)", error.where):
+        kept = {name: e for name, e in cohort.endpoints.items() if name != found[1]}
+        smaller = replace(cohort, endpoints=kept)
+    elif error.where == "cohort.columns":
+        columns = {name: c for name, c in cohort.columns.items() if f"'{name}'" not in error.got}
+        smaller = replace(cohort, columns=columns)
+    else:
+        return None
+    if smaller == cohort:
+        return None
+    return replace(study, sections=replace(study.sections, cohort=smaller))
 
 
 def _without_place(error: RadiolocusError) -> str:
@@ -92,7 +116,7 @@ def _columns(study: Study, gathered: Gathered) -> list[Mistake]:
 
 def _headers(gathered: Gathered) -> list[Mistake]:
     mistakes = []
-    for work in gathered.works:
+    for work in (w for w in gathered.works if w.derived is None):
         place = ", ".join(p for p in (f"features: {work.subject}", work.image, work.where()) if p)
         for path in (work.unit.image, work.unit.mask):
             try:

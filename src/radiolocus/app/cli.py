@@ -80,7 +80,10 @@ def _options(
     """Imaging genomics: features, links, association, outcome and response. One study file, one report."""
 
 
-@app.command(epilog="Example: radiolocus init data/images data/clinical.csv > study.toml")
+@app.command(
+    short_help="Draft study.toml from folders of data.",
+    epilog="Example: radiolocus init data/images data/clinical.csv > study.toml",
+)
 def init(
     folders: Annotated[list[Path], typer.Argument(help="Folders of DICOM, NIfTI, tables, genotypes.", exists=True)],
     out: Annotated[
@@ -100,7 +103,10 @@ def init(
     typer.echo(f"wrote {out}; next: radiolocus check {out}", err=True)
 
 
-@app.command(epilog="Examples: radiolocus check study.toml | radiolocus check --schema > study.schema.json")
+@app.command(
+    short_help="List every mistake of a study and its data.",
+    epilog="Examples: radiolocus check study.toml | radiolocus check --schema > study.schema.json",
+)
 def check(
     study: Annotated[Path | None, typer.Argument(help="Study file.")] = None,
     root: Root = None,
@@ -125,7 +131,10 @@ def check(
     _say(f"{study}: no mistake found")
 
 
-@app.command(epilog="Example: radiolocus run study.toml --out results --jobs 4")
+@app.command(
+    short_help="Run a study, or take up an interrupted run.",
+    epilog="Example: radiolocus run study.toml --out results --jobs 4",
+)
 def run(
     study: Annotated[Path, typer.Argument(help="Study file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")],
@@ -141,7 +150,7 @@ def run(
         raise typer.Exit(SET_ASIDE)
 
 
-@app.command(epilog="Example: radiolocus report results")
+@app.command(short_help="Write report.html again.", epilog="Example: radiolocus report results")
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of the results.", exists=True, file_okay=False)],
 ) -> None:
@@ -149,7 +158,7 @@ def report(
     _say(f"report: {write_report(folder)}")
 
 
-@app.command(epilog="Example: radiolocus demo --out demo-out")
+@app.command(short_help="Simulate a cohort, run it, judge it.", epilog="Example: radiolocus demo --out demo-out")
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the data and the results.")] = Path("demo-out"),
     subjects: Annotated[int, typer.Option("--subjects", min=40, help="Subjects to simulate.")] = 140,
@@ -174,7 +183,10 @@ def demo(
         _stop(f"{(~verdict['found']).sum()} statements about the planted truth do not hold", FAULT)
 
 
-@app.command(epilog="Example: radiolocus features ct.nii.gz mask.nii.gz --modality CT --out features.csv")
+@app.command(
+    short_help="Take the features of one region.",
+    epilog="Example: radiolocus features ct.nii.gz mask.nii.gz --modality CT --out features.csv",
+)
 def features(
     image: Image,
     mask: Region,

@@ -173,8 +173,10 @@ class FeatureSettings:
 def _names(key: str, got: tuple[str, ...], known: tuple[str, ...]) -> None:
     if not got:
         raise ConfigError(f"{key} is empty", allowed=f"at least one of {', '.join(known)}")
-    for name in got:
-        if name not in known:
-            raise ConfigError(f"{key}: unknown '{name}'", allowed=", ".join(known), todo=suggest(name, known))
+    unknown = [name for name in got if name not in known]
+    if unknown:
+        told = ", ".join(f"'{name}'" for name in unknown)
+        hints = [f"{name}: {hint}" if len(unknown) > 1 else hint for name in unknown if (hint := suggest(name, known))]
+        raise ConfigError(f"{key}: unknown {told}", allowed=", ".join(known), todo=", ".join(hints))
     if len(set(got)) != len(got):
         raise ConfigError(f"{key} names something twice: {list(got)}", allowed="each name once")
