@@ -15,6 +15,7 @@ Everything else — the other variants, genes, markers — is null, so that what
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Truth:
     spoiled: dict[str, str]
 
 
-def simulate_cohort(folder: Path, options: SimulationOptions) -> Truth:
+def simulate_cohort(folder: Path, options: SimulationOptions, step: Callable[[], None] = lambda: None) -> Truth:
     """Write a cohort and its ``study.toml`` below `folder`.
 
     Parameters
@@ -90,6 +91,8 @@ def simulate_cohort(folder: Path, options: SimulationOptions) -> Truth:
     folder : Path
         Made when it is not there. ``truth.json`` beside the data holds what was planted; the study does not read it.
     options : SimulationOptions
+    step : callable
+        Called after the image of each subject is written, which is what takes time.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def simulate_cohort(folder: Path, options: SimulationOptions) -> Truth:
     causal = _choose_causal(genotypes)
     latent = _Latent.draw(rng, genotypes, causal)
     _write_genotypes(folder, subjects, genotypes)
-    spoiled = _write_images(folder, subjects, latent, options.seed)
+    spoiled = _write_images(folder, subjects, latent, options.seed, step)
     _write_molecular(rng, folder, subjects, latent)
     risk = _write_clinical(rng, folder, subjects, latent, genotypes)
     responses = _write_lesions(rng, folder, subjects, latent)
@@ -161,7 +164,9 @@ def _write_genotypes(folder: Path, subjects: list[str], genotypes: Genotypes) ->
     write_plink(folder / "genotypes" / "cohort", genotypes.dosage, genotypes.variants.drop("block"), subjects)
 
 
-def _write_images(folder: Path, subjects: list[str], latent: _Latent, seed: int) -> dict[str, str]:
+def _write_images(
+    folder: Path, subjects: list[str], latent: _Latent, seed: int, step: Callable[[], None]
+) -> dict[str, str]:
     spoiled = {subjects[10]: "mask on another grid", subjects[25]: "not a number inside the region"}
     lps_to_ras = np.diag([-1.0, -1.0, 1.0, 1.0])
     for i, subject in enumerate(subjects):
@@ -183,6 +188,7 @@ def _write_images(folder: Path, subjects: list[str], latent: _Latent, seed: int)
         target.mkdir(parents=True, exist_ok=True)
         _save_nifti(image, affine, target / "ct.nii.gz")
         _save_nifti(region.astype(np.uint8), shifted, target / "tumour.nii.gz")
+        step()
     return spoiled
 
 
