@@ -3,10 +3,12 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes
 
+from naive.shape import spectral_sums
 from radiolocus.kernels import shape
 from regions import regions
 
@@ -77,3 +79,14 @@ def test_a_convex_solid_needs_few_candidates():
     grid = np.indices((41, 41, 41)) - 20
     mask = (grid**2).sum(axis=0) <= 18**2
     assert len(shape.hull_candidates(np.pad(mask, 1))) < 0.1 * mask.sum()
+
+
+@pytest.mark.parametrize(("planes", "half"), [(1, (1, 1)), (3, (2, 5)), (4, (6, 3))])
+def test_spectral_sums_know_the_mirror_images_of_the_weights(planes, half):
+    rng = np.random.default_rng(5)
+    size = (planes, 2 * half[0], 2 * half[1])
+    f, g, h = (rng.normal(size=size) + 1j * rng.normal(size=size) for _ in range(3))
+    weights, times = rng.normal(size=(planes, half[0] + 1, half[1] + 1)), rng.uniform(1, 2, planes)
+    expected = spectral_sums(f, g, h, weights, times)
+    for function in (shape.spectral_sums, plain(shape.spectral_sums)):
+        assert function(f, g, h, weights, times) == pytest.approx(expected, rel=1e-12, abs=1e-12)

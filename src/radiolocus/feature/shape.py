@@ -17,7 +17,7 @@ from skimage.measure import marching_cubes
 
 from radiolocus.errors import UndefinedError
 from radiolocus.image.region import Region, bounding_box
-from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums
+from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums, spectral_sums
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["Shape", "ellipsoid_area", "lag_sums"]
@@ -26,6 +26,10 @@ __all__ = ["Shape", "ellipsoid_area", "lag_sums"]
 _PAIRS_PER_BOX_VOXEL = 100
 # Spectra need about 70 bytes a voxel of the box: 2 GB. Beyond, time is spent rather than memory.
 _LARGEST_SPECTRUM = 2**25
+# Planes of the spectrum worked on together: few enough to stay in the cache.
+_PLANES = 4
+
+Complex = npt.NDArray[np.complex128]
 
 
 @cache
@@ -88,30 +92,42 @@ def lag_sums(values: Array, mask: BoolArray, spacing: Array) -> tuple[float, flo
     -----
     By Parseval's theorem each sum is one over the spectrum of the zero-padded grids. The spectrum of the weights is
     real and even along each axis, hence a cosine transform of one octant. Planes of one frequency along the last axis
-    are worked on by themselves, so that the padded grid is never held as a whole.
+    are worked on a few at a time, so that the padded grid is never held as a whole.
     """
     half = [scipy.fft.next_fast_len(n, real=True) for n in mask.shape]
     z, y, x = (np.arange(m + 1.0) * s for m, s in zip(half, spacing, strict=True))
     distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
     distance[0, 0, 0] = np.inf
-    weights = scipy.fft.dctn(1.0 / distance, type=1).transpose(2, 0, 1)
+    weights = scipy.fft.dctn(1.0 / distance, type=1, overwrite_x=True)
     depth, height, width = (2 * m for m in half)
-    lines = [
-        np.ascontiguousarray(scipy.fft.rfft(field, n=width, axis=2).transpose(2, 0, 1))
-        for field in (values, mask.astype(np.float64), values**2)
-    ]
-    fold_z, fold_y = (np.minimum(np.arange(2 * m), 2 * m - np.arange(2 * m)) for m in half[:2])
+    lines = [_lines(field, width) for field in (values, mask.astype(np.float64), values**2)]
+    # Frequencies inside the half spectrum stand for their mirror images too.
+    times = np.full(half[2] + 1, 2.0)
+    times[[0, -1]] = 1.0
     total = np.zeros(3)
-    for k in range(half[2] + 1):
-        f, g, h = (scipy.fft.fft2(line[k], s=(depth, height)) for line in lines)
-        power = np.stack(
-            [f.real**2 + f.imag**2, g.real**2 + g.imag**2, g.real * h.real + g.imag * h.imag],
-        )
-        # Frequencies inside the half spectrum stand for their mirror images too.
-        twice = 1.0 if k in (0, half[2]) else 2.0
-        total += twice * np.sum(power * weights[k][np.ix_(fold_z, fold_y)], axis=(1, 2))
+    for start in range(0, len(times), _PLANES):
+        part = slice(start, start + _PLANES)
+        f, g, h = (_planes(line[part], depth, height) for line in lines)
+        octant = np.ascontiguousarray(weights[:, :, part].transpose(2, 0, 1))
+        total += spectral_sums(f, g, h, octant, times[part])
     first, second, third = (total / (depth * height * width)).tolist()
     return first, second, third
+
+
+def _lines(field: Array, width: int) -> Complex:
+    """Transform a field, shape (z, y, x), along x padded to `width`: shape (width / 2 + 1, z, y)."""
+    lines = np.empty((width // 2 + 1, *field.shape[:2]), dtype=np.complex128)
+    for z, plane in enumerate(field):
+        # One slice at a time: the padded copy and the turned result stay in the cache.
+        lines[:, z] = scipy.fft.rfft(plane, n=width, axis=1).T
+    return lines
+
+
+def _planes(lines: Complex, depth: int, height: int) -> Complex:
+    """Transform lines, shape (k, z, y), along the other two axes of the padded grid: shape (k, depth, height)."""
+    # Along y before z is padded: the padding is known to be zero.
+    planes = scipy.fft.fft(lines, n=height, axis=2)
+    return np.asarray(scipy.fft.fft(planes, n=depth, axis=1, overwrite_x=True))
 
 
 @dataclass(frozen=True, eq=False)

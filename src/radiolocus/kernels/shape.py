@@ -8,9 +8,10 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array
 
-__all__ = ["cell_census", "hull_candidates", "moments", "pair_sums"]
+__all__ = ["cell_census", "hull_candidates", "moments", "pair_sums", "spectral_sums"]
 
 Whole = npt.NDArray[np.int64]
+Complex = npt.NDArray[np.complex128]
 
 
 @kernel
@@ -189,3 +190,39 @@ def pair_sums(points: Array, values: Array) -> tuple[float, float, float]:
             product += w * values[p] * values[q]
             square += w * (values[p] * values[p] + values[q] * values[q])
     return 2 * product, 2 * weight, square
+
+
+@kernel
+def spectral_sums(f: Complex, g: Complex, h: Complex, weights: Array, times: Array) -> Array:
+    """Sum the powers of spectra over some planes of frequencies, weighted by a real spectrum with even axes.
+
+    Parameters
+    ----------
+    f, g, h : ndarray of complex128, shape (k, 2a, 2b)
+        Spectra.
+    weights : ndarray, shape (k, a + 1, b + 1)
+        The octant of the weights; the rest are its mirror images.
+    times : ndarray, shape (k,)
+        How often each plane counts.
+
+    Returns
+    -------
+    ndarray, shape (3,)
+        ``Σ w |f|²``, ``Σ w |g|²`` and ``Σ w Re(g h*)``.
+    """
+    _, depth, height = f.shape
+    total = np.zeros(3)
+    for k in range(len(f)):
+        for z in range(depth):
+            row = weights[k, min(z, depth - z)]
+            first, second, third = 0.0, 0.0, 0.0
+            for y in range(height):
+                w = row[min(y, height - y)]
+                a, b, c = f[k, z, y], g[k, z, y], h[k, z, y]
+                first += w * (a.real * a.real + a.imag * a.imag)
+                second += w * (b.real * b.real + b.imag * b.imag)
+                third += w * (b.real * c.real + b.imag * c.imag)
+            total[0] += times[k] * first
+            total[1] += times[k] * second
+            total[2] += times[k] * third
+    return total
