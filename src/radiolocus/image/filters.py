@@ -17,10 +17,21 @@ import numpy.typing as npt
 
 from radiolocus.errors import ConfigError, InputError
 from radiolocus.image.filter_gabor import GaborFilter, gabor_filter
+from radiolocus.image.filter_gradient import GradientFilter, gradient_filter
 from radiolocus.image.filter_laws import LawsFilter, laws_filter
 from radiolocus.image.filter_log import LogFilter, laplacian_of_gaussian
 from radiolocus.image.filter_mean import MeanFilter, mean_filter
 from radiolocus.image.filter_options import FilterOptions
+from radiolocus.image.filter_point import (
+    ExponentialFilter,
+    LogarithmFilter,
+    SquareFilter,
+    SquareRootFilter,
+    exponential_filter,
+    logarithm_filter,
+    square_filter,
+    square_root_filter,
+)
 from radiolocus.image.filter_riesz import (
     RieszFilter,
     RieszLogFilter,
@@ -36,16 +47,21 @@ from radiolocus.registry import Registry, suggest
 
 __all__ = [
     "FILTERS",
+    "ExponentialFilter",
     "Filter",
     "FilterOptions",
     "GaborFilter",
+    "GradientFilter",
     "LawsFilter",
     "LogFilter",
+    "LogarithmFilter",
     "MeanFilter",
     "RieszFilter",
     "RieszLogFilter",
     "RieszSimoncelliFilter",
     "SimoncelliFilter",
+    "SquareFilter",
+    "SquareRootFilter",
     "WaveletFilter",
     "apply",
     "options_from",
@@ -63,7 +79,7 @@ class Filter:
     title : str
         Name in the IBSI 2 reference manual.
     ibsi_id : str
-        Permanent IBSI identifier.
+        Permanent IBSI identifier; empty for a filter that the manual does not have.
     options : type
         The dataclass of its options.
     compute : callable
@@ -88,6 +104,11 @@ for _filter in (
     Filter("Riesz transform", "AYRS", RieszFilter, riesz_filter),
     Filter("Riesz-transformed Laplacian of Gaussian", "AYRS", RieszLogFilter, riesz_log_filter),
     Filter("Riesz-transformed Simoncelli wavelet", "AYRS", RieszSimoncelliFilter, riesz_simoncelli_filter),
+    Filter("Square", "", SquareFilter, square_filter),
+    Filter("Square root", "", SquareRootFilter, square_root_filter),
+    Filter("Logarithm", "", LogarithmFilter, logarithm_filter),
+    Filter("Exponential", "", ExponentialFilter, exponential_filter),
+    Filter("Gradient magnitude", "", GradientFilter, gradient_filter),
 ):
     FILTERS.add(_filter.options.filter, _filter)
 
