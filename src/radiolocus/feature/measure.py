@@ -8,13 +8,14 @@ import polars as pl
 
 from radiolocus.errors import ConfigError
 from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.image.derive import DerivedRegion, derive
 from radiolocus.image.thumbnail import thumbnail
-from radiolocus.model import Problem
+from radiolocus.model import Mask, Problem, Volume
 from radiolocus.read.discover import ImageUnit
-from radiolocus.read.imaging import read_pair
+from radiolocus.read.imaging import read_regions
 from radiolocus.schema import TABLES, conform
 
-__all__ = ["ImageSource", "ImagingOptions", "Measured", "measure"]
+__all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "measure", "works_of"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class ImageSource:
         Instead of patterns: a table with columns subject, image, mask and, optionally, visit and roi.
     roi : str or None
         Region: a label number (NIfTI, SEG), or a name or regular expression (RTSTRUCT, SEG).
+    regions : tuple of DerivedRegion
+        Regions made from drawn ones, each with features of its own: ring, core, sets and intensity habitats.
     analyse : bool
         Whether the features enter association and outcome; otherwise they are measured only.
     settings : FeatureSettings or None
@@ -50,6 +53,7 @@ class ImageSource:
     mask: str = ""
     table: str | None = None
     roi: str | None = None
+    regions: tuple[DerivedRegion, ...] = ()
     analyse: bool = True
     settings: FeatureSettings | None = None
 
@@ -64,6 +68,9 @@ class ImageSource:
             )
         if self.table is not None and (self.image or self.mask):
             raise ConfigError(f"image '{self.name}' has both patterns and a table", allowed="one of them")
+        names = [self.roi or "ROI", *(part for region in self.regions for part in region.parts)]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"regions of image '{self.name}' called {names}", allowed="every name once")
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,10 @@ class ImagingOptions:
 
 @dataclass(frozen=True)
 class Work:
-    """A unit with everything a worker needs; `subject` is the normalised id."""
+    """A unit with everything a worker needs; `subject` is the normalised id.
+
+    Without `derived` the drawn region is measured, else its `part`, which the tables call `name`.
+    """
 
     subject: str
     unit: ImageUnit
@@ -103,11 +113,20 @@ class Work:
     modality: str
     intensity_unit: str
     settings: FeatureSettings
+    derived: DerivedRegion | None = None
+    part: str = ""
+    name: str = ""
+
+    @property
+    def region(self) -> str:
+        """Name of the region in tables."""
+        # A drawn region is called what the study calls it: its contours carry other names from one to the next.
+        return self.name or self.unit.roi or "ROI"
 
     def where(self, file: str = "") -> str:
         """Tell visit and region, which the name of a file need not hold, and the file."""
         visit = f"visit {self.unit.visit}" if self.unit.visit else ""
-        region = f"region {self.unit.roi}" if self.unit.roi else ""
+        region = f"region {self.region}" if self.name or self.unit.roi else ""
         return ", ".join(part for part in (visit, region, file) if part)
 
 
@@ -120,6 +139,38 @@ class Measured:
     problems: tuple[Problem, ...]
 
 
+def works_of(
+    source: ImageSource, unit: ImageUnit, subject: str, settings: FeatureSettings, several: bool
+) -> list[Work]:
+    """List what is measured of one pair: the drawn region, then those derived from it.
+
+    Parameters
+    ----------
+    source : ImageSource
+    unit : ImageUnit
+    subject : str
+        Normalised id.
+    settings : FeatureSettings
+    several : bool
+        Whether the pairs of the source are of several drawn regions; what is derived from each then carries its name.
+    """
+    drawn = Work(subject, unit, source.name, source.modality, source.unit, settings)
+    works = [drawn]
+    for derived in source.regions:
+        prefix = f"{drawn.region}." if several and not derived.of else ""
+        works += [replace(drawn, derived=derived, part=part, name=prefix + part) for part in derived.parts]
+    return works
+
+
+def _read(work: Work) -> tuple[Volume, Mask]:
+    unit, derived = work.unit, work.derived
+    rois = (unit.roi,) if derived is None or not derived.of else derived.of
+    volume, masks = read_regions(unit.image, unit.mask, rois=rois, modality=work.modality)
+    if not volume.unit:
+        volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
+    return volume, masks[0] if derived is None else derive(volume, masks, derived, work.part)
+
+
 def measure(work: Work) -> Measured:
     """Read an image with its mask and compute its features and its thumbnail.
 
@@ -128,13 +179,9 @@ def measure(work: Work) -> Measured:
     InputError
         The image, the mask, or the two together cannot be used.
     """
-    unit = work.unit
-    volume, mask = read_pair(unit.image, unit.mask, roi=unit.roi, modality=work.modality)
-    if not volume.unit:
-        volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
+    volume, mask = _read(work)
     extraction = extract(volume, mask, work.settings)
-    # The region is called what the study calls it: contours of the same region carry other names from one to the next.
-    key = {"subject": work.subject, "image": work.image, "visit": unit.visit, "roi": unit.roi or "ROI"}
+    key = {"subject": work.subject, "image": work.image, "visit": work.unit.visit, "roi": work.region}
     row = {**key, "modality": volume.modality, **extraction.values}
     schema = TABLES["features/features"].schema | {name: pl.Float64() for name in extraction.values}
     picture = thumbnail(volume, mask)

@@ -12,7 +12,7 @@ import polars as pl
 from radiolocus.cohort import Cohort, SourceTable, build
 from radiolocus.config import Study
 from radiolocus.errors import RadiolocusError
-from radiolocus.feature.measure import ImagingOptions, Work
+from radiolocus.feature.measure import ImagingOptions, Work, works_of
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
@@ -169,12 +169,35 @@ class _Gatherer:
                 found = by_pattern(self.root, source.name, source.image, source.mask, source.roi)
                 problems = []
             mapping = self._match_images(cohort, source.name, found, problems)
-            works += [
-                Work(mapping[u.subject], u, source.name, source.modality, source.unit, imaging.settings_of(source))
+            several = len({u.roi for u in found.units}) > 1
+            listed = [
+                work
                 for u in found.units
                 if u.subject in mapping
+                for work in works_of(source, u, mapping[u.subject], imaging.settings_of(source), several)
             ]
+            works += self._once(listed)
         return tuple(works)
+
+    def _once(self, works: list[Work]) -> list[Work]:
+        """Keep one unit a name: several rows of a table may lead to one derived region, but not to two of a name."""
+        kept: dict[tuple[str, str, str], Work] = {}
+        for work in works:
+            first = kept.setdefault((work.subject, work.unit.visit, work.region), work)
+            same = (first.unit.image, first.unit.mask, first.derived) == (work.unit.image, work.unit.mask, work.derived)
+            if first is not work and not (same and work.derived is not None and work.derived.of):
+                self.problems["features"].append(
+                    Problem(
+                        "features",
+                        f"region '{work.region}' is given twice; the first was measured",
+                        subject=work.subject,
+                        item=work.image,
+                        where=work.where(),
+                        allowed="one row a subject, visit and region",
+                        todo="give the regions names of their own in the column roi, or take the double row out",
+                    )
+                )
+        return list(kept.values())
 
     def _match_images(self, cohort: Cohort, name: str, found: Discovery, problems: list[Problem]) -> dict[str, str]:
         match = cohort.match(f"image {name}", [u.subject for u in found.units])

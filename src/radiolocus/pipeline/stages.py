@@ -59,10 +59,9 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     g = run.gathered
     inputs = {}
     for work in g.works:
-        name = f"{work.image}/{work.subject}/{work.unit.visit}/{work.unit.roi or ''}"
-        inputs[name] = digest(
-            work.settings, work.modality, run.prints.of(work.unit.image), run.prints.of(work.unit.mask)
-        )
+        name = f"{work.image}/{work.subject}/{work.unit.visit}/{work.region}"
+        how = (work.settings, work.modality, work.intensity_unit, work.unit.roi, work.derived, work.part)
+        inputs[name] = digest(how, run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
     run.prints.save()
     keys = [digest(name, key) for name, key in inputs.items()]
     notes = problem_frame("features", g.problems.get("features", ()))

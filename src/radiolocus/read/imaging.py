@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti
 from radiolocus.read.rtstruct import read_rtstruct, roi_names
 from radiolocus.read.seg import is_seg, read_seg, segment_names
 
-__all__ = ["describe", "read_pair"]
+__all__ = ["describe", "read_pair", "read_regions"]
 
 _SAME_MODALITY = {"PET": "PT", "MRI": "MR"}
 
@@ -64,6 +65,39 @@ def read_pair(
     RoiError
         No such region, or a region without a voxel.
     """
+    volume, regions = read_regions(image, mask, rois=(roi,), modality=modality, tolerance_mm=tolerance_mm)
+    return volume, regions[0]
+
+
+def read_regions(
+    image: Path | str,
+    mask: Path | str,
+    *,
+    rois: Sequence[str | None],
+    modality: str = "",
+    tolerance_mm: float = 0.01,
+) -> tuple[Volume, tuple[Mask, ...]]:
+    """Read an image once and several regions of one mask; see :func:`read_pair` for each of them.
+
+    Parameters
+    ----------
+    image, mask : path
+    rois : sequence of str or None
+        One entry a region.
+    modality : str
+    tolerance_mm : float
+
+    Returns
+    -------
+    volume : Volume
+    masks : tuple of Mask
+        In the order of `rois`.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_pair`.
+    """
     image, mask = Path(image), Path(mask)
     modality = _normalised(modality)
     if is_nifti(image):
@@ -78,16 +112,16 @@ def read_pair(
                 allowed=f"{modality}, as the study says",
                 todo="correct the modality in the study file or the path of the image",
             )
-    region = _region(mask, series, roi)
-    region = _on_grid(region, volume.geometry, f"{image.name} and {mask.name}", tolerance_mm)
-    if not region.array.any():
+    where = f"{image.name} and {mask.name}"
+    regions = [_on_grid(_region(mask, series, roi), volume.geometry, where, tolerance_mm) for roi in rois]
+    if not all(region.array.any() for region in regions):
         raise RoiError(
             "the region has no voxel",
             where=mask.name,
             allowed="one voxel or more",
             todo="check the segmentation; a contour thinner than a voxel holds no voxel centre",
         )
-    return volume, region
+    return volume, tuple(regions)
 
 
 def _normalised(modality: str) -> str:
