@@ -162,12 +162,15 @@ def test_check_lists_all_mistakes_of_the_data_at_once(study):
     study.text += GENETICS + MOLECULAR
     (study.root / "images/S04/mask.nii.gz").unlink()
     (study.root / "images/S05/ct.nii.gz").write_bytes(b"not an image")
+    shifted = AFFINE.copy()
+    shifted[0, 3] = 4.0
+    study.image("S06", *study.picture(0), shifted)
     bed = study.root / "geno.bed"
     bed.write_bytes(b"no" + bed.read_bytes()[2:])
     (study.root / "markers.csv").unlink()
     found = check_study(load_study(study.file()))
     text = "\n".join(map(str, found.mistakes))
-    for piece in ("S04, CT: 1 images and 0 masks", "S05, CT", "geno.bed", "markers.csv"):
+    for piece in ("S04, CT: 1 images and 0 masks", "S05, CT", "S06, CT", "4 mm apart", "geno.bed", "markers.csv"):
         assert piece in text, text
 
 

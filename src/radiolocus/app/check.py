@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
 from radiolocus.model import Problem
-from radiolocus.pipeline import Gathered, gather
-from radiolocus.read.imaging import describe
+from radiolocus.pipeline import Gathered, Progress, gather
+from radiolocus.read.imaging import compare_grids, describe
 from radiolocus.registry import suggest
 
 __all__ = ["Findings", "check_study"]
@@ -25,13 +26,15 @@ class Findings:
     summary: tuple[str, ...]
 
 
-def check_study(study: Study) -> Findings:
+def check_study(study: Study, progress: Progress | None = None) -> Findings:
     """Open every source of a study, match it to the cohort, and look at image headers.
 
     Parameters
     ----------
     study : Study
         As loaded by :func:`radiolocus.config.load_study`, which has told the mistakes of the file itself.
+    progress : Progress, optional
+        Told how many headers are read.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def check_study(study: Study) -> Findings:
                 mistakes.append(Mistake(stage, _spoken(problem)))
             else:
                 notes.append(f"{stage}: {_spoken(problem)}")
-    mistakes += [*_columns(study, gathered), *_headers(gathered), *_files(gathered)]
+    mistakes += [*_columns(study, gathered), *_headers(gathered, progress), *_files(gathered)]
     return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered)))
 
 
@@ -114,16 +117,27 @@ def _columns(study: Study, gathered: Gathered) -> list[Mistake]:
     ]
 
 
-def _headers(gathered: Gathered) -> list[Mistake]:
+def _headers(gathered: Gathered, progress: Progress | None) -> list[Mistake]:
     mistakes = []
-    for work in (w for w in gathered.works if w.derived is None):
+    works = [w for w in gathered.works if w.derived is None]
+    if progress and works:
+        progress.begin("headers", len(works))
+    for work in works:
         place = ", ".join(p for p in (f"features: {work.subject}", work.image, work.where()) if p)
-        for path in (work.unit.image, work.unit.mask):
-            try:
-                describe(path)
-            except RadiolocusError as error:
-                mistakes.append(Mistake(place, error.message))
+        found = [*_refused(describe, work.unit.image), *_refused(describe, work.unit.mask)]
+        found = found or _refused(compare_grids, work.unit.image, work.unit.mask)
+        mistakes += [Mistake(place, message) for message in found]
+        if progress:
+            progress.step("headers")
     return mistakes
+
+
+def _refused(reader: Callable[..., object], *paths: Path) -> list[str]:
+    try:
+        reader(*paths)
+    except RadiolocusError as error:
+        return [error.message]
+    return []
 
 
 def _files(gathered: Gathered) -> list[Mistake]:

@@ -26,7 +26,7 @@ from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti
 from radiolocus.read.rtstruct import read_rtstruct, roi_names
 from radiolocus.read.seg import is_seg, read_seg, segment_names
 
-__all__ = ["describe", "read_pair", "read_regions"]
+__all__ = ["compare_grids", "describe", "read_pair", "read_regions"]
 
 _SAME_MODALITY = {"PET": "PT", "MRI": "MR"}
 
@@ -204,6 +204,21 @@ def _on_grid(mask: Mask, grid: Geometry, where: str, tolerance_mm: float) -> Mas
         allowed=f"voxel centres within {tolerance_mm:g} mm",
         todo="resample the mask to the image (nearest neighbour) yourself, or use the image it was drawn on",
     )
+
+
+def compare_grids(image: Path | str, mask: Path | str, tolerance_mm: float = 0.01) -> None:
+    """Refuse two NIfTI files on different grids, from their headers alone; says nothing of other formats.
+
+    Raises
+    ------
+    GeometryError
+        What :func:`read_pair` would raise.
+    """
+    image, mask = Path(image), Path(mask)
+    if is_nifti(image) and is_nifti(mask):
+        grid, other = nifti_header(image)[0], nifti_header(mask)[0]
+        nothing = Mask(np.broadcast_to(np.False_, other.shape), other)
+        _on_grid(nothing, grid, f"{image.name} and {mask.name}", tolerance_mm)
 
 
 def _turned(mask: Mask, grid: Geometry) -> Mask | None:
