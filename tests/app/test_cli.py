@@ -29,7 +29,7 @@ def _radiolocus(*words, cwd=None):
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
 
 
-@pytest.mark.parametrize("command", ["init", "check", "run", "report", "demo", "features"])
+@pytest.mark.parametrize("command", ["init", "check", "run", "report", "demo", "features", "map"])
 def test_help_of_every_command_has_an_example(command):
     told = _radiolocus(command, "--help")
     assert told.returncode == 0

@@ -7,9 +7,11 @@ import gzip
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 
-from radiolocus.errors import FormatError, GeometryError, RadiolocusError, RoiError
-from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
+from radiolocus.errors import FormatError, GeometryError, RadiolocusError, RoiError, StoreError
+from radiolocus.model import Geometry, Volume
+from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask, write_nifti
 
 SHAPE = (4, 5, 6)  # x, y, z
 OBLIQUE = np.array([[1.0, 0.3, 0.1, -7.0], [-0.2, 1.9, 0.4, 5.0], [0.05, -0.3, 2.8, 11.0], [0, 0, 0, 1]])
@@ -249,11 +251,55 @@ def test_sarcoma_patients(data):
     assert volume.array.shape == (59, 43, 41)
     assert mask.array.sum() == 5095
     # An independent reader for the same voxels: SimpleITK gives LPS and (z, y, x) by itself.
-    sitk = pytest.importorskip("SimpleITK")
-    other = sitk.ReadImage(str(folder / "STS_001" / "PET_image.nii.gz"))
-    np.testing.assert_array_equal(volume.array, sitk.GetArrayFromImage(other))
+    other = SimpleITK.ReadImage(str(folder / "STS_001" / "PET_image.nii.gz"))
+    np.testing.assert_array_equal(volume.array, SimpleITK.GetArrayFromImage(other))
     np.testing.assert_allclose(volume.geometry.affine[:3, 3], other.GetOrigin(), atol=1e-4)
     np.testing.assert_allclose(volume.geometry.spacing, other.GetSpacing()[::-1], atol=1e-5)
     end = [int(n) - 1 for n in other.GetSize()]
     here = volume.geometry.affine @ [end[2], end[1], end[0], 1]
     np.testing.assert_allclose(here[:3], other.TransformIndexToPhysicalPoint(end), atol=1e-3)
+
+
+def _oblique_volume():
+    rng = np.random.default_rng(1)
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(rng.normal(size=(3, 3)))[0] * [3.0, 0.9, 1.1]
+    affine[:3, 3] = (-12.5, 40.25, -300.0)
+    array = rng.normal(size=(4, 5, 6))
+    array[0, 0, 0] = np.nan
+    return Volume(array, Geometry(array.shape, affine))
+
+
+@pytest.mark.parametrize("name", ["below/a.nii", "below/a.nii.gz"])
+def test_what_is_written_is_read_back(tmp_path, name):
+    volume = _oblique_volume()
+    write_nifti(tmp_path / name, volume, "stat_mean ± " * 20)
+    back = read_nifti(tmp_path / name)
+    np.testing.assert_array_equal(back.array, volume.array)
+    assert back.geometry.difference(volume.geometry, 1e-4) == ""
+    assert back.notes == ("1 of 120 voxels are NaN or infinite",)  # sform and qform agree
+    first = (tmp_path / name).read_bytes()
+    write_nifti(tmp_path / name, volume, "stat_mean ± " * 20)
+    assert (tmp_path / name).read_bytes() == first
+    assert [p.name for p in (tmp_path / "below").iterdir()] == [name.split("/")[1]]
+
+
+def test_other_programs_find_every_voxel_at_its_place(tmp_path):
+    volume = _oblique_volume()
+    write_nifti(tmp_path / "a.nii.gz", volume)
+    of_nibabel = nib.load(tmp_path / "a.nii.gz")
+    of_itk = SimpleITK.ReadImage(str(tmp_path / "a.nii.gz"))
+    assert of_nibabel.header.get_xyzt_units()[0] == "mm"
+    for z, y, x in [(0, 0, 1), (3, 0, 0), (0, 4, 0), (0, 0, 5), (3, 4, 5)]:
+        lps = (volume.geometry.affine @ [z, y, x, 1])[:3]
+        assert of_nibabel.get_fdata()[x, y, z] == volume.array[z, y, x]
+        for affine in (of_nibabel.get_sform(), of_nibabel.get_qform()):
+            np.testing.assert_allclose((affine @ [x, y, z, 1])[:3], lps * [-1, -1, 1], atol=1e-4)
+        assert of_itk.GetPixel(x, y, z) == volume.array[z, y, x]
+        np.testing.assert_allclose(of_itk.TransformIndexToPhysicalPoint((x, y, z)), lps, atol=1e-4)
+
+
+def test_where_nothing_can_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError):
+        write_nifti(tmp_path / "file" / "a.nii", _oblique_volume())

@@ -15,6 +15,7 @@ from rich.console import Console
 from radiolocus.app import features as one_pair
 from radiolocus.app.check import check_study
 from radiolocus.app.draft import draft
+from radiolocus.app.maps import MapOrder, map_of_pair
 from radiolocus.app.progress import Bars
 from radiolocus.config import StudyError, load_settings, load_study, study_schema
 from radiolocus.errors import ConfigError, RadiolocusError
@@ -215,6 +216,39 @@ def features(
         lost = f", {found.without_value} of them without value (see the column reason)" if found.without_value else ""
         _say(f"{found.table.height} features{lost}: {written}")
     if found.without_value:
+        raise typer.Exit(SET_ASIDE)
+
+
+@app.command(
+    "map",
+    epilog="Example: radiolocus map ct.nii.gz mask.nii.gz --modality CT --feature stat_mean "
+    "--feature cm_joint_entr_3d_comb --radius 2 --out maps",
+)
+def map_(
+    image: Image,
+    mask: Region,
+    feature: Annotated[
+        list[str], typer.Option("--feature", "-f", help="Column of intensity or glcm; give it again for more.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the maps.")],
+    radius: Annotated[int | None, typer.Option("--radius", help="Voxels to either side of the middle.")] = None,
+    radius_mm: Annotated[float | None, typer.Option("--radius-mm", help="The same in mm, along every axis.")] = None,
+    settings: Settings = None,
+    roi: Roi = None,
+    modality: Modality = "",
+) -> None:
+    """Write features of the window around every voxel of a region as NIfTI images."""
+    order = MapOrder(tuple(feature), radius, radius_mm, roi, modality)
+    try:
+        chosen = load_settings(settings) if settings else FeatureSettings()
+        lines, notes, lost = map_of_pair(image, mask, chosen, order, out)
+    except ConfigError as error:
+        _stop(error.message, REFUSED)
+    for note in notes:
+        typer.echo(f"note     {note}", err=True)
+    for line in lines:
+        _say(line)
+    if lost:
         raise typer.Exit(SET_ASIDE)
 
 

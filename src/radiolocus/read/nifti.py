@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Array, Geometry, Mask, Volume
+from radiolocus.store import write_bytes
 
-__all__ = ["is_nifti", "nifti_header", "read_nifti", "read_nifti_mask"]
+__all__ = ["is_nifti", "nifti_header", "read_nifti", "read_nifti_mask", "write_nifti"]
 
 _GZIP = b"\x1f\x8b"
 _KINDS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
@@ -117,6 +118,36 @@ def nifti_header(path: Path | str) -> tuple[Geometry, np.dtype[Any]]:
         raise _not_nifti(path)
     header: Any = image.header
     return _geometry(image, path)[0], np.dtype(header.get_data_dtype())
+
+
+def write_nifti(path: Path | str, volume: Volume, description: str = "") -> None:
+    """Write a volume as NIfTI-1, whole or not at all; the same volume gives the same bytes.
+
+    Parameters
+    ----------
+    path : path
+        ``.nii`` or ``.nii.gz``.
+    volume : Volume
+        Stored in its own floating type, along (x, y, z), with the affine in RAS as sform, and as qform, which holds no
+        shear.
+    description : str
+        For the header, cut at 79 bytes.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
+    path = Path(path)
+    affine = _FROM_RAS @ volume.geometry.affine[:, [2, 1, 0, 3]]
+    image: Any = nib.Nifti1Image(volume.array.transpose(2, 1, 0), affine)  # type: ignore[no-untyped-call]
+    image.set_sform(affine, code="scanner")
+    image.set_qform(affine, code="scanner")
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = description.encode()[:79]
+    data = image.to_bytes()
+    # Without a time in its header the same content is the same file.
+    write_bytes(path, gzip.compress(data, mtime=0) if path.name.endswith(".gz") else data)
 
 
 def _read(path: Path) -> tuple[npt.NDArray[Any], Geometry, list[str]]:
