@@ -396,27 +396,25 @@ def autocorrelation(g: Glcm) -> Array:
     return g.sum(g.i * g.j * g.p)
 
 
-def _cluster(g: Glcm, power: int) -> Array:
-    a, b = g.from_mean
-    return g.sum((a + b) ** power * g.p)
-
-
 @feature("cm_clust_tend", "Cluster tendency", "DG8W")
 def cluster_tendency(g: Glcm) -> Array:
     """Σ (i + j - 2μ)² p_ij."""
-    return _cluster(g, 2)
+    d = np.add(*g.from_mean)
+    return g.sum(d * d * g.p)
 
 
 @feature("cm_clust_shade", "Cluster shade", "7NFM")
 def cluster_shade(g: Glcm) -> Array:
     """Σ (i + j - 2μ)³ p_ij."""
-    return _cluster(g, 3)
+    d = np.add(*g.from_mean)
+    return g.sum(d * d * d * g.p)
 
 
 @feature("cm_clust_prom", "Cluster prominence", "AE86")
 def cluster_prominence(g: Glcm) -> Array:
     """Σ (i + j - 2μ)⁴ p_ij."""
-    return _cluster(g, 4)
+    d = np.add(*g.from_mean)
+    return g.sum((d * d) ** 2 * g.p)
 
 
 @feature("cm_info_corr1", "Information correlation 1", "R8DG")
