@@ -290,6 +290,9 @@ def test_other_programs_find_every_voxel_at_its_place(tmp_path):
     of_nibabel = nib.load(tmp_path / "a.nii.gz")
     of_itk = SimpleITK.ReadImage(str(tmp_path / "a.nii.gz"))
     assert of_nibabel.header.get_xyzt_units()[0] == "mm"
+    # What the documentation warns of: ITK knows no NaN in NIfTI.
+    assert np.isnan(of_nibabel.get_fdata()[0, 0, 0])
+    assert of_itk.GetPixel(0, 0, 0) == 0
     for z, y, x in [(0, 0, 1), (3, 0, 0), (0, 4, 0), (0, 0, 5), (3, 4, 5)]:
         lps = (volume.geometry.affine @ [z, y, x, 1])[:3]
         assert of_nibabel.get_fdata()[x, y, z] == volume.array[z, y, x]

@@ -47,12 +47,12 @@ Fresh = Annotated[
     typer.Option("--fresh/--resume", help="Remove earlier results in the folder, or take up what is finished."),
 ]
 Image = Annotated[Path, typer.Argument(help="NIfTI file, or folder of one DICOM series.", metavar="IMAGE")]
-Region = Annotated[Path, typer.Argument(help="NIfTI file, or RTSTRUCT for a DICOM image.", metavar="MASK")]
+Region = Annotated[Path, typer.Argument(help="NIfTI file; for a DICOM image RTSTRUCT or SEG.", metavar="MASK")]
 Settings = Annotated[
     Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [imaging.settings].")
 ]
 Roi = Annotated[
-    str | None, typer.Option("--roi", help="Label number (NIfTI), or name or regular expression (RTSTRUCT).")
+    str | None, typer.Option("--roi", help="Label number (NIfTI), or name or regular expression (RTSTRUCT, SEG).")
 ]
 Modality = Annotated[
     str, typer.Option("--modality", help="DICOM modality, e.g. CT, MR, PT; needed where a NIfTI file cannot say it.")
@@ -237,7 +237,7 @@ def map_(
     roi: Roi = None,
     modality: Modality = "",
 ) -> None:
-    """Write features of the window around every voxel of a region as NIfTI images."""
+    """Write features of the window around every voxel of a region as NIfTI images, NaN outside (ITK reads it as 0)."""
     order = MapOrder(tuple(feature), radius, radius_mm, roi, modality)
     try:
         chosen = load_settings(settings) if settings else FeatureSettings()

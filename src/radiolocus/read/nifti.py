@@ -129,7 +129,7 @@ def write_nifti(path: Path | str, volume: Volume, description: str = "") -> None
         ``.nii`` or ``.nii.gz``.
     volume : Volume
         Stored in its own floating type, along (x, y, z), with the affine in RAS as sform, and as qform, which holds no
-        shear.
+        shear. NaN stays NaN; ITK (SimpleITK, 3D Slicer) turns it into 0 when it reads NIfTI.
     description : str
         For the header, cut at 79 bytes.
 
