@@ -119,7 +119,9 @@ def check(
         return
     if study is None:
         _stop("no study file; usage: radiolocus check study.toml", REFUSED)
-    findings = check_study(load_study(study, root))
+    loaded = load_study(study, root)
+    with Bars(Console(stderr=True)) as bars:
+        findings = check_study(loaded, bars)
     for mistake in findings.mistakes:
         typer.echo(f"mistake  {mistake}", err=True)
     for note in findings.notes:
@@ -170,7 +172,9 @@ def demo(
     """Simulate a cohort with planted truth, run it, and say which planted effects were found."""
     _say(f"simulating {subjects} subjects: images, genotypes, mutations, clinical table, lesion follow-up")
     options = SimulationOptions(subjects=subjects, seed=seed)
-    truth = simulate_cohort(out / "data", options)
+    with Bars(Console(stderr=True)) as bars:
+        bars.begin("simulate", subjects)
+        truth = simulate_cohort(out / "data", options, lambda: bars.step("simulate"))
     finished = _run(out / "data" / "study.toml", out / "results", jobs=jobs, fresh=fresh, strict=False, root=None)
     verdict = write_verdict(truth, finished.root, options)
     write_report(finished.root)
