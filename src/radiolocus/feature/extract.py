@@ -69,10 +69,7 @@ def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None)
         NaN or infinite voxels inside the region or where interpolation reads; more than 65536 grey levels.
     """
     settings = settings or FeatureSettings()
-    rounded = settings.round_intensity
-    if rounded is None:
-        rounded = settings.resample_mm is not None and volume.modality == "CT" and volume.unit == "HU"
-    around = partial(_region, volume, mask, settings, rounded)
+    around = partial(_region, volume, mask, settings)
     region = around(max(family.margin_mm for family in _chosen(settings)))
     context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
     values: dict[str, float | None] = {}
@@ -113,13 +110,13 @@ def _chosen(settings: FeatureSettings) -> list[Family]:
     return [family for name, family in FAMILIES.items() if name in settings.families]
 
 
-def _region(volume: Volume, mask: Mask, settings: FeatureSettings, rounded: bool, margin_mm: float) -> Region:
+def _region(volume: Volume, mask: Mask, settings: FeatureSettings, margin_mm: float) -> Region:
     return prepare_region(
         volume,
         mask,
         resample_mm=settings.resample_mm,
         interpolation=settings.interpolation,
-        rounded=rounded,
+        rounded=settings.rounds(volume),
         resegment_range=settings.resegment_range,
         resegment_outliers=settings.resegment_outliers,
         margin_mm=margin_mm,

@@ -111,15 +111,12 @@ def _known(features: Iterable[str]) -> tuple[str, ...]:
 
 
 def _region(volume: Volume, mask: Mask, settings: FeatureSettings) -> Region:
-    rounded = settings.round_intensity
-    if rounded is None:
-        rounded = settings.resample_mm is not None and volume.modality == "CT" and volume.unit == "HU"
     return prepare_region(
         volume,
         mask,
         resample_mm=settings.resample_mm,
         interpolation=settings.interpolation,
-        rounded=rounded,
+        rounded=settings.rounds(volume),
         resegment_range=settings.resegment_range,
         resegment_outliers=settings.resegment_outliers,
     )

@@ -17,7 +17,7 @@ from radiolocus.feature.families import FAMILIES
 from radiolocus.image.discretise import MAX_LEVELS, Scale, fixed_bin_number, fixed_bin_size, volume_scale
 from radiolocus.image.filters import FilterOptions, options_from
 from radiolocus.image.resample import METHODS, Interpolation
-from radiolocus.model import Array
+from radiolocus.model import Array, Volume
 from radiolocus.registry import suggest
 
 __all__ = ["DEFAULT_BINS", "FeatureSettings"]
@@ -153,6 +153,12 @@ class FeatureSettings:
     def filter_options(self) -> tuple[FilterOptions, ...]:
         """The filters as options."""
         return tuple(options_from(entry) for entry in self.filters)
+
+    def rounds(self, volume: Volume) -> bool:
+        """Whether intensities of `volume` are rounded after interpolation."""
+        if self.round_intensity is not None:
+            return self.round_intensity
+        return self.resample_mm is not None and volume.modality == "CT" and volume.unit == "HU"
 
     @property
     def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:
