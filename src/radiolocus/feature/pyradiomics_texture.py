@@ -1,0 +1,180 @@
+"""Texture matrices as PyRadiomics makes them, handed to our features of the same definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.errors import UndefinedError
+from radiolocus.feature.families import FAMILIES
+from radiolocus.feature.glcm import OFFSETS_3D, Glcm, count_cells
+from radiolocus.feature.glrlm import list_runs
+from radiolocus.feature.matrices import LevelMatrices, added, groups, tally
+from radiolocus.feature.ngtdm import Tones
+from radiolocus.feature.pyradiomics_names import SAME
+from radiolocus.feature.pyradiomics_parameters import PyradiomicsSettings
+from radiolocus.kernels.neighbourhood import compare_neighbours
+from radiolocus.kernels.zones import label_zones
+from radiolocus.model import Array
+
+__all__ = ["TEXTURE", "texture"]
+
+Levels = npt.NDArray[np.int32]
+Whole = npt.NDArray[np.int64]
+
+_FAMILY = {"glcm": "glcm", "glrlm": "glrlm", "glszm": "glszm", "gldm": "ngldm", "ngtdm": "ngtdm"}
+
+
+def directions(levels: Levels, settings: PyradiomicsSettings) -> Whole:
+    """Return one of each pair of opposite neighbours (z, y, x) among which a region can have any.
+
+    Parameters
+    ----------
+    levels : ndarray of int32, shape (z + 2, y + 2, x + 2)
+        Grey levels on the bounding box of the region with one voxel of 0 on every side.
+    settings : PyradiomicsSettings
+        With `force2D`, none along `force2Ddimension`.
+    """
+    moving = np.array(levels.shape) > 3
+    if settings.force2D:
+        moving[settings.force2Ddimension] = False
+    still: Whole = OFFSETS_3D[:, ~moving]
+    return np.asarray(OFFSETS_3D[(still == 0).all(axis=1)])
+
+
+def texture(name: str, levels: Levels, settings: PyradiomicsSettings) -> Any:
+    """Return the matrices of class `name`, which its features in :data:`TEXTURE` take.
+
+    Parameters
+    ----------
+    name : {"glcm", "glrlm", "glszm", "gldm", "ngtdm"}
+    levels : ndarray of int32, shape (z + 2, y + 2, x + 2)
+        Grey levels on the bounding box of the region with one voxel of 0 on every side.
+    settings : PyradiomicsSettings
+
+    Raises
+    ------
+    UndefinedError
+        No two voxels of the region are neighbours, or none lie on a line.
+    """
+    return _MATRICES[name](levels, directions(levels, settings), settings)
+
+
+def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Glcm:
+    cells = count_cells(levels, offsets, by_slice=False)
+    if cells.count.size == 0:
+        raise UndefinedError("no two voxels of the region are neighbours", allowed="at least two neighbouring voxels")
+    return Glcm(cells)
+
+
+def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+    matrix, level, length, count = list_runs(levels, offsets, by_slice=False)
+    lined = np.array([_has_line(levels, offset) for offset in offsets])
+    if not lined.any():
+        raise UndefinedError("no two voxels of the region lie on a line", allowed="at least two voxels in a direction")
+    some = lined[matrix]
+    matrix, level, length, count = matrix[some], level[some], length[some], count[some]
+    return tally(matrix, level, length, added(matrix, length * count), count)
+
+
+def _has_line(levels: Levels, offset: Whole) -> bool:
+    """Say whether two voxels of the region lie on a line in a direction; PyRadiomics leaves out one without any."""
+    at = np.argwhere(levels)
+    axis = int(np.flatnonzero(offset)[0])
+    start = at - (at[:, axis] * offset[axis])[:, None] * offset
+    span = 4 * max(levels.shape)
+    keys = ((start[:, 0] + span) * 3 * span + start[:, 1] + span) * 3 * span + start[:, 2] + span
+    return bool(np.unique(keys).size < keys.size)
+
+
+def _glszm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+    _, level, size, _ = label_zones(levels, offsets)
+    voxels = np.array([np.count_nonzero(levels)], dtype=np.float64)
+    return tally(np.zeros(level.size, dtype=np.int64), level, size, voxels)
+
+
+def _gldm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+    at = levels > 0
+    dependent = _dependent(levels, offsets, settings.gldm_a)[at] + 1
+    voxels = np.array([dependent.size], dtype=np.float64)
+    return tally(np.zeros(dependent.size, dtype=np.int64), levels[at], dependent, voxels)
+
+
+def _dependent(levels: Levels, offsets: Whole, alpha: int) -> Whole:
+    """Count for each voxel the neighbours in the region whose level is at most `alpha` away, shape of `levels`."""
+    out = np.zeros(levels.shape, dtype=np.int64)
+    inside = (slice(1, -1),) * 3
+    here = levels[inside]
+    for offset in [*offsets.tolist(), *(-offsets).tolist()]:
+        there = levels[tuple(slice(1 + o, n - 1 + o) for o, n in zip(offset, levels.shape, strict=True))]
+        out[inside] += (there > 0) & (np.abs(here - there) <= alpha)
+    return out
+
+
+def _ngtdm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Tones:
+    # A voxel without neighbour counts here, with a difference of 0; IBSI leaves it out.
+    _, _, difference = compare_neighbours(levels, offsets)
+    level = levels[levels > 0].astype(np.int64)
+    found, count = groups(level)
+    _, s = groups(level, difference)
+    return Tones(np.zeros(found.size, dtype=np.int64), found, count, s)
+
+
+_MATRICES: dict[str, Callable[[Levels, Whole, PyradiomicsSettings], Any]] = {
+    "glcm": _glcm,
+    "glrlm": _glrlm,
+    "glszm": _glszm,
+    "gldm": _gldm,
+    "ngtdm": _ngtdm,
+}
+
+
+def _correlation(g: Glcm) -> Array:
+    """Correlation; 1 for a matrix of one grey level."""
+    a, b = g.from_mean
+    return np.divide(g.sum(a * b * g.p), g.variance, out=np.ones(g.m), where=~g.flat)
+
+
+def _imc1(g: Glcm) -> Array:
+    """First informational measure of correlation; 0 for a matrix of one grey level."""
+    rows = g.rows.entropy
+    return np.divide(g.entropy - 2 * rows, rows, out=np.zeros(g.m), where=~g.flat)
+
+
+def _mcc(g: Glcm) -> Array:
+    """Maximal correlation coefficient: square root of the second eigenvalue of Q; 1 for a region of one grey level.
+
+    Q_ij = Σ_k p_ik p_jk / (p_i p_k + ε): PyRadiomics' ε of 2.2e-16 shifts the result by up to 1e-6, so it is kept, and
+    so is its way with a second eigenvalue below 0, which is left out unless some eigenvalue is complex.
+    """
+    known, where = np.unique(g.cells.row, return_inverse=True)
+    if known.size < 2:
+        return np.ones(g.m)
+    p = np.zeros((g.m, known.size, known.size))
+    p[g.matrix, where, np.searchsorted(known, g.cells.column)] = g.p
+    marginal = p.sum(axis=2)
+    q = p / (marginal[:, :, None] * marginal[:, None, :] + np.spacing(1)) @ p.swapaxes(1, 2)
+    with np.errstate(invalid="ignore"):
+        second = np.sqrt(np.sort(np.linalg.eigvals(q), axis=1)[:, -2])
+    return np.asarray(second[~np.isnan(second)].real)
+
+
+def _busyness(t: Tones) -> Array:
+    """Busyness; 0 where its divisor is 0."""
+    return np.divide(t.weighted, t.spread, out=np.zeros(t.m), where=t.spread > 0)
+
+
+#: What differs from ours where a matrix holds a single grey level or a divisor is 0, or what we do not have.
+_OWN: dict[str, dict[str, Callable[[Any], Array]]] = {
+    "glcm": {"Correlation": _correlation, "Imc1": _imc1, "MCC": _mcc},
+    "ngtdm": {"Busyness": _busyness},
+}
+
+#: Class → PyRadiomics' name → function of the matrices, one value a matrix, of which PyRadiomics takes the mean.
+TEXTURE: Mapping[str, Mapping[str, Callable[[Any], Array]]] = {
+    name: {theirs: FAMILIES[_FAMILY[name]].features[ours].compute for theirs, ours in same.items()} | _OWN.get(name, {})
+    for name, same in SAME.items()
+}
