@@ -17,6 +17,7 @@ from radiolocus.app.check import check_study
 from radiolocus.app.draft import draft
 from radiolocus.app.maps import MapOrder, map_of_pair
 from radiolocus.app.progress import Bars
+from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
 from radiolocus.config import StudyError, load_settings, load_study, study_schema
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.settings import FeatureSettings
@@ -198,6 +199,10 @@ def features(
     settings: Settings = None,
     roi: Roi = None,
     modality: Modality = "",
+    pyradiomics: Annotated[
+        Path | None,
+        typer.Option("--pyradiomics", help="PyRadiomics parameter file: its features, names and definitions instead."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write a table: name.csv, name.parquet or name.json.")
     ] = None,
@@ -206,10 +211,17 @@ def features(
     try:
         if out is not None:
             one_pair.check_name(out)
+        theirs = pyradiomics and parameters_of(pyradiomics, settings=settings, roi=roi, modality=modality)
         chosen = load_settings(settings) if settings else FeatureSettings()
     except ConfigError as error:
         _stop(error.message, REFUSED)
-    found = one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality)
+    if theirs:
+        _show(pyradiomics_of_pair(image, mask, theirs), out)
+    else:
+        _show(one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality), out)
+
+
+def _show(found: one_pair.PairFeatures, out: Path | None) -> None:
     for note in found.notes:
         typer.echo(f"note     {note}", err=True)
     if out is None:
