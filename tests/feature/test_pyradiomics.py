@@ -96,10 +96,25 @@ def test_first_order_by_hand():
     assert found["InterquartileRange"] == pytest.approx(2.0)
 
 
-def test_a_flat_region_has_the_values_that_pyradiomics_gives_it():
+def test_what_has_no_value_says_why():
+    mask = np.zeros((3, 3, 3), dtype=bool)
+    mask[0, 0, 0] = mask[2, 1, 2] = True
+    array = np.arange(27, dtype=np.float64).reshape(3, 3, 3)
+    found = extract_pyradiomics(picture(array), picture(mask.astype(np.uint8)), asked())
+    lost = {name for name, value in found.values.items() if value is None}
+    assert lost == {p.item for p in found.problems}
+    assert "original_firstorder_RobustMeanAbsoluteDeviation" in lost
+    assert {name.split("_")[1] for name in lost} == {"firstorder", "glcm", "glrlm"}
+    assert any("no two voxels of the region are neighbours" in p.got for p in found.problems)
+    assert any("no two voxels of the region lie on a line" in p.got for p in found.problems)
+    assert any("between the 10th and the 90th percentile" in p.got for p in found.problems)
+
+
+@pytest.mark.parametrize("count", [None, 8])
+def test_a_flat_region_has_the_values_that_pyradiomics_gives_it(count):
     mask = np.zeros((3, 3, 3), dtype=bool)
     mask[1, :, :] = True
-    found = values(np.full((3, 3, 3), 7.0), mask, asked())
+    found = values(np.full((3, 3, 3), 7.0), mask, asked(binCount=count))
     assert (found["original_firstorder_Kurtosis"], found["original_firstorder_Skewness"]) == (0.0, 0.0)
     assert (found["original_glcm_Correlation"], found["original_glcm_MCC"]) == (1.0, 1.0)
     assert (found["original_glcm_Imc1"], found["original_ngtdm_Busyness"]) == (0.0, 0.0)
@@ -135,6 +150,8 @@ def test_directions_without_a_line_are_left_out_of_runs_and_lone_voxels_stay_in_
     found = values(array, mask, asked())
     assert found["original_glrlm_RunPercentage"] == pytest.approx(naive.run_percentage(levels))
     assert found["original_ngtdm_Contrast"] == pytest.approx(naive.ngtdm_contrast(levels))
+    # The only pair is of one grey level, but the region has others.
+    assert found["original_glcm_MCC"] == pytest.approx(naive.mcc(levels)) == 0.0
 
 
 def test_names_are_given_to_our_features_of_the_same_definition():

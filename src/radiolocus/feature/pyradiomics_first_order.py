@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radiolocus.errors import UndefinedError
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsSettings
 from radiolocus.model import Array
 
@@ -92,6 +93,8 @@ class FirstOrder:
     def robust_deviation(self) -> float:
         """Mean absolute deviation of the intensities from the 10th to the 90th percentile."""
         middle = self.x[(self.x >= self.percentile(10)) & (self.x <= self.percentile(90))]
+        if middle.size == 0:
+            raise UndefinedError("no intensity lies between the 10th and the 90th percentile", allowed="more voxels")
         return float(np.mean(np.abs(middle - middle.mean())))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ Levels = npt.NDArray[np.int32]
 Whole = npt.NDArray[np.int64]
 
 _FAMILY = {"glcm": "glcm", "glrlm": "glrlm", "glszm": "glszm", "gldm": "ngldm", "ngtdm": "ngtdm"}
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs(Glcm):
+    """Co-occurrence matrices, with the number of grey levels of the region: some may come in no pair."""
+
+    present: int
 
 
 def directions(levels: Levels, settings: PyradiomicsSettings) -> Whole:
@@ -63,11 +71,11 @@ def texture(name: str, levels: Levels, settings: PyradiomicsSettings) -> Any:
     return _MATRICES[name](levels, directions(levels, settings), settings)
 
 
-def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Glcm:
+def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Pairs:
     cells = count_cells(levels, offsets, by_slice=False)
     if cells.count.size == 0:
         raise UndefinedError("no two voxels of the region are neighbours", allowed="at least two neighbouring voxels")
-    return Glcm(cells)
+    return Pairs(cells, np.unique(levels[levels > 0]).size)
 
 
 def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
@@ -144,16 +152,16 @@ def _imc1(g: Glcm) -> Array:
     return np.divide(g.entropy - 2 * rows, rows, out=np.zeros(g.m), where=~g.flat)
 
 
-def _mcc(g: Glcm) -> Array:
+def _mcc(g: Pairs) -> Array:
     """Maximal correlation coefficient: square root of the second eigenvalue of Q; 1 for a region of one grey level.
 
     Q_ij = Σ_k p_ik p_jk / (p_i p_k + ε): PyRadiomics' ε of 2.2e-16 shifts the result by up to 1e-6, so it is kept, and
     so is its way with a second eigenvalue below 0, which is left out unless some eigenvalue is complex.
     """
-    known, where = np.unique(g.cells.row, return_inverse=True)
-    if known.size < 2:
+    if g.present < 2:
         return np.ones(g.m)
-    p = np.zeros((g.m, known.size, known.size))
+    known, where = np.unique(g.cells.row, return_inverse=True)
+    p = np.zeros((g.m, g.present, g.present))
     p[g.matrix, where, np.searchsorted(known, g.cells.column)] = g.p
     marginal = p.sum(axis=2)
     q = p / (marginal[:, :, None] * marginal[:, None, :] + np.spacing(1)) @ p.swapaxes(1, 2)
