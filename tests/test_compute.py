@@ -45,13 +45,13 @@ def _slow(x):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_a_caller_that_gives_up_does_not_wait_for_the_units_that_are_left(error):
-    started = time.monotonic()
+    started, before = time.monotonic(), set(multiprocessing.active_children())
     units = run_units(_slow, range(5), jobs=2)
     assert next(units) == (0, 0)
     with pytest.raises(error):
         units.throw(error)
     assert time.monotonic() - started < 30
-    assert not multiprocessing.active_children()
+    assert set(multiprocessing.active_children()) <= before
 
 
 def _told_of_interrupts(_):

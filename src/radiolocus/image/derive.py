@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt
-from skimage.filters import threshold_multiotsu
 
 from radiolocus.compute import one_thread
 from radiolocus.errors import ConfigError, GeometryError, InputError, RoiError
@@ -214,14 +213,31 @@ def habitats(values: Array, classes: int, method: Clustering = "otsu", seed: int
         raise _too_few(distinct.size, "distinct intensities", classes)
     if method == "kmeans":
         return _kmeans(distinct, counts, classes, seed)[inverse]
-    edges = np.histogram_bin_edges(values, _OTSU_BINS)
-    filled = int(np.count_nonzero(np.histogram(values, edges)[0]))
+    counts, edges = np.histogram(values, _OTSU_BINS)
+    filled = int(np.count_nonzero(counts))
     if filled < classes:
         raise _too_few(filled, f"filled bins of {_OTSU_BINS}", classes)
-    # A threshold is given as the centre of the last bin below it, which belongs to the lower class as a whole.
-    thresholds = threshold_multiotsu(values, classes, nbins=_OTSU_BINS)  # type: ignore[no-untyped-call]
-    cuts = edges[np.searchsorted(edges, thresholds, side="right")]
-    return np.digitize(values, cuts)
+    return np.digitize(values, edges[_otsu(counts, classes)])
+
+
+def _otsu(counts: npt.NDArray[np.intp], classes: int) -> npt.NDArray[np.intp]:
+    """First bin of every class but the lowest, where the between-class variance is largest; exact, class by class."""
+    index = np.arange(counts.size) - np.average(np.arange(counts.size), weights=counts)
+    weight = np.concatenate([[0.0], np.cumsum(counts)])
+    moment = np.concatenate([[0.0], np.cumsum(counts * index)])
+    size = weight[None, :] - weight[:, None]
+    between = (moment[None, :] - moment[:, None]) ** 2
+    # gain[a, b]: what a class of the bins a, ..., b − 1 adds; there is none without voxels.
+    gain = np.divide(between, size, out=np.full(between.shape, -np.inf), where=size > 0)
+    best, begins = gain[0], []
+    for _ in range(1, classes):
+        total = best[:, None] + gain
+        begins.append(total.argmax(axis=0))
+        best = total.max(axis=0)
+    cuts = [counts.size]
+    for begin in reversed(begins):
+        cuts.append(int(begin[cuts[-1]]))
+    return np.array(cuts[:0:-1], dtype=np.intp)
 
 
 def _kmeans(distinct: Array, counts: npt.NDArray[np.intp], classes: int, seed: int) -> npt.NDArray[np.intp]:
