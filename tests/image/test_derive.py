@@ -172,7 +172,7 @@ def test_otsu_on_whole_numbers_of_one_bin_each_is_the_best_split(values, classes
 
 
 def test_otsu_takes_the_better_split_where_a_library_does_not():
-    """scikit-image 0.26 parts {0, 22} | 50 | 256, which leaves 403 of the sum of squares within where 392 can be had."""
+    """scikit-image 0.26 parts {0, 22} | 50 | 256: 403 of the sum of squares stay within where 392 can."""
     assert habitats(np.array([0.0, 256, 0, 0, 0, 0, 22, 50]), 3).tolist() == [0, 2, 0, 0, 0, 0, 1, 1]
 
 
