@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +19,7 @@ Dimension = Literal["2d", "3d"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FilterOptions:
+class FilterOptions(ABC):
     """Options of every filter.
 
     Parameters
@@ -71,8 +72,9 @@ class FilterOptions:
         """Reach along an axis with voxels of `edge` mm; filters that need the whole image leave this alone."""
         return math.inf
 
+    @abstractmethod
     def _words(self) -> list[str]:
-        raise NotImplementedError
+        """Parts of the name of columns: the filter and what sets it apart."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from radiolocus.report.blocks import Figure
@@ -33,6 +34,22 @@ _LINE = {
 CLIP = 100.0
 
 
+def _thresholds(axes: Axes, width: float, order: int) -> None:
+    """Draw the changes that make a progression and a partial response."""
+    for level, text in ((20, "+20 %"), (-30, "−30 %")):
+        axes.axhline(level, color=ACCENT, lw=width, ls=(0, (5, 2)), zorder=order)
+        axes.annotate(
+            text,
+            (1.0, level),
+            xytext=(4, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center",
+            color=ACCENT,
+            annotation_clip=False,
+        )
+
+
 def _present(labels: list[str]) -> list[str]:
     return [r for r in RESPONSES if r in labels] + sorted(set(labels) - set(RESPONSES))
 
@@ -57,18 +74,7 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
         if change[i] > CLIP:
             axes.text(i, CLIP + 1, f"{change[i]:.0f}", ha="center", fontsize=6.5, rotation=90)
     axes.axhline(0, color=INK, lw=0.8)
-    for level, text in ((20, "+20 %"), (-30, "−30 %")):
-        axes.axhline(level, color=ACCENT, lw=0.9, ls=(0, (5, 2)), zorder=3)
-        axes.annotate(
-            text,
-            (1.0, level),
-            xytext=(4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            color=ACCENT,
-            annotation_clip=False,
-        )
+    _thresholds(axes, 0.9, 3)
     axes.set_xlim(-0.8, known.height - 0.2)
     axes.set_ylim(min(-40.0, float(shown.min()) * 1.06), max(30.0, float(shown.max()) * 1.1))
     axes.set_ylabel("best change of the sum\nof diameters from baseline (%)")
@@ -130,18 +136,7 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
                 new["day"][0], min(new["change_from_baseline"][0], CLIP), marker="x", ms=5, mew=1.2, color=INK, zorder=4
             )
         seen[kind] = seen.get(kind, 0) + 1
-    for level, text in ((20, "+20 %"), (-30, "−30 %")):
-        axes.axhline(level, color=ACCENT, lw=0.8, ls=(0, (5, 2)), zorder=0)
-        axes.annotate(
-            text,
-            (1.0, level),
-            xytext=(4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            color=ACCENT,
-            annotation_clip=False,
-        )
+    _thresholds(axes, 0.8, 0)
     axes.axhline(0, color=INK, lw=0.6, zorder=0)
     for kind in _present(list(seen)):
         axes.plot([], [], color=_LINE.get(kind, GREY), ls=_LOOK.get(kind, ("", "", "-"))[2], marker=".", label=kind)
