@@ -6,6 +6,7 @@ The options stand beside the code they steer; this module gathers them, and is t
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 import tomllib
 import typing
@@ -245,10 +246,9 @@ def _descriptions(part: type) -> dict[str, str]:
     """Take the description of each parameter from the numpydoc of a class and the classes it extends."""
     found: dict[str, str] = {}
     for kind in reversed(part.__mro__):
-        section = re.search(r"Parameters\n\s*-+\n(.*)", kind.__doc__ or "", re.DOTALL)
-        entries = re.findall(
-            r"^ {4}([\w, ]+) : [^\n]*\n((?: {8}[^\n]*\n?)+)", section[1] if section else "", re.MULTILINE
-        )
+        # Python 3.13 takes the indentation off docstrings, earlier ones leave it.
+        section = re.search(r"Parameters\n-+\n(.*)", inspect.cleandoc(kind.__doc__ or ""), re.DOTALL)
+        entries = re.findall(r"^([\w, ]+) : [^\n]*\n((?: {4}[^\n]*\n?)+)", section[1] if section else "", re.MULTILINE)
         for names, text in entries:
             found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
     return found

@@ -41,9 +41,3 @@ class OutcomeOptions(ProtocolOptions):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ConfigError(f"{name} = {list(values)}", where="outcome", allowed="every name once")
-
-
-# The study file shows one flat section: its reader finds every field told in one docstring.
-OutcomeOptions.__doc__ = (OutcomeOptions.__doc__ or "").rstrip() + (
-    "\n" + (ProtocolOptions.__doc__ or "").partition("----------\n")[2]
-)
