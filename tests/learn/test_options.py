@@ -36,4 +36,4 @@ def test_values_outside_are_refused(name, value, allowed):
 
 def test_every_option_is_told():
     for field in dataclasses.fields(ProtocolOptions):
-        assert f"    {field.name} : " in ProtocolOptions.__doc__
+        assert f"{field.name} : " in ProtocolOptions.__doc__
