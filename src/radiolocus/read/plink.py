@@ -5,7 +5,7 @@ Format: https://www.cog-genomics.org/plink/1.9/formats#bed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,23 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from radiolocus.errors import FormatError, TableError
+from radiolocus.errors import FormatError
 from radiolocus.kernels.genotype import decode_bed, decode_bed_whole, encode_bed
-from radiolocus.model import GenotypeBlock
-from radiolocus.read.genotypes import chromosome_names
+from radiolocus.read.genotypes import VARIANT, BlockSource, chromosome_names, named_samples, said_of_variants
 
-__all__ = ["PlinkSource", "write_plink"]
+__all__ = ["PlinkSource", "read_bim", "read_fam", "write_plink"]
 
 _MAGIC = bytes([0x6C, 0x1B])
 _VARIANT_MAJOR, _SAMPLE_MAJOR = 0x01, 0x00
 _HEADER = 3
 _BIM = ("chromosome", "variant_id", "centimorgan", "base_pair_location", "effect_allele", "other_allele")
 _FAM = ("family_id", "individual_id", "father", "mother", "sex", "phenotype")
-_VARIANT = ("chromosome", "variant_id", "base_pair_location", "effect_allele", "other_allele")
 _EXTENSIONS = (".bed", ".bim", ".fam")
 
 
-class PlinkSource:
+class PlinkSource(BlockSource):
     """A PLINK 1 data set: ``prefix.bed``, ``prefix.bim`` and ``prefix.fam``.
 
     Parameters
@@ -59,47 +57,17 @@ class PlinkSource:
     """
 
     def __init__(self, path: str | Path, *, sample_id: Literal["iid", "fid_iid"] = "iid") -> None:
-        bed, bim, fam = _siblings(Path(path))
+        super().__init__()
+        bed, bim, fam = self.files = _siblings(Path(path))
         self.path = str(bed)
         self._bed = bed
-        self.samples = _read_fam(fam, sample_id)
-        self.variants, self.notes = _read_bim(bim)
+        self.samples = read_fam(fam, sample_id)
+        self.variants, self.notes = read_bim(bim)
         self._stride = (self.samples.height + 3) // 4
         _check_bed(bed, self.samples.height, self.variants.height)
 
-    @property
-    def sample_ids(self) -> tuple[str, ...]:
-        """Id of every sample, in file order."""
-        return tuple(self.samples["sample_id"].to_list())
-
-    def read(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> GenotypeBlock:
-        """Read variants `start` to `stop` (excluded) of some samples.
-
-        Parameters
-        ----------
-        rows : ndarray of int, shape (n,)
-            Index of each wanted sample in the file, in the wanted order.
-        start, stop : int
-            Range of variants; `stop` is cut at the last variant.
-
-        Returns
-        -------
-        GenotypeBlock
-            Dosage counts A1, NaN where missing; shape (stop − start, n).
-
-        Raises
-        ------
-        IndexError
-            A row that the file does not have.
-        FormatError
-            The bed became shorter since it was opened.
-        """
-        rows = np.ascontiguousarray(rows, dtype=np.int64)
-        n_file = self.samples.height
-        if rows.size and (rows.min() < 0 or rows.max() >= n_file):
-            raise IndexError(f"sample rows from {rows.min()} to {rows.max()} of a file of {n_file} samples")
-        stop = min(stop, self.variants.height)
-        count = max(stop - start, 0)
+    def _dosages(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> npt.NDArray[np.float32]:
+        count = stop - start
         packed = np.fromfile(self._bed, np.uint8, count * self._stride, offset=_HEADER + start * self._stride)
         if packed.size != count * self._stride:
             raise FormatError(
@@ -109,24 +77,12 @@ class PlinkSource:
             )
         packed = packed.reshape(count, self._stride)
         dosage = np.empty((count, rows.size), dtype=np.float32)
+        n_file = self.samples.height
         if rows.size == n_file and np.array_equal(rows, np.arange(n_file)):
             decode_bed_whole(packed, dosage)
         else:
             decode_bed(packed, rows, dosage)
-        chosen = self.variants.slice(start, count)
-        return GenotypeBlock(
-            dosage=dosage,
-            variant_id=tuple(chosen["variant_id"].to_list()),
-            chromosome=tuple(chosen["chromosome"].to_list()),
-            position=chosen["base_pair_location"].to_numpy(),
-            effect_allele=tuple(chosen["effect_allele"].to_list()),
-            other_allele=tuple(chosen["other_allele"].to_list()),
-        )
-
-    def blocks(self, rows: npt.NDArray[np.int64], size: int, start: int = 0) -> Iterator[GenotypeBlock]:
-        """Yield blocks of at most `size` variants from variant `start` to the end; see :meth:`read`."""
-        for first in range(start, self.variants.height, size):
-            yield self.read(rows, first, first + size)
+        return dosage
 
 
 def _siblings(path: Path) -> tuple[Path, Path, Path]:
@@ -167,28 +123,13 @@ def _fields(path: Path, names: Sequence[str]) -> pl.DataFrame:
     return parts.list.to_struct(fields=list(names)).struct.unnest()
 
 
-def _read_fam(path: Path, sample_id: str) -> pl.DataFrame:
-    frame = _fields(path, _FAM)
-    if frame.height == 0:
-        raise FormatError("no sample", where=path.name, allowed="one line a sample")
-    both = pl.concat_str("family_id", "individual_id", separator="_")
-    frame = frame.select((both if sample_id == "fid_iid" else pl.col("individual_id")).alias("sample_id"), *_FAM)
-    twice = frame.filter(pl.col("sample_id").is_duplicated())
-    if twice.height:
-        ids = twice["sample_id"].unique(maintain_order=True)
-        families = frame.select(both).to_series()
-        raise TableError(
-            f"{ids.len()} sample ids stand more than once: {', '.join(ids[:5])}{', ...' if ids.len() > 5 else ''}",
-            where=path.name,
-            allowed="every sample id once",
-            todo="set sample_id = 'fid_iid' to tell them apart by family"
-            if sample_id == "iid" and families.is_unique().all()
-            else "remove or rename the repeated samples",
-        )
-    return frame
+def read_fam(path: Path, sample_id: str) -> pl.DataFrame:
+    """Read the samples of a fam; columns sample_id, family_id, individual_id, father, mother, sex, phenotype."""
+    return named_samples(_fields(path, _FAM), path.name, sample_id)
 
 
-def _read_bim(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def read_bim(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read the variants of a bim (A1 is the effect allele) and what is to be said of them."""
     frame = _fields(path, _BIM)
     if frame.height == 0:
         raise FormatError("no variant", where=path.name, allowed="one line a variant")
@@ -201,26 +142,8 @@ def _read_bim(path: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
             allowed="a whole number of base pairs",
         )
     named = frame.select(chromosome_names(pl.col("chromosome"))).to_series()
-    notes = _bim_notes(path, frame, named)
-    return frame.with_columns(named, position).select(_VARIANT), notes
-
-
-def _bim_notes(path: Path, frame: pl.DataFrame, named: pl.Series) -> tuple[str, ...]:
-    ids = frame["variant_id"]
-    absent = int((ids == ".").sum())
-    repeated = ids.filter(ids.is_duplicated() & (ids != ".")).unique(maintain_order=True)
-    renamed = frame["chromosome"].filter(frame["chromosome"] != named).unique(maintain_order=True)
-    notes = []
-    if repeated.len():
-        notes.append(
-            f"{path.name}: {repeated.len()} variant ids stand more than once ({', '.join(repeated[:5])}); "
-            "each line is analysed as a variant of its own"
-        )
-    if absent:
-        notes.append(f"{path.name}: {absent} variants have no id ('.')")
-    if renamed.len():
-        notes.append(f"{path.name}: chromosome codes {', '.join(renamed[:10])} are written 1–22, X, Y, XY, MT")
-    return tuple(notes)
+    variants = frame.with_columns(named, position).select(VARIANT)
+    return variants, said_of_variants(path.name, frame["chromosome"], variants)
 
 
 def _check_bed(path: Path, samples: int, variants: int) -> None:
