@@ -1,4 +1,7 @@
-"""The command ``radiolocus``."""
+"""The command ``radiolocus``.
+
+A command imports what it needs when it is called: measuring one region must not wait for the report's plotting library.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,18 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
-from radiolocus.app import features as one_pair
-from radiolocus.app.check import check_study
-from radiolocus.app.draft import draft
-from radiolocus.app.maps import MapOrder, map_of_pair
-from radiolocus.app.progress import Bars
-from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
-from radiolocus.config import StudyError, load_settings, load_study, study_schema
 from radiolocus.errors import ConfigError, RadiolocusError
-from radiolocus.feature.settings import FeatureSettings
-from radiolocus.pipeline import Finished, run_study
-from radiolocus.report.html import write as write_report
-from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
-from radiolocus.simulate.verdict import write_verdict
-from radiolocus.store import write_bytes
+
+if TYPE_CHECKING:
+    from radiolocus.app.features import PairFeatures
+    from radiolocus.app.progress import Bars
+    from radiolocus.config import Study
+    from radiolocus.feature.settings import FeatureSettings
+    from radiolocus.pipeline import Finished
 
 __all__ = ["main"]
 
@@ -93,6 +89,9 @@ def init(
     ] = None,
 ) -> None:
     """Look through folders and draft study.toml, saying what was matched to whom."""
+    from radiolocus.app.draft import draft
+    from radiolocus.store import write_bytes
+
     drafted = draft(folders, beside=out.parent if out else None)
     for finding in drafted.findings:
         typer.echo(finding, err=True)
@@ -115,13 +114,17 @@ def check(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the study file.")] = False,
 ) -> None:
     """Validate everything readable without computing, and list all mistakes with file, row and column."""
+    from radiolocus.app.check import check_study
+
     if schema:
+        from radiolocus.config import study_schema
+
         _say(json.dumps(study_schema(), indent=1, ensure_ascii=False))
         return
     if study is None:
         _stop("no study file; usage: radiolocus check study.toml", REFUSED)
-    loaded = load_study(study, root)
-    with Bars(Console(stderr=True)) as bars:
+    loaded = _study(study, root)
+    with _bars() as bars:
         findings = check_study(loaded, bars)
     for mistake in findings.mistakes:
         typer.echo(f"mistake  {mistake}", err=True)
@@ -159,7 +162,9 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of the results.", exists=True, file_okay=False)],
 ) -> None:
     """Write report.html again from the artefacts."""
-    _say(f"report: {write_report(folder)}")
+    from radiolocus.report.html import write
+
+    _say(f"report: {write(folder)}")
 
 
 @app.command(short_help="Simulate a cohort, run it, judge it.", epilog="Example: radiolocus demo --out demo-out")
@@ -171,9 +176,13 @@ def demo(
     fresh: Fresh = False,
 ) -> None:
     """Simulate a cohort with planted truth, run it, and say which planted effects were found."""
+    from radiolocus.report.html import write as write_report
+    from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
+    from radiolocus.simulate.verdict import write_verdict
+
     _say(f"simulating {subjects} subjects: images, genotypes, mutations, clinical table, lesion follow-up")
     options = SimulationOptions(subjects=subjects, seed=seed)
-    with Bars(Console(stderr=True)) as bars:
+    with _bars() as bars:
         bars.begin("simulate", subjects)
         truth = simulate_cohort(out / "data", options, lambda: bars.step("simulate"))
     finished = _run(out / "data" / "study.toml", out / "results", jobs=jobs, fresh=fresh, strict=False, root=None)
@@ -208,20 +217,38 @@ def features(
     ] = None,
 ) -> None:
     """Take the features of one region of one image, and show them or write them with their settings."""
+    from radiolocus.app import features as one_pair
+
     try:
         if out is not None:
             one_pair.check_name(out)
-        theirs = pyradiomics and parameters_of(pyradiomics, settings=settings, roi=roi, modality=modality)
-        chosen = load_settings(settings) if settings else FeatureSettings()
+        if pyradiomics:
+            from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
+
+            theirs = parameters_of(pyradiomics, settings=settings, roi=roi, modality=modality)
+        else:
+            chosen = _settings(settings)
     except ConfigError as error:
         _stop(error.message, REFUSED)
-    if theirs:
+    if pyradiomics:
         _show(pyradiomics_of_pair(image, mask, theirs), out)
     else:
         _show(one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality), out)
 
 
-def _show(found: one_pair.PairFeatures, out: Path | None) -> None:
+def _settings(file: Path | None) -> FeatureSettings:
+    from radiolocus.feature.settings import FeatureSettings
+
+    if file is None:
+        return FeatureSettings()
+    from radiolocus.config import load_settings
+
+    return load_settings(file)
+
+
+def _show(found: PairFeatures, out: Path | None) -> None:
+    from radiolocus.app import features as one_pair
+
     for note in found.notes:
         typer.echo(f"note     {note}", err=True)
     if out is None:
@@ -254,10 +281,11 @@ def map_(
     modality: Modality = "",
 ) -> None:
     """Write features of the window around every voxel of a region as NIfTI images, NaN outside (ITK reads it as 0)."""
+    from radiolocus.app.maps import MapOrder, map_of_pair
+
     order = MapOrder(tuple(feature), radius, radius_mm, roi, modality)
     try:
-        chosen = load_settings(settings) if settings else FeatureSettings()
-        lines, notes, lost = map_of_pair(image, mask, chosen, order, out)
+        lines, notes, lost = map_of_pair(image, mask, _settings(settings), order, out)
     except ConfigError as error:
         _stop(error.message, REFUSED)
     for note in notes:
@@ -268,9 +296,28 @@ def map_(
         raise typer.Exit(SET_ASIDE)
 
 
+def _study(file: Path, root: Path | None) -> Study:
+    from radiolocus.config import StudyError, load_study
+
+    try:
+        return load_study(file, root)
+    except StudyError as error:
+        _stop(error.message, REFUSED)
+
+
+def _bars() -> Bars:
+    from rich.console import Console
+
+    from radiolocus.app.progress import Bars
+
+    return Bars(Console(stderr=True))
+
+
 def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
-    loaded = load_study(study, root)
-    with Bars(Console(stderr=True)) as bars:
+    from radiolocus.pipeline import run_study
+
+    loaded = _study(study, root)
+    with _bars() as bars:
         return run_study(loaded, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, strict=strict, progress=bars)
 
 
@@ -290,9 +337,6 @@ def main() -> None:
         if ending.code == INTERRUPTED:
             typer.echo("interrupted; the same command goes on from the last finished unit", err=True)
         raise
-    except StudyError as error:
-        typer.echo(error.message, err=True)
-        sys.exit(REFUSED)
     except RadiolocusError as error:
         typer.echo(f"error: {error.message}", err=True)
         sys.exit(FAULT)
