@@ -2,6 +2,7 @@ import polars as pl
 import pytest
 
 from radiolocus.errors import ConfigError, TableError
+from radiolocus.read.lesion_measures import MEASURES
 from radiolocus.read.lesions import LESION_COLUMNS, LesionColumns, read_lesions
 
 HEADER = "subject,visit,day,lesion,kind,organ,node,diameter_mm,status"
@@ -242,3 +243,108 @@ def test_a_missing_column_is_named(tmp_path):
 def test_impossible_column_names_are_refused(options, words):
     with pytest.raises(ConfigError, match=words):
         LesionColumns(**options)
+
+
+WIDE = HEADER + ",reader,part,axis"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            ["A,Baseline,0,T1,target,lung,no,30,,R1,,", "A,V1,56,T1,target,lung,no,20,,R2,,"],
+            "several readers, here 'R1'",
+        ),
+        (
+            ["A,Baseline,0,T1,target,lung,no,30,,,,", "A,Baseline,0,N,target,neck,yes,22,,,,long"],
+            "a lymph node measured",
+        ),
+        (["A,Baseline,0,T1,target,lung,no,30,,,,across"], "axis 'across'"),
+        (
+            ["A,Baseline,0,T1,target,lung,no,30,,,a,", "A,Baseline,0,T1,target,lung,no,20,,,a,"],
+            "the same part twice at one visit, 'a'",
+        ),
+    ],
+)
+def test_readers_axes_and_parts_that_cannot_be_are_set_aside(tmp_path, lines, words):
+    (problem,) = aside(read_lesions(write(tmp_path, *lines, header=WIDE)))
+    assert problem.got.startswith(words)
+    assert problem.subject == "A"
+    assert problem.item.startswith("lesion ")
+    assert "visit Baseline" in problem.item
+    assert problem.where.startswith("lesions.csv, row ")
+
+
+def test_one_reader_can_be_kept(tmp_path):
+    lines = ["A,Baseline,0,T,target,lung,no,30,,R1,,", "A,Baseline,0,T,target,lung,no,34,,R2,,"]
+    table = read_lesions(write(tmp_path, *lines, header=WIDE), LesionColumns(keep_reader="R2"))
+    assert table.frame["diameter_mm"].to_list() == [34]
+    assert [p.got for p in table.problems if "readers" in p.got] == ["1 rows of readers other than 'R2' left out"]
+
+
+def test_the_parts_of_a_split_lesion_are_added(tmp_path):
+    lines = [
+        "A,Baseline,0,T,target,lung,no,30,,,,",
+        "A,V1,56,T,target,lung,no,14,,,a,",
+        "A,V1,56,T,target,lung,no,,too small,,b,",
+        "A,V2,112,T,target,lung,no,12,,,a,",
+        "A,V2,112,T,target,lung,no,,NE,,b,",
+    ]
+    frame = read_lesions(write(tmp_path, *lines, header=WIDE)).frame
+    assert frame.select("visit", "diameter_mm", "status").rows() == [
+        ("Baseline", 30, "present"),
+        ("V1", 19, "present"),  # 14 and the default of 5 mm
+        ("V2", None, "NE"),
+    ]
+
+
+def test_measurements_of_lesions_visits_and_subjects(tmp_path):
+    path = write(
+        tmp_path,
+        "A,Baseline,2020-01-01,T,target,9.5,2.1,,2020-03-01,-40",
+        "A,V1,2020-02-26,T,target,4,2.2,4,,35.5",
+        "A,V1,2020-02-26,X,new,3,,,,",
+        header="subject,visit,day,lesion,kind,uptake,liver,deauville,death_day,density_hu",
+    )
+    table = read_lesions(path, LesionColumns(measures={"liver_mean": "liver"}))
+    assert not aside(table)
+    extra = table.frame.select(
+        "lesion", "uptake", "liver_mean", "deauville", "death_day", "density_hu", "status"
+    ).rows()
+    assert extra == [
+        ("T", 9.5, 2.1, None, 60, -40, "present"),
+        ("T", 4, 2.2, "4", 60, 35.5, "present"),
+        ("X", 3, 2.2, "4", 60, None, "present"),
+    ]
+    assert table.frame.schema["deauville"] == pl.String
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("uptake", ("-1", "2"), "uptake '-1'"),
+        ("uptake", ("much", "2"), "uptake 'much'"),
+        ("deauville", ("6", ""), "deauville '6'"),
+        ("liver_mean", ("2", "3"), None),
+        ("clinical", ("fine", ""), "clinical 'fine'"),
+        ("death_day", ("-3", ""), "death_day '-3'"),
+        ("death_day", ("80", "90"), "two values of death_day at one subject"),
+        ("density_hu", ("5000", ""), "density_hu '5000'"),
+    ],
+)
+def test_impossible_measurements_set_the_subject_aside(tmp_path, column, values, words):
+    lines = [f"A,Baseline,0,T,target,20,{values[0]}", f"A,V1,56,T,target,20,{values[1]}"]
+    table = read_lesions(write(tmp_path, *lines, header=f"subject,visit,day,lesion,kind,diameter_mm,{column}"))
+    assert [p.got[: len(words or "")] for p in aside(table)] == ([words] if words else [])
+
+
+def test_two_values_of_one_visit_are_refused(tmp_path):
+    lines = ["A,Baseline,0,T,target,20,2.0", "A,Baseline,0,U,target,20,2.1"]
+    table = read_lesions(write(tmp_path, *lines, header="subject,visit,day,lesion,kind,diameter_mm,liver_mean"))
+    assert aside(table)[0].got.startswith("two values of liver_mean at one visit")
+
+
+def test_every_measurement_says_what_it_is():
+    assert all(m.meaning and (m.words or m.event or m.most) for m in MEASURES.values())
+    with pytest.raises(ConfigError, match="unknown measurement 'uptak'"):
+        LesionColumns(measures={"uptak": "SUV"})

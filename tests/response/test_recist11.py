@@ -284,6 +284,38 @@ def test_nothing_persists_beyond_progression(sums_table, lesion_rows, lesion_tab
     assert calls(pl.concat([sums, others]), persistent=True) == ["PR", "PD", "SD"]
 
 
+def pet(table, *states, baseline):
+    """New lesion X at the visits after baseline: (PET, status)."""
+    base = table.with_columns(pet=pl.lit(None, pl.String), baseline_pet=pl.lit(baseline, pl.String))
+    days = [d for d in table["day"].unique().sort() if d > 0]
+    new = [
+        ("A", f"day {d:g}", d, "X", "new", "bone", False, None, status, seen, baseline)
+        for d, (seen, status) in zip(days, states, strict=True)
+    ]
+    return pl.concat([base, pl.DataFrame(new, schema=base.schema, orient="row")])
+
+
+@pytest.mark.parametrize(
+    ("baseline", "states", "expected", "progression", "rule"),
+    [
+        ("negative", [("positive", "absent")], ["PD"], 56, "4.3.5 a: negative PET at baseline, positive now"),
+        ("negative", [("negative", "absent")], ["SD"], None, "PET stays negative"),
+        ("none", [("positive", "present")], ["PD"], 56, "4.3.5 b: no PET at baseline, confirmed on CT"),
+        ("none", [("positive", "NE")], ["SD"], None, "4.3.5 b: not confirmed on CT, further CT needed"),
+        ("none", [("positive", "NE"), ("positive", "present")], ["SD", "PD"], 56, "4.3.5 b: dated by the first PET"),
+        ("positive", [("positive", "absent")], ["SD"], None, "baseline PET was positive: CT decides"),
+        (None, [("positive", "equivocal")], ["SD"], None, "nothing known of a PET at baseline"),
+    ],
+)
+def test_new_lesions_on_pet(sums_table, baseline, states, expected, progression, rule):
+    sums = sums_table(dict(zip([0, 56, 112], [50, 48, 47][: len(states) + 1], strict=False)))
+    result = recist11(pet(sums, *states, baseline=baseline))
+    assert result.timepoints["overall_response"].drop_nulls().to_list() == expected, rule
+    assert result.best["progression_day"][0] == progression, rule
+    if baseline == "negative" and expected == ["PD"]:
+        assert "new lesion on FDG-PET, negative at baseline: PD" in result.timepoints["reason"][1]
+
+
 # --- best overall response (sections 4.4.3 and 4.6, table 3) ---
 
 

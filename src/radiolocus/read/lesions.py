@@ -7,7 +7,7 @@ contradiction; the others go on. Units are read, never guessed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +15,11 @@ import polars as pl
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
+from radiolocus.read.lesion_measures import MEASURES, present_measures, screen_events, screen_measures
+from radiolocus.read.lesion_screen import NUMBER, Screen
 from radiolocus.registry import suggest
 
-__all__ = ["LESION_COLUMNS", "LesionColumns", "LesionTable", "read_lesions"]
+__all__ = ["LESION_COLUMNS", "TOO_SMALL_MM", "LesionColumns", "LesionTable", "read_lesions"]
 
 LESION_COLUMNS = {
     "subject": pl.String(),
@@ -32,6 +34,9 @@ LESION_COLUMNS = {
 }
 """Columns of a lesion table: ``day`` counts from the baseline; ``kind`` is target, non-target or new; ``status`` is
 absent, present, too small, merged, progression, equivocal or NE."""
+
+TOO_SMALL_MM = 5.0
+"""Size given to a target that is seen but too small to measure (Eisenhauer 2009, section 4.3.1)."""
 
 KINDS = {
     "target": ("target", "t", "target lesion"),
@@ -55,10 +60,12 @@ _ALLOWED_STATUS = {
     "new": ("present", "equivocal", "absent", "NE"),
 }
 
+# Of a split lesion the state of its worst part stands.
+_WORST = {"absent": 0, "merged": 1, "too small": 2, "equivocal": 3, "present": 4, "progression": 5}
+
 _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _NODE_ORGAN = r"(?i)\blymph|\bnodes?\b|\bnodal\b"
 _MILLIMETRES = {"mm": 1.0, "millimetre": 1.0, "millimeter": 1.0, "cm": 10.0, "centimetre": 10.0, "centimeter": 10.0}
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DATE = r"^\d{4}-\d{2}-\d{2}"
 _NORMAL_NODE_MM = 10.0
 
@@ -95,6 +102,16 @@ class LesionColumns:
         Label of the baseline visit, whatever its case; a subject without that label has its baseline at day 0.
     sheet : str
         Sheet of a workbook; default the first.
+    reader : str
+        Column of readers; may be absent. A subject with several readers is set aside unless `keep_reader` names one.
+    keep_reader : str
+        The reader whose rows count; the rows of others are left out, and it is said.
+    part : str
+        Column of parts of a split lesion; may be absent. The diameters of the parts of a visit are added.
+    axis : str
+        Column that says "long" or "short" axis; may be absent. A node measured on its long axis is refused.
+    measures : dict of str to str
+        Columns of further measurements by our name (see docs/response.md), where the file calls them otherwise.
     visit_window_days : float
         Days by which the assessments of one visit may differ; the visit is dated by its first.
     largest_mm : float
@@ -113,6 +130,11 @@ class LesionColumns:
     unit: str = ""
     baseline: str = "baseline"
     sheet: str = ""
+    reader: str = "reader"
+    keep_reader: str = ""
+    part: str = "part"
+    axis: str = "axis"
+    measures: dict[str, str] = field(default_factory=dict)
     visit_window_days: float = 0.0
     largest_mm: float = 500.0
 
@@ -122,6 +144,9 @@ class LesionColumns:
                 f"visit_window_days {self.visit_window_days:g}, largest_mm {self.largest_mm:g}",
                 allowed="a window of at least 0 days, a largest diameter above 0 mm",
             )
+        unknown = sorted(set(self.measures) - set(MEASURES))
+        if unknown:
+            raise ConfigError(f"unknown measurement '{unknown[0]}'", allowed=", ".join(MEASURES))
         named = [getattr(self, f.name) for f in fields(self)[:9]]
         twice = sorted({n for n in named if named.count(n) > 1})
         if twice:
@@ -147,43 +172,6 @@ class LesionTable:
     subjects: tuple[str, ...]
 
 
-class _Screen:
-    """Rows that still stand, and the problems of the subjects that fell."""
-
-    def __init__(self, frame: pl.DataFrame, source: str) -> None:
-        self.frame = frame
-        self.source = source
-        self.problems: list[Problem] = []
-
-    def aside(self, bad: pl.Expr, got: str | pl.Expr, allowed: str, todo: str) -> None:
-        """Set every subject with a row `bad` aside, naming its first such row."""
-        text = pl.lit(got) if isinstance(got, str) else got
-        marked = self.frame.with_columns(bad.fill_null(False).alias("_bad"))
-        if not marked["_bad"].any():
-            return
-        found = marked.with_columns(text.alias("_got")).filter("_bad")
-        worst = found.sort("row").group_by("subject", maintain_order=True).agg(pl.all().first(), pl.len().alias("_n"))
-        for line in worst.iter_rows(named=True):
-            lesion, visit = (line[c] if line[c] is not None else "?" for c in ("lesion", "visit"))
-            self.problems.append(
-                Problem(
-                    "response",
-                    line["_got"],
-                    subject=line["subject"],
-                    item=f"lesion {lesion}, visit {visit}",
-                    where=f"{self.source}, row {line['row']}",
-                    allowed=allowed,
-                    todo=todo,
-                    count=line["_n"],
-                )
-            )
-        self.frame = self.frame.join(worst.select("subject"), on="subject", how="anti", maintain_order="left")
-
-    def note(self, got: str, *, subject: str | None = None, item: str | None = None, count: int = 1) -> None:
-        """Say a decision that changes no subject's standing."""
-        self.problems.append(Problem("response", got, "note", subject, item, self.source, count=count))
-
-
 def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> LesionTable:
     """Read lesion measurements from CSV, TSV, XLSX or Parquet.
 
@@ -206,21 +194,28 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
 
     Notes
     -----
+    Columns of :data:`radiolocus.read.lesion_measures.MEASURES` that the file has follow the usual ones; a table with
+    one of them may do without diameters.
+
     A subject is set aside for: an empty visit, lesion, kind or day; an unknown kind, status or unit; mixed units; a
     size that is negative, no number or beyond `largest_mm`; a status that contradicts size or kind; dates and numbers
     mixed; two dates of one visit; two visits on one day; no baseline or two; a visit before baseline; a lesion twice
-    at a visit; a lesion that changes kind, organ or node; a target or non-target without baseline; a new lesion at
-    baseline.
+    at a visit; several readers; a node measured on its long axis; a lesion that changes kind, organ or node; a target
+    or non-target without baseline; a new lesion at baseline.
     """
     names = columns or LesionColumns()
     table = read_table(
         path,
         sheet=names.sheet or None,
         id_column=names.subject,
-        text=[getattr(names, f.name) for f in fields(names)[1:9]] + [names.unit] * bool(names.unit),
+        text=[getattr(names, f.name) for f in fields(names)[1:9]]
+        + [names.unit] * bool(names.unit)
+        + [names.reader, names.part, names.axis]
+        + [names.measures.get(m, m) for m in MEASURES],
     )
-    _need(table.frame.columns, names, table.source)
-    screen = _Screen(_canonical(table.frame, table.row_number, names, table.source), table.source)
+    measures = present_measures(table.frame.columns, names.measures)
+    _need(table.frame.columns, names, table.source, bool(measures))
+    screen = Screen(_canonical(table.frame, table.row_number, names, table.source, measures), table.source)
     screen.problems += [replace(p, stage="response") for p in table.problems]
     nameless = screen.frame["subject"].is_null()
     if nameless.any():
@@ -230,16 +225,22 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         screen.frame = screen.frame.filter(~nameless)
     subjects = tuple(screen.frame["subject"].unique().sort().to_list())
     _screen_words(screen)
-    _screen_sizes(screen, names)
+    _screen_readers(screen, names)
+    screen_measures(screen, list(measures))
+    sizes = [m for m in measures if MEASURES[m].level == "lesion" and not MEASURES[m].words]
+    _screen_sizes(screen, names, sizes)
     _screen_days(screen, names)
-    _screen_lesions(screen)
-    frame = screen.frame.select([pl.col(c).cast(t) for c, t in LESION_COLUMNS.items()])
+    screen_events(screen, list(measures))
+    _add_parts(screen, sizes)
+    _screen_lesions(screen, sizes)
+    types = LESION_COLUMNS | {m: MEASURES[m].dtype for m in measures}
+    frame = screen.frame.select([pl.col(c).cast(t) for c, t in types.items()])
     return LesionTable(frame.sort("subject", "day", "lesion"), tuple(screen.problems), subjects)
 
 
-def _need(columns: list[str], names: LesionColumns, source: str) -> None:
-    needed = (names.subject, names.visit, names.day, names.lesion, names.kind, names.diameter)
-    missing = [name for name in needed if name not in columns]
+def _need(columns: list[str], names: LesionColumns, source: str, measured: bool) -> None:
+    needed = (names.subject, names.visit, names.day, names.lesion, names.kind)
+    missing = [name for name in (*needed, *[names.diameter] * (not measured)) if name not in columns]
     if missing:
         raise TableError(
             "no column " + ", ".join(f"'{name}'" for name in missing),
@@ -249,14 +250,16 @@ def _need(columns: list[str], names: LesionColumns, source: str) -> None:
         )
 
 
-def _canonical(frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns, source: str) -> pl.DataFrame:
+def _canonical(
+    frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns, source: str, measures: dict[str, str]
+) -> pl.DataFrame:
     """Text under our names, row numbers beside it."""
 
     def column(name: str) -> pl.Expr:
         text = pl.col(name).cast(pl.String).str.strip_chars() if name in frame.columns else pl.lit(None, pl.String)
         return pl.when(text != "").then(text)
 
-    unit = _unit(frame, names, source)
+    unit = _unit(frame, names, source) if names.diameter in frame.columns else pl.lit("mm")
     return frame.select(
         pl.Series("row", rows, pl.Int64),
         *(column(getattr(names, c)).alias(c) for c in ("subject", "visit", "lesion", "organ")),
@@ -266,6 +269,8 @@ def _canonical(frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns,
         column(names.node).str.to_lowercase().alias("said_node"),
         column(names.diameter).alias("size"),
         unit.str.to_lowercase().alias("unit"),
+        *(column(getattr(names, c)).alias(c) for c in ("reader", "part", "axis")),
+        *(column(theirs).alias(ours) for ours, theirs in measures.items()),
     ).with_columns(pl.lit(names.status in frame.columns).alias("has_status"))
 
 
@@ -291,7 +296,7 @@ def _vocabulary(words: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return {word: name for name, spellings in words.items() for word in spellings}
 
 
-def _screen_words(screen: _Screen) -> None:
+def _screen_words(screen: Screen) -> None:
     """Kinds, states and nodes in our words."""
     for column, what in (("visit", "visit label"), ("lesion", "lesion label"), ("said_kind", "kind")):
         screen.aside(pl.col(column).is_null(), f"an empty {what}", f"a {what} in every row", "fill the cell")
@@ -331,7 +336,75 @@ def _screen_words(screen: _Screen) -> None:
     )
 
 
-def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
+def _screen_readers(screen: Screen, names: LesionColumns) -> None:
+    """One reader, and nodes on their short axis."""
+    if names.keep_reader:
+        others = screen.frame.filter(pl.col("reader").is_not_null() & (pl.col("reader") != names.keep_reader))
+        if others.height:
+            screen.note(
+                f"{others.height} rows of readers other than '{names.keep_reader}' left out", count=others.height
+            )
+            screen.frame = screen.frame.join(others.select("row"), on="row", how="anti", maintain_order="left")
+    said = pl.col("reader").drop_nulls()
+    screen.aside(
+        (said.n_unique().over("subject") > 1) & pl.col("reader").is_not_null(),
+        pl.format("several readers, here '{}'", "reader"),
+        "one reader in a table",
+        "name the reader that counts (keep_reader), or compare them with reader agreement",
+    )
+    axis = pl.col("axis").str.to_lowercase()
+    screen.aside(
+        pl.col("axis").is_not_null() & ~axis.is_in(["long", "short"]),
+        pl.format("axis '{}'", "axis"),
+        "long or short",
+        "correct the cell or leave it empty",
+    )
+    screen.aside(
+        (axis == "long") & pl.col("node").fill_null(False) & pl.col("size").is_not_null(),
+        "a lymph node measured on its long axis",
+        "the short axis of nodes",
+        "measure the short axis",
+    )
+
+
+def _add_parts(screen: Screen, sizes: list[str]) -> None:
+    """Make one row of the parts of a split lesion: their sizes added, mean density, largest uptake."""
+    key = ["subject", "visit", "lesion"]
+    split = pl.col("part").is_not_null().any().over(key) & (pl.len().over(key) > 1)
+    marked = screen.frame.with_columns(split.alias("_split"))
+    if not marked["_split"].any():
+        return
+    screen.aside(
+        (pl.len().over(*key, "part") > 1) & (pl.col("part").is_not_null().any().over(key)),
+        pl.format("the same part twice at one visit, '{}'", pl.col("part").fill_null("")),
+        "one row a part of a lesion",
+        "correct the parts",
+    )
+    nothing = pl.col("status").is_in(["absent", "merged"])
+    size = pl.when(nothing).then(0.0).when(pl.col("status") == "too small").then(TOO_SMALL_MM)
+    marked = screen.frame.with_columns(split.alias("_split"))
+    marked = marked.with_columns(
+        pl.when("_split").then(pl.coalesce("diameter_mm", size)).otherwise("diameter_mm").alias("diameter_mm")
+    )
+    # A part that was not evaluated leaves the lesion not evaluated.
+    unknown = (pl.col("status") == "NE").any()
+    whole = {"diameter_mm": pl.sum, **dict.fromkeys(sizes, pl.sum), "density_hu": pl.mean, "uptake": pl.max}
+    added = [
+        pl.when(unknown | pl.col(c).is_null().any()).then(None).otherwise(how(c)).alias(c)
+        for c, how in whole.items()
+        if c in marked.columns
+    ]
+    state = (
+        pl.when(unknown)
+        .then(pl.lit("NE"))
+        .otherwise(pl.col("status").sort_by(pl.col("status").replace_strict(_WORST, default=0)).last())
+    )
+    rest = [pl.col(c).first() for c in marked.columns if c not in {*key, "status", *whole}]
+    one = marked.filter("_split").group_by(key, maintain_order=True).agg(*rest, *added, state.alias("status"))
+    screen.frame = pl.concat([marked.filter(~pl.col("_split")), one.select(marked.columns)]).drop("_split").sort("row")
+
+
+def _screen_sizes(screen: Screen, names: LesionColumns, sizes: list[str]) -> None:
     """Diameters in mm, and states filled in from them."""
     screen.aside(
         ~pl.col("unit").is_in(list(_MILLIMETRES)) | (pl.col("unit").is_null() & pl.col("size").is_not_null()),
@@ -340,7 +413,7 @@ def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
         "state the unit; it is not guessed",
     )
     factor = pl.col("unit").replace_strict(_MILLIMETRES, default=None, return_dtype=pl.Float64)
-    number = pl.when(pl.col("size").str.contains(_NUMBER)).then(pl.col("size")).cast(pl.Float64, strict=False)
+    number = pl.when(pl.col("size").str.contains(NUMBER)).then(pl.col("size")).cast(pl.Float64, strict=False)
     screen.frame = screen.frame.with_columns((number * factor).alias("diameter_mm"), factor.alias("factor"))
     screen.aside(
         pl.col("factor").drop_nulls().n_unique().over("subject") > 1,
@@ -370,11 +443,15 @@ def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
         "correct the status or the diameter",
     )
     screen.aside(
-        (kind == "new") & pl.col("has_status") & status.is_null() & size.is_null(),
+        (kind == "new")
+        & pl.col("has_status")
+        & status.is_null()
+        & ~pl.any_horizontal(size.is_not_null(), *(pl.col(m).is_not_null() for m in sizes)),
         "a new lesion with neither status nor size",
         "present, equivocal, absent or NE, or a size",
         "say whether the new lesion is unequivocal",
     )
+    measured = pl.any_horizontal(size.is_not_null(), *(pl.col(m).is_not_null() for m in sizes))
     # A row of a new lesion in a table without states is there because the lesion is.
     is_node = pl.col("node").fill_null(False)
     small = pl.when(is_node).then(size < _NORMAL_NODE_MM).otherwise(size == 0)
@@ -383,7 +460,7 @@ def _screen_sizes(screen: _Screen, names: LesionColumns) -> None:
         .then(status)
         .when((kind == "new") & size.is_null())
         .then(pl.lit("present"))
-        .when(size.is_null())
+        .when(~measured)
         .then(pl.lit("NE"))
         .when((kind != "target") & small)
         .then(pl.lit("absent"))
@@ -396,7 +473,7 @@ def _days(days: pl.Expr) -> pl.Expr:
     return days.cast(pl.String).str.strip_suffix(".0")
 
 
-def _screen_days(screen: _Screen, names: LesionColumns) -> None:
+def _screen_days(screen: Screen, names: LesionColumns) -> None:
     """Days since each subject's baseline."""
     when = pl.col("when")
     screen.aside(when.is_null(), "an empty day", "a day or a date in every row", "fill in when the visit was")
@@ -404,7 +481,7 @@ def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     screen.frame = screen.frame.with_columns(
         pl.when(dated)
         .then(when.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).cast(pl.Int32).cast(pl.Float64))
-        .otherwise(pl.when(when.str.contains(_NUMBER)).then(when).cast(pl.Float64, strict=False))
+        .otherwise(pl.when(when.str.contains(NUMBER)).then(when).cast(pl.Float64, strict=False))
         .alias("day"),
         dated.alias("dated"),
         (pl.col("visit").str.to_lowercase() == names.baseline.strip().lower()).alias("is_base"),
@@ -455,7 +532,7 @@ def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     shifted = screen.frame.filter(pl.col("is_base") & ~pl.col("dated") & (pl.col("day") != 0))["subject"].n_unique()
     if shifted:
         screen.note(f"baseline not at day 0 in {shifted} subjects; days were counted from it", count=shifted)
-    screen.frame = screen.frame.with_columns((pl.col("day") - start).alias("day"))
+    screen.frame = screen.frame.with_columns((pl.col("day") - start).alias("day"), start.alias("start"))
     screen.aside(
         pl.col("day") < 0,
         pl.format("a visit {} days before baseline", _days(-pl.col("day"))),
@@ -464,7 +541,7 @@ def _screen_days(screen: _Screen, names: LesionColumns) -> None:
     )
 
 
-def _screen_lesions(screen: _Screen) -> None:
+def _screen_lesions(screen: Screen, sizes: list[str]) -> None:
     """Each lesion once a visit, the same lesion throughout, known since baseline unless new."""
     key = ("subject", "lesion")
     screen.aside(
@@ -495,7 +572,9 @@ def _screen_lesions(screen: _Screen) -> None:
         "add its baseline row, or call it new",
     )
     screen.aside(
-        at_base & (kind == "target") & ~(pl.col("diameter_mm") > 0).fill_null(False),
+        at_base
+        & (kind == "target")
+        & ~pl.any_horizontal(*((pl.col(c) > 0).fill_null(False) for c in ("diameter_mm", *sizes))),
         pl.format("a target without a size at baseline (status {})", "status"),
         "a diameter above 0 mm",
         "measure it, or follow it as a non-target",

@@ -96,7 +96,9 @@ def _other_words() -> pl.Expr:
         .otherwise(pl.lit(""))
     )
     new = (
-        pl.when(pl.col("new"))
+        pl.when(pl.col("on_pet"))
+        .then(pl.lit("; new lesion on FDG-PET, negative at baseline: PD"))
+        .when(pl.col("new"))
         .then(pl.lit("; new lesion: PD"))
         .when(pl.col("new_lesion"))
         .then(pl.lit("; new lesion at an earlier visit: PD"))

@@ -5,12 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from radiolocus.errors import TableError
-from radiolocus.read.lesions import LESION_COLUMNS
+from radiolocus.read.lesions import LESION_COLUMNS, TOO_SMALL_MM
 
-__all__ = ["TOO_SMALL_MM", "visit_table"]
-
-TOO_SMALL_MM = 5.0
-"""Size given to a target that is seen but too small to measure (Eisenhauer 2009, section 4.3.1)."""
+__all__ = ["judged_by_pet", "visit_table"]
 
 _NORMAL_NODE_MM = 10.0
 # Sizes are summed as whole numbers of this part of a millimetre, so that a sum does not depend on the order of rows.
@@ -33,7 +30,8 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         non-nodal targets 0 and nodal ones below 10 mm), ``nodal`` (there are nodal targets),
         ``nontargets`` and ``evaluated`` (followed; evaluated), ``seen_other`` (a non-nodal non-target is present),
         ``progressed``, ``present`` (any non-target), ``new`` and ``equivocal``
-        (new lesions at this visit), ``turned`` (one of the equivocal ones is unequivocal at a later visit).
+        (new lesions at this visit), ``on_pet`` (a new one is seen by PET whose baseline was negative), ``turned`` (one
+        of the equivocal ones is unequivocal at a later visit).
 
     Raises
     ------
@@ -43,6 +41,7 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
     missing = [c for c in LESION_COLUMNS if c not in lesions.columns]
     if missing:
         raise TableError(f"a lesion table without {missing}", allowed=", ".join(LESION_COLUMNS))
+    lesions = judged_by_pet(lesions)
     target, other, new = (pl.col("kind") == kind for kind in ("target", "non-target", "new"))
     status, node, size = pl.col("status"), pl.col("node"), pl.col("size")
     measured = (
@@ -61,6 +60,7 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         "node",
         "status",
         measured.alias("size"),
+        "on_pet",
         target.alias("target"),
         other.alias("other"),
         new.alias("new"),
@@ -82,9 +82,10 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         (other & ~node & (status == "present")).alias("seen_other"),
         (new & (status == "present")).alias("new"),
         (new & (status == "equivocal")).alias("equivocal"),
+        (new & pl.col("on_pet")).alias("on_pet"),
     )
     counted = ["target", "measured", "nontargets", "evaluated"]
-    any_of = ["remains", "nodal", "seen_other", "progressed", "present", "new", "equivocal"]
+    any_of = ["remains", "nodal", "seen_other", "progressed", "present", "new", "equivocal", "on_pet"]
     visits = (
         flags.group_by("subject", "day")
         .agg(
@@ -117,6 +118,29 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("subject").cast(pl.String))
         .join(_turned(lesions), on=["subject", "day"], how="left", maintain_order="left")
         .with_columns(pl.col("turned").fill_null(False))
+    )
+
+
+def judged_by_pet(lesions: pl.DataFrame) -> pl.DataFrame:
+    """Say of new lesions seen by FDG-PET whether they count, and add ``on_pet`` (Eisenhauer 2009, section 4.3.5).
+
+    Positive where the PET of the baseline was negative: a new lesion, whatever CT shows. Without a PET at baseline, or
+    a positive one: new when CT shows it (status present), and equivocal until CT does; progression is then dated back
+    to the positive PET.
+    """
+    if "pet" not in lesions.columns:
+        return lesions.with_columns(on_pet=pl.lit(False))
+    seen = ((pl.col("kind") == "new") & (pl.col("pet") == "positive")).fill_null(False)
+    before = pl.col("baseline_pet") if "baseline_pet" in lesions.columns else pl.lit(None, pl.String)
+    proven = seen & (before == "negative").fill_null(False)
+    return lesions.with_columns(
+        pl.when(proven)
+        .then(pl.lit("present"))
+        .when(seen & (pl.col("status") != "present"))
+        .then(pl.lit("equivocal"))
+        .otherwise("status")
+        .alias("status"),
+        proven.alias("on_pet"),
     )
 
 
