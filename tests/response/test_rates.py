@@ -1,6 +1,6 @@
 import polars as pl
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from radiolocus.errors import InputError
 from radiolocus.response.rates import clopper_pearson, response_rates
@@ -24,6 +24,14 @@ def test_interval_ends_where_the_binomial_tails_are_2_5_percent(events, n):
     lower, upper = clopper_pearson(events, n)
     assert binom.sf(events - 1, n, lower) == pytest.approx(0.025, rel=1e-9)
     assert binom.cdf(events, n, upper) == pytest.approx(0.025, rel=1e-9)
+
+
+def test_interval_ends_are_quantiles_of_the_beta_distribution():
+    pairs = [(events, n) for n in (1, 2, 9, 140, 5000) for events in range(0, n + 1, max(1, n // 7))]
+    for events, n in pairs:
+        lower, upper = clopper_pearson(events, n)
+        assert lower == (0 if events == 0 else pytest.approx(beta.ppf(0.025, events, n - events + 1), rel=1e-15))
+        assert upper == (1 if events == n else pytest.approx(beta.ppf(0.975, events + 1, n - events), rel=1e-15))
 
 
 @pytest.mark.parametrize(("events", "n", "level"), [(1, 0, 0.95), (-1, 5, 0.95), (6, 5, 0.95), (1, 5, 95)])

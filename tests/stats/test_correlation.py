@@ -76,6 +76,14 @@ def test_ranks_share_ties(values):
     np.testing.assert_array_equal(average_ranks(np.array(values, dtype=float)[:, None])[:, 0], naive.ranks(values))
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (1,), (57,), (57, 4)])
+def test_ranks_are_scipys_also_with_infinities_and_nan(shape):
+    values = np.random.default_rng(3).choice([-np.inf, -1.0, -0.0, 0.0, 0.5, 2.0, np.inf], size=shape)
+    np.testing.assert_array_equal(average_ranks(values), stats.rankdata(values, axis=0))
+    values.ravel()[20:60:7] = np.nan
+    np.testing.assert_array_equal(average_ranks(values), stats.rankdata(values, axis=0))
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=6, max_size=40).filter(
         lambda rows: len({b for _, b in rows}) == 2 and len({v for v, _ in rows}) > 1

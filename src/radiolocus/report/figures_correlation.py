@@ -10,12 +10,12 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import INK, canvas, embed, styled
 from radiolocus.report.numbers import plural
+from radiolocus.stats.correlation import average_ranks
 
 __all__ = ["Correlation", "correlate", "correlation_map", "wide"]
 
@@ -77,7 +77,7 @@ def correlate(table: pl.DataFrame) -> Correlation | None:
     names = [c for c, v in zip(names, varies, strict=True) if v]
     if len(names) < 3:
         return None
-    rho = np.clip(np.abs(np.corrcoef(rankdata(used[:, varies], axis=0), rowvar=False)), 0, 1)
+    rho = np.clip(np.abs(np.corrcoef(average_ranks(used[:, varies]), rowvar=False)), 0, 1)
     distance = squareform(1 - rho, checks=False)
     tree = linkage(distance, "average")
     if len(names) <= 200:  # cubic in the number of features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from radiolocus import schema
 from radiolocus.errors import InputError
@@ -31,8 +31,8 @@ def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, fl
             f"{events} events of {n} at level {level}", allowed="0 ≤ events ≤ n, n at least 1, level between 0 and 1"
         )
     tail = (1 - level) / 2
-    lower = 0.0 if events == 0 else float(beta.ppf(tail, events, n - events + 1))
-    upper = 1.0 if events == n else float(beta.ppf(1 - tail, events + 1, n - events))
+    lower = 0.0 if events == 0 else float(betaincinv(events, n - events + 1, tail))
+    upper = 1.0 if events == n else float(betaincinv(events + 1, n - events, 1 - tail))
     return lower, upper
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from radiolocus.errors import StoreError
 from radiolocus.simulate.cohort import SimulationOptions, Truth
@@ -173,7 +173,7 @@ def _responses(truth: Truth, best: pl.DataFrame) -> list[_Row]:
     right = sum(found.get(subject) == response for subject, response in truth.responses.items())
     total = len(truth.responses)
     # Trajectories stay clear of every threshold, so only a missed visit can hide the truth.
-    enough = right >= binom.ppf(0.01, total, 0.97)
+    enough = bdtr(right, total, 0.97) >= 0.01
     return [
         (
             "planted effect",

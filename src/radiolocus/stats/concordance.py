@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.kernels import riskset
 from radiolocus.model import Array, BoolArray
+from radiolocus.stats.correlation import average_ranks
 from radiolocus.stats.resampling import bootstrap_weights
 from radiolocus.stats.survival import by_descending_time, check_survival
 
@@ -177,7 +177,7 @@ def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> float:
     """
     labels, scores = _classes(label, score)
     positives = int(labels.sum())
-    ranks = float(rankdata(scores)[labels].sum())
+    ranks = float(average_ranks(scores)[labels].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * (labels.size - positives))
 
 

@@ -6,7 +6,6 @@ All functions take complete arrays: who is missing is decided above. Columns are
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from radiolocus.model import Array
 from radiolocus.stats.ols import COLLINEAR, PERFECT, residualise
@@ -141,8 +140,23 @@ def correlation_t(r: Array, unexplained: Array, df: float) -> Array:
 
 
 def average_ranks(values: Array) -> Array:
-    """Rank every column of `values` (n, p) from 1 to n; ties share the mean of their ranks."""
-    return np.asarray(rankdata(values, method="average", axis=0), dtype=np.float64)
+    """Rank every column of `values`, (n,) or (n, p), from 1 to n; ties share the mean of their ranks.
+
+    A column with NaN has no ranks: all of it is NaN.
+    """
+    n = len(values)
+    order = np.argsort(values, axis=0, kind="stable")
+    ascending = np.take_along_axis(values, order, axis=0)
+    place = np.broadcast_to(np.arange(n).reshape(-1, *[1] * (values.ndim - 1)), values.shape)
+    begins, ends = np.ones(values.shape, dtype=bool), np.ones(values.shape, dtype=bool)
+    begins[1:] = ends[:-1] = ascending[1:] != ascending[:-1]
+    first = np.maximum.accumulate(np.where(begins, place, 0), axis=0)
+    last = np.minimum.accumulate(np.where(ends, place, n)[::-1], axis=0)[::-1]
+    ranks = np.empty(values.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=0)
+    if n:
+        ranks[..., np.isnan(ascending[-1])] = np.nan  # they stand last
+    return ranks
 
 
 def rank_sum(ranks: Array, group: Array) -> tuple[Array, Array]:
