@@ -17,18 +17,24 @@ from radiolocus.model import GenotypeBlock
 
 __all__ = [
     "AUTOSOMES",
+    "QUALITY_KEYS",
     "VARIANT",
     "BlockSource",
     "GenotypeSource",
     "chromosome_names",
+    "expected_count",
     "named_samples",
+    "said_of_split",
     "said_of_variants",
+    "stated_info",
 ]
 
 Whole = npt.NDArray[np.int64]
 
 AUTOSOMES = tuple(str(number) for number in range(1, 23))
 VARIANT = ("chromosome", "variant_id", "base_pair_location", "effect_allele", "other_allele")
+# What imputation programs call their quality in the INFO field: IMPUTE and SHAPEIT, Minimac, Beagle 5, Beagle 4.
+QUALITY_KEYS = ("INFO", "R2", "DR2", "AR2")
 _NUMBERED = {"23": "X", "24": "Y", "25": "XY", "26": "MT", "M": "MT", "PAR1": "XY", "PAR2": "XY"}
 
 
@@ -226,6 +232,59 @@ def _said_of_order(name: str, variants: pl.DataFrame) -> tuple[str, ...]:
         return ()
     what = f"positions go back {jumps} times" if jumps else "chromosomes come in more than one piece"
     return (f"{name}: variants are not sorted ({what}); LD pruning needs them sorted: plink2 --make-pgen --sort-vars",)
+
+
+def said_of_split(name: str, alternatives: Whole) -> tuple[str, ...]:
+    """Say how many variants have several alternative alleles; `alternatives` holds the number of each."""
+    several = int((alternatives > 1).sum())
+    if not several:
+        return ()
+    return (f"{name}: {several} variants with several alternative alleles are split, one row an allele",)
+
+
+def stated_info(field: pl.Expr) -> pl.Expr:
+    """Take the imputation quality out of a VCF INFO field: keys :data:`QUALITY_KEYS`."""
+    return field.str.extract(rf"(?:^|;)(?:{'|'.join(QUALITY_KEYS)})=([0-9.eE+-]+)").cast(pl.Float64, strict=False)
+
+
+def expected_count(
+    probabilities: npt.NDArray[np.float64],
+    two: npt.NDArray[np.bool_],
+    alleles: int,
+    allele: int,
+    *,
+    phased: bool,
+) -> npt.NDArray[np.float64]:
+    """Expected count of an allele, Σ k·P(k copies), doubled for samples with one copy.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (samples, genotypes)
+        Unphased: of the genotypes 00, 01, 11, 02, 12, 22, ... (one copy: of the alleles 0, 1, ...), as BGEN and VCF
+        order them. Phased: of the alleles on the first copy, then on the second. NaN where missing.
+    two : ndarray of bool, shape (samples,)
+        Samples with two copies; the others have one.
+    alleles : int
+        Number of alleles of the variant.
+    allele : int
+        The one that is counted.
+    phased : bool
+
+    Returns
+    -------
+    ndarray, shape (samples,)
+        0 to 2, NaN where missing.
+    """
+    out = 2 * probabilities[:, allele]
+    if two.any():
+        if phased:
+            out[two] = probabilities[two, allele] + probabilities[two, alleles + allele]
+        else:
+            pairs = [(i, j) for j in range(alleles) for i in range(j + 1)]
+            out[two] = probabilities[two] @ np.array(
+                [(i == allele) + (j == allele) for i, j in pairs], dtype=np.float64
+            )
+    return out
 
 
 def named_samples(frame: pl.DataFrame, where: str, sample_id: str) -> pl.DataFrame:
