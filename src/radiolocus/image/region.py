@@ -5,7 +5,7 @@ Interpolation, rounding, re-segmentation. Only the box around the region is ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from radiolocus.errors import GeometryError, InputError, RoiError
 from radiolocus.image.intensity import resegment, round_to_integer
-from radiolocus.image.resample import Box, Grid, Interpolation, new_grid, resample_image, resample_mask
+from radiolocus.image.resample import Box, Interpolation, Samples, new_grid, resample_image, resample_mask
 from radiolocus.model import Array, BoolArray, Geometry, Mask, Volume
 
-__all__ = ["Region", "bounding_box", "prepare_region"]
+__all__ = ["Region", "bounding_box", "check_pair", "finish_region", "prepare_region", "sample_finite", "vanished"]
 
 # A cubic B-spline reaches everywhere in principle; a weight this small is lost in the rounding of the result.
 _NO_WEIGHT = 1e-12
@@ -106,10 +106,8 @@ def prepare_region(
     InputError
         NaN or infinite voxels inside the region, or so close to it that interpolation would carry them in.
     """
-    _same_grid(volume, mask)
-    box = bounding_box(mask.array)
+    box = check_pair(volume, mask)
     counts = {"voxels": int(np.count_nonzero(mask.array[box]))}
-    _finite_inside(volume.array, mask.array, box)
     if resample_mm is None:
         box = _grown(box, volume.geometry, margin_mm)
         image, inside = volume.array[box].astype(np.float64), mask.array[box]
@@ -117,6 +115,27 @@ def prepare_region(
     else:
         image, inside, spacing = _resampled(volume, mask, box, resample_mm, interpolation, margin_mm)
         counts["voxels_resampled"] = int(np.count_nonzero(inside))
+    return finish_region(image, inside, spacing, counts, rounded, resegment_range, resegment_outliers)
+
+
+def check_pair(volume: Volume, mask: Mask) -> Box:
+    """Refuse a pair whose features cannot be taken; returns the box around the region. Errors: `prepare_region`."""
+    _same_grid(volume, mask)
+    box = bounding_box(mask.array)
+    _finite_inside(volume.array, mask.array, box)
+    return box
+
+
+def finish_region(
+    image: Array,
+    inside: BoolArray,
+    spacing: Array,
+    counts: dict[str, int],
+    rounded: bool,
+    resegment_range: tuple[float | None, float | None] | None,
+    resegment_outliers: float | None,
+) -> Region:
+    """Round and re-segment an interpolated image with its mask; parameters as of `Region` and `prepare_region`."""
     if rounded:
         image = round_to_integer(image)
     kept = resegment(image, inside, resegment_range, resegment_outliers)
@@ -173,30 +192,53 @@ def _resampled(
     reach = grid.box_around(old)
     whole = resample_mask(mask.array, grid, reach)
     if not whole.any():
-        raise RoiError(
-            f"nothing is left of {np.count_nonzero(mask.array)} voxels of "
-            f"{np.round(volume.geometry.spacing, 3).tolist()} mm after resampling to "
-            f"{np.round(size, 3).tolist()} mm (z, y, x)",
-            allowed="a region that fills at least half of one new voxel",
-            todo="choose smaller voxels for resample_mm",
-        )
+        raise vanished(mask, size)
     z, y, x = (slice(n.start + r.start, n.stop + r.start) for n, r in zip(bounding_box(whole), reach, strict=True))
     box = _grown((z, y, x), grid.geometry, margin_mm)
     inside = resample_mask(mask.array, grid, box)
-    return _finite_resampled(volume.array, grid, method, box, inside), inside, size
+    image = sample_finite(volume.array, lambda array: resample_image(array, grid, method, box), inside, method)
+    return image, inside, size
 
 
-def _finite_resampled(
-    array: npt.NDArray[np.floating], grid: Grid, method: Interpolation, box: Box, inside: BoolArray
+def vanished(mask: Mask, size: Array) -> RoiError:
+    """Say that nothing of a region fills half of a voxel of `size`, shape (3,) in mm."""
+    return RoiError(
+        f"nothing is left of {np.count_nonzero(mask.array)} voxels of "
+        f"{np.round(mask.geometry.spacing, 3).tolist()} mm after resampling to "
+        f"{np.round(size, 3).tolist()} mm (z, y, x)",
+        allowed="a region that fills at least half of one new voxel",
+        todo="choose smaller voxels for resample_mm",
+    )
+
+
+def sample_finite(
+    array: npt.NDArray[np.floating], sample: Callable[[Samples], Array], inside: BoolArray, method: Interpolation
 ) -> Array:
-    """Interpolate; refuse when a non-finite voxel reaches the region, leave NaN where it reaches only elsewhere."""
+    """Interpolate by `sample`; refuse when a non-finite voxel reaches the region, leave NaN where it reaches elsewhere.
+
+    Parameters
+    ----------
+    array : ndarray, shape (z, y, x)
+        Intensities on the old grid.
+    sample : callable
+        From an array on the old grid to its interpolation with `method`, of the shape of `inside`.
+    inside : ndarray of bool
+        The region on the new grid.
+    method : str
+        For the message.
+
+    Raises
+    ------
+    InputError
+        NaN or infinite voxels so close to the region that interpolation would carry them in.
+    """
     with np.errstate(invalid="ignore"):
-        image = resample_image(array, grid, method, box)
+        image = sample(array)
     if np.isfinite(image).all():
         return image
     # NaN times a weight of zero is NaN: ask the weights themselves how far the bad voxels reach.
     bad = ~np.isfinite(array)
-    reached = np.abs(resample_image(bad, grid, method, box)) > _NO_WEIGHT
+    reached = np.abs(sample(bad)) > _NO_WEIGHT
     if (reached & inside).any():
         raise InputError(
             f"{np.count_nonzero(bad)} NaN or infinite voxels, of which interpolation ({method}) would carry some into "
@@ -204,6 +246,6 @@ def _finite_resampled(
             allowed="finite intensities inside the region and in the voxels that interpolation reads",
             todo="repair the image, resample with 'linear' or 'nearest', or leave resampling out",
         )
-    image = resample_image(np.where(bad, 0.0, array), grid, method, box)
+    image = sample(np.where(bad, 0.0, array))
     image[reached] = np.nan
     return image

@@ -17,16 +17,27 @@ from scipy import ndimage
 from radiolocus.errors import ConfigError
 from radiolocus.model import Array, BoolArray, Geometry
 
-__all__ = ["METHODS", "Grid", "Interpolation", "new_grid", "resample_image", "resample_mask"]
+__all__ = [
+    "HALF",
+    "METHODS",
+    "SPLINE_REACH",
+    "Box",
+    "Grid",
+    "Interpolation",
+    "Samples",
+    "new_grid",
+    "resample_image",
+    "resample_mask",
+]
 
 Interpolation = Literal["nearest", "linear", "cubic"]
 METHODS: tuple[Interpolation, ...] = ("nearest", "linear", "cubic")
 
 # The cubic B-spline prefilter forgets a sample by a factor of 2 - sqrt(3) = 0.268 a voxel: after 32 voxels it is
 # below 1e-18 of its weight, so a crop with this margin gives what the whole image would have given.
-_SPLINE_REACH = 32
+SPLINE_REACH = 32
 # A partial volume of exactly one half counts as inside; rounding of the coordinates must not decide otherwise.
-_HALF = 0.5 - 1e-9
+HALF = 0.5 - 1e-9
 
 Box = tuple[slice, slice, slice]
 Samples = npt.NDArray[np.floating] | BoolArray
@@ -113,7 +124,7 @@ def resample_image(array: Samples, grid: Grid, method: Interpolation, box: Box |
     """
     if method not in METHODS:
         raise ConfigError(f"interpolation '{method}'", allowed=", ".join(METHODS))
-    out, offsets = _crop(array, grid, box, _SPLINE_REACH if method == "cubic" else 0)
+    out, offsets = _crop(array, grid, box, SPLINE_REACH if method == "cubic" else 0)
     for axis in range(3):
         part = slice(None) if box is None else box[axis]
         positions = grid.positions[axis][part]
@@ -124,7 +135,7 @@ def resample_image(array: Samples, grid: Grid, method: Interpolation, box: Box |
 
 def resample_mask(mask: BoolArray, grid: Grid, box: Box | None = None) -> BoolArray:
     """Interpolate a mask linearly and keep the voxels of which at least half lies inside (IBSI: partial volume 0.5)."""
-    return np.asarray(resample_image(mask, grid, "linear", box) >= _HALF)
+    return np.asarray(resample_image(mask, grid, "linear", box) >= HALF)
 
 
 def _crop(array: Samples, grid: Grid, box: Box | None, reach: int) -> tuple[Array, list[int]]:
