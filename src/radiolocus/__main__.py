@@ -1,6 +1,14 @@
-"""``python -m radiolocus``."""
+"""The command ``radiolocus``, also as ``python -m radiolocus``. Worker processes import this file again."""
 
-from radiolocus.app.cli import main
+from radiolocus.app.loading import loading
 
-if __name__ == "__main__":  # worker processes import this file again
+
+def main() -> None:
+    """Load the command line and run it."""
+    with loading():
+        from radiolocus.app.cli import main as command
+    command()
+
+
+if __name__ == "__main__":
     main()

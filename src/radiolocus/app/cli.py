@@ -1,6 +1,6 @@
 """The command ``radiolocus``.
 
-A command imports what it needs when it is called: measuring one region must not wait for the report's plotting library.
+A command loads what it needs when it is called: measuring one region must not wait for the report's plotting library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.errors import ConfigError, RadiolocusError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-OK, FAULT, REFUSED, SET_ASIDE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAULT, REFUSED, SET_ASIDE = 0, 1, 2, 3
 
 app = typer.Typer(
     name="radiolocus",
@@ -89,8 +90,9 @@ def init(
     ] = None,
 ) -> None:
     """Look through folders and draft study.toml, saying what was matched to whom."""
-    from radiolocus.app.draft import draft
-    from radiolocus.store import write_bytes
+    with loading():
+        from radiolocus.app.draft import draft
+        from radiolocus.store import write_bytes
 
     drafted = draft(folders, beside=out.parent if out else None)
     for finding in drafted.findings:
@@ -114,15 +116,17 @@ def check(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the study file.")] = False,
 ) -> None:
     """Validate everything readable without computing, and list all mistakes with file, row and column."""
-    from radiolocus.app.check import check_study
-
     if schema:
-        from radiolocus.config import study_schema
+        with loading():
+            from radiolocus.config import study_schema
 
         _say(json.dumps(study_schema(), indent=1, ensure_ascii=False))
         return
     if study is None:
         _stop("no study file; usage: radiolocus check study.toml", REFUSED)
+    with loading():
+        from radiolocus.app.check import check_study
+
     loaded = _study(study, root)
     with _bars() as bars:
         findings = check_study(loaded, bars)
@@ -162,7 +166,8 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of the results.", exists=True, file_okay=False)],
 ) -> None:
     """Write report.html again from the artefacts."""
-    from radiolocus.report.html import write
+    with loading():
+        from radiolocus.report.html import write
 
     _say(f"report: {write(folder)}")
 
@@ -176,9 +181,10 @@ def demo(
     fresh: Fresh = False,
 ) -> None:
     """Simulate a cohort with planted truth, run it, and say which planted effects were found."""
-    from radiolocus.report.html import write as write_report
-    from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
-    from radiolocus.simulate.verdict import write_verdict
+    with loading():
+        from radiolocus.report.html import write as write_report
+        from radiolocus.simulate.cohort import SimulationOptions, simulate_cohort
+        from radiolocus.simulate.verdict import write_verdict
 
     _say(f"simulating {subjects} subjects: images, genotypes, mutations, clinical table, lesion follow-up")
     options = SimulationOptions(subjects=subjects, seed=seed)
@@ -217,13 +223,15 @@ def features(
     ] = None,
 ) -> None:
     """Take the features of one region of one image, and show them or write them with their settings."""
-    from radiolocus.app import features as one_pair
+    with loading():
+        from radiolocus.app import features as one_pair
 
     try:
         if out is not None:
             one_pair.check_name(out)
         if pyradiomics:
-            from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
+            with loading():
+                from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
 
             theirs = parameters_of(pyradiomics, settings=settings, roi=roi, modality=modality)
         else:
@@ -237,17 +245,20 @@ def features(
 
 
 def _settings(file: Path | None) -> FeatureSettings:
-    from radiolocus.feature.settings import FeatureSettings
+    with loading():
+        from radiolocus.feature.settings import FeatureSettings
 
     if file is None:
         return FeatureSettings()
-    from radiolocus.config import load_settings
+    with loading():
+        from radiolocus.config import load_settings
 
     return load_settings(file)
 
 
 def _show(found: PairFeatures, out: Path | None) -> None:
-    from radiolocus.app import features as one_pair
+    with loading():
+        from radiolocus.app import features as one_pair
 
     for note in found.notes:
         typer.echo(f"note     {note}", err=True)
@@ -281,7 +292,8 @@ def map_(
     modality: Modality = "",
 ) -> None:
     """Write features of the window around every voxel of a region as NIfTI images, NaN outside (ITK reads it as 0)."""
-    from radiolocus.app.maps import MapOrder, map_of_pair
+    with loading():
+        from radiolocus.app.maps import MapOrder, map_of_pair
 
     order = MapOrder(tuple(feature), radius, radius_mm, roi, modality)
     try:
@@ -297,7 +309,8 @@ def map_(
 
 
 def _study(file: Path, root: Path | None) -> Study:
-    from radiolocus.config import StudyError, load_study
+    with loading():
+        from radiolocus.config import StudyError, load_study
 
     try:
         return load_study(file, root)
@@ -306,15 +319,17 @@ def _study(file: Path, root: Path | None) -> Study:
 
 
 def _bars() -> Bars:
-    from rich.console import Console
+    with loading():
+        from rich.console import Console
 
-    from radiolocus.app.progress import Bars
+        from radiolocus.app.progress import Bars
 
     return Bars(Console(stderr=True))
 
 
 def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
-    from radiolocus.pipeline import run_study
+    with loading():
+        from radiolocus.pipeline import run_study
 
     loaded = _study(study, root)
     with _bars() as bars:

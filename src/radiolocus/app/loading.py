@@ -1,0 +1,36 @@
+"""While libraries are loaded, Ctrl-C ends the process at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["INTERRUPTED", "loading"]
+
+#: Exit code of a command that was interrupted.
+INTERRUPTED = 130
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Leave without a traceback when interrupted within the context; nothing may be under way that needs an end.
+
+    A library that is interrupted while it is loaded may answer with any exception, or swallow the interrupt.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"interrupted\n")
+    os._exit(INTERRUPTED)
