@@ -14,8 +14,25 @@ ARRAY = np.random.default_rng(0).normal(size=(4, 5, 6))
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 @pytest.mark.parametrize("level", [1, 2])
 def test_agrees_with_the_definition(boundary, level):
-    found = simoncelli_filter(ARRAY, np.ones(3), SimoncelliFilter(level=level, boundary=boundary))
+    found = simoncelli_filter(ARRAY, np.ones(3), SimoncelliFilter(level=level, boundary=boundary, extend=True))
     np.testing.assert_allclose(found, naive.fourier(ARRAY, naive.simoncelli(level), boundary), atol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", ["mirror", "periodic"])
+def test_the_image_counts_as_periodic_unless_it_is_extended(boundary):
+    found = simoncelli_filter(ARRAY, np.ones(3), SimoncelliFilter(boundary=boundary))
+    np.testing.assert_allclose(found, naive.fourier(ARRAY, naive.simoncelli(1), "periodic"), atol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", ["zero", "nearest"])
+def test_a_boundary_that_would_do_nothing_is_refused(boundary):
+    with pytest.raises(ConfigError, match=f'boundary = "{boundary}".*extend = true'):
+        SimoncelliFilter(boundary=boundary)
+
+
+def test_the_name_says_whether_the_image_is_extended():
+    assert SimoncelliFilter().name == "simoncelli_level_1"
+    assert SimoncelliFilter(extend=True).name == "simoncelli_level_1_extended"
 
 
 def test_slices_are_filtered_alone_in_two_dimensions():

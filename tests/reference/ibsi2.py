@@ -89,15 +89,46 @@ def recipe(row):
     """Return (phantom, options) of a row."""
     if row["test_id"] in _RIESZ:
         return _RIESZ[row["test_id"]]
+    return row["phantom"], _options(row, row["parameters_mm"])
+
+
+@cache
+def settings():
+    """Return the rows of the table of settings of the second phase; none when it is not here."""
+    path = FOLDER / "ibsi2_phase2_filters.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def filters(row):
+    """Return the options of the filters of a row of :func:`settings`: one or none."""
+    return () if row["filter"] == "none" else (_options(row, row["parameters"]),)
+
+
+@cache
+def values():
+    """Return {(filter_id, feature): (value, tolerance)} of the second phase.
+
+    Whybra et al., Radiology 2024;310:e231319, and the reference values that the initiative published with it. The
+    quartile coefficient of dispersion of 8.B has none.
+    """
+    with (Path(__file__).parent / "ibsi2_features.csv").open(encoding="utf-8", newline="") as lines:
+        return {
+            (r["filter_id"], r["feature"]): (float(r["value"]), float(r["tolerance"])) for r in csv.DictReader(lines)
+        }
+
+
+def _options(row, parameters):
     told = {}
-    for entry in row["parameters_mm"].split("; "):
+    for entry in parameters.split("; "):
         name, text = entry.split("=")
         key, read = _KEYS[name.removeprefix(_PREFIX[row["filter"]] + "_")]
         told[key] = read(text)
     if row["filter"] == "nonseparable_wavelet":
         assert told.pop("wavelet") == "simoncelli"
-    dimension = row["dimension"].lower()
-    return row["phantom"], _KINDS[row["filter"]](**told, dimension=dimension, boundary=row["boundary"])
+    return _KINDS[row["filter"]](**told, dimension=row["dimension"].lower(), boundary=row["boundary"])
 
 
 @cache

@@ -25,17 +25,26 @@ class SimoncelliFilter(FilterOptions):
     ----------
     level : int
         Decomposition level, 1 the finest.
+    extend : bool
+        Let the image go on beyond its border by `boundary`. By default its own spectrum is filtered, which is to say
+        that it is periodic whatever `boundary` says: so were the reference values of IBSI 2 made.
     """
 
     filter: Literal["simoncelli"] = "simoncelli"
     level: int = 1
+    extend: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_level(self.level)
+        if not self.extend and self.boundary in ("zero", "nearest"):
+            raise ConfigError(
+                f'boundary = "{self.boundary}" where the image\'s own spectrum is filtered, as if it were periodic',
+                allowed='boundary = "periodic", or any with extend = true',
+            )
 
     def _words(self) -> list[str]:
-        return ["simoncelli", f"level_{self.level}"]
+        return ["simoncelli", f"level_{self.level}", *(["extended"] if self.extend else [])]
 
 
 def check_level(level: int) -> None:
@@ -84,5 +93,5 @@ def simoncelli_filter(array: Array, spacing: Array, options: SimoncelliFilter) -
     IBSI 2 reference manual, arXiv:2006.05470, "Non-separable wavelets"; Portilla J, Simoncelli EP, Int J Comput Vis
     2000;40:49-70.
     """
-    spectrum = Spectrum(array, options.axes, options.boundary)
+    spectrum = Spectrum(array, options.axes, options.boundary if options.extend else "periodic")
     return spectrum.response(spectrum.sample(lambda at: simoncelli_transfer(at, options.level)))
