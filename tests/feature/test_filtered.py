@@ -30,7 +30,7 @@ KINDS = [
     GaborFilter(sigma_mm=1.5, lambda_mm=2, theta_step_deg=45),
     GaborFilter(sigma_mm=1.5, lambda_mm=2, theta_deg=30, rotation_invariant=False),
     WaveletFilter(wavelet="db3", band="LLH", level=2),
-    SimoncelliFilter(extend=True, level=1),
+    SimoncelliFilter(level=1, extend=True),
     RieszLogFilter(sigma_mm=1.5, order=(0, 2, 0), align_sigma_mm=1.0),
 ]
 
