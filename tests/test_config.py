@@ -119,7 +119,10 @@ def test_sections_that_need_each_other(tmp_path):
         t.startswith("link: links imaging with molecular data, but there is no [imaging and molecular]") for t in told
     )
     assert any(t.startswith("genetics: scans imaging phenotypes") for t in told)
+    assert not any("missing genotypes" in t for t in told)
     assert any("unknown endpoint 'os'" in t for t in told)
+    told = _mistakes(tmp_path, _LEAST + "[genetics]\nmin_maf = 0.1\n")
+    assert 'genetics: missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"' in "\n".join(told)
 
 
 @pytest.mark.parametrize(

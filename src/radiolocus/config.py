@@ -386,6 +386,8 @@ def _crossed(sections: Sections) -> list[Mistake]:
     if sections.link and not (sections.imaging and sections.molecular):
         absent = " and ".join(n for n in ("imaging", "molecular") if not getattr(sections, n))
         mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
+    if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
+        mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
     if sections.genetics and not sections.imaging:
         mistakes.append(Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]"))
     return mistakes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
+import bgen
 import nibabel as nib
 import numpy as np
 import pytest
@@ -58,7 +59,7 @@ def test_a_whole_simulated_cohort(simulated):
         "image": "images/{subject}/ct.nii.gz",
         "mask": "images/{subject}/tumour.nii.gz",
     }
-    assert raw["genetics"]["plink"] == "genotypes/cohort"
+    assert raw["genetics"]["genotypes"] == "genotypes/cohort.bed"
     assert raw["molecular"]["mutations"] == "molecular/mutations.maf"
     assert raw["molecular"]["sequenced"] == "molecular/sequenced.csv"
     assert raw["molecular"]["markers"] == [{"path": "molecular/markers.csv", "id": "subject"}]
@@ -186,7 +187,7 @@ def test_damaged_files_are_findings(tmp_path):
     (tmp_path / "x" / "1.dcm").write_bytes(b"\0" * 128 + b"DICM")
     drafted = draft([tmp_path], beside=tmp_path)
     assert tomllib.loads(drafted.text).keys() == {"cohort"}
-    assert [f.partition(":")[0] for f in drafted.findings if "left out" in f] == ["t.csv", "g", "m.maf", "x"]
+    assert [f.partition(":")[0] for f in drafted.findings if "left out" in f] == ["t.csv", "g.bed", "m.maf", "x"]
 
 
 # --- real folders --------------------------------------------------------------------------------------------------
@@ -224,10 +225,29 @@ def test_sarcoma_folder(data, tmp_path):
 
 def test_genotypes_alone(data, tmp_path):
     drafted = draft([data("hapmap")], beside=tmp_path)
-    assert '# plink = "plinkhapmap"' in drafted.text
+    assert '# genotypes = "plinkhapmap.bed"' in drafted.text
     assert "genotypes: 60 samples" in drafted.findings
     with pytest.raises(StudyError, match=r"cohort.subjects: missing"):
         _load(drafted, tmp_path)
+
+
+def test_genotypes_of_other_formats(tmp_path):
+    head = "##fileformat=VCFv4.2\n##contig=<ID=1>\n" + '##FORMAT=<ID=GT,Number=1,Type=String,Description="G">\n'
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n1\t5\trs1\tA\tC\t.\t.\t.\tGT\t0/0\t0/1\n"
+    for name in ("one.vcf", "two.vcf", "broken.vcf"):
+        (tmp_path / name).write_text(head + columns if name != "broken.vcf" else "nothing\n")
+    # a copy of two.vcf in a quicker format hides it
+    with bgen.BgenWriter(tmp_path / "two.bgen", 2, samples=["c", "d"], compression="zlib", layout=2) as writer:
+        writer.add_variant("v", "rs1", "1", 5, ["A", "C"], np.array([[1.0, 0, 0], [0, 1, 0]]))
+    (tmp_path / "two.sample").write_text("ID_1 ID_2 missing sex\n0 0 0 D\n0 c 0 1\n0 d 0 2\n")
+    (tmp_path / "alone.pgen").write_bytes(b"")
+    drafted = draft([tmp_path], beside=tmp_path)
+    assert '# genotypes = "one.vcf"' in drafted.text
+    assert '# genotypes = "two.bgen"' in drafted.text
+    assert '"two.vcf"' not in drafted.text
+    assert "genotypes: 4 samples" in drafted.findings
+    assert any(f.startswith("broken.vcf: left out, broken.vcf: the header cannot be read") for f in drafted.findings)
+    assert "not looked at: 1 .pgen" in drafted.findings
 
 
 def test_lung_tables(data, tmp_path):

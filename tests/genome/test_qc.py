@@ -104,6 +104,7 @@ def test_hapmap_equals_plink2(data, tmp_path):
         ("missing", "median", "'mean' or 'drop'"),
         ("scan_dtype", "float16", "'float64' or 'float32'"),
         ("sample_id", "id", "'iid' or 'fid_iid'"),
+        ("dosage", "HDS", "'auto' or 'GT' or 'DS' or 'GP'"),
     ],
 )
 def test_options_that_cannot_be_followed(field, value, allowed):
@@ -112,6 +113,11 @@ def test_options_that_cannot_be_followed(field, value, allowed):
     assert field in caught.value.got
     assert caught.value.where == "genetics"
     assert caught.value.allowed == allowed
+
+
+def test_genotypes_named_twice():
+    with pytest.raises(ConfigError, match="both genotypes and plink; allowed: one of them; what to do: take plink out"):
+        GenotypeOptions(genotypes="a.pgen", plink="a")
 
 
 def test_a_covariate_named_twice():

@@ -130,7 +130,7 @@ def test_truncated_files(tmp_path):
 
 
 def test_repeated_samples(tmp_path):
-    with pytest.raises(FormatError, match="header cannot be read: .*; allowed: .*, every sample once"):
+    with pytest.raises(FormatError, match=r"header cannot be read: .*; allowed: .*, every sample once"):
         VcfSource(written(tmp_path, columns=COLUMNS.replace("\tb", "\ta")))
 
 

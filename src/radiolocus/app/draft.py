@@ -21,9 +21,9 @@ from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.read.clinical import SUFFIXES
 from radiolocus.read.dicom import read_header
 from radiolocus.read.discover import by_pattern
+from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.imaging import describe
 from radiolocus.read.maf import read_maf
-from radiolocus.read.plink import PlinkSource
 
 __all__ = ["Draft", "draft"]
 
@@ -54,7 +54,7 @@ class _Files:
     nifti: list[str] = field(default_factory=list)
     dicom: dict[str, list[str]] = field(default_factory=dict)
     tables: list[str] = field(default_factory=list)
-    plink: list[str] = field(default_factory=list)
+    genotypes: list[str] = field(default_factory=list)
     maf: list[str] = field(default_factory=list)
     gct: list[str] = field(default_factory=list)
     other: Counter[str] = field(default_factory=Counter)
@@ -85,7 +85,7 @@ def draft(folders: Sequence[Path], *, beside: Path | None = None) -> Draft:
     findings = _counted(files)
     tables, said = _read_tables(root, files)
     findings += said
-    genotyped = _ids_of(root, files.plink, _samples, findings)
+    genotyped = _ids_of(root, files.genotypes, _samples, findings)
     mutated = _ids_of(root, files.maf, _barcodes, findings)
     known = {i for t in tables if t.kind in ("subjects", "lesions") for i in t.ids} | genotyped | mutated
     images, said = _images(root, files, known - {""})
@@ -101,8 +101,8 @@ def draft(folders: Sequence[Path], *, beside: Path | None = None) -> Draft:
         findings.append(f"[cohort.ids] joins {joined} ids of the other sources to the first table, {plain} without it")
     images = _weigh(images, cohort_ids(subjects, rules), rules)
     found = Matched(
-        root, tuple(subjects), rules, tuple(images), tuple(files.plink), tuple(files.maf), sequenced, tuple(files.gct),
-        tuple(tables),
+        root, tuple(subjects), rules, tuple(images), tuple(files.genotypes), tuple(files.maf), sequenced,
+        tuple(files.gct), tuple(tables),
     )  # fmt: skip
     findings += _matched(found, genotyped, mutated)
     start = (beside or Path.cwd()).resolve()
@@ -143,24 +143,45 @@ def _below(folder: Path) -> Iterable[Path]:
 def _sort_in(files: _Files, path: Path, name: str, names: set[str]) -> None:
     lower = name.lower()
     bare = lower.removesuffix(".gz")
-    stem = name[:-4]
     if bare.endswith(".nii"):
         files.nifti.append(name)
     elif bare.endswith((".maf", ".maf.txt")):
         files.maf.append(name)
     elif bare.endswith(".gct"):
         files.gct.append(name)
-    elif lower.endswith((".bed", ".bim", ".fam")):
-        if lower.endswith(".bed") and {stem + ".bim", stem + ".fam"} <= names:
-            files.plink.append(stem)
-        elif stem + ".bed" not in names or lower.endswith(".bed"):
-            files.other[Path(lower).suffix] += 1
+    elif (genotyped := _genotypes(name, names)) is not None:
+        files.genotypes += [name] if genotyped else []
     elif bare.endswith(SUFFIXES):
         files.tables.append(name)
     elif lower.endswith((".dcm", ".ima")) or (not Path(name).suffix[1:].isalpha() and _is_dicom(path)):
         files.dicom.setdefault(name.rpartition("/")[0], []).append(name)
     else:
         files.other[Path(bare).suffix or "no ending"] += 1
+
+
+# Quickest to read first: of the same data in several formats the first is taken.
+_GENOTYPES = (".bed", ".pgen", ".bgen", ".bcf", ".vcf.gz", ".vcf.bgz", ".vcf")
+_BESIDE = {
+    **dict.fromkeys((".bim", ".fam"), ".bed"),
+    **dict.fromkeys((".psam", ".pvar", ".pvar.zst"), ".pgen"),
+    **dict.fromkeys((".sample", ".bgen.bgi"), ".bgen"),
+    **{f"{packed}.{index}": packed for packed in (".vcf.gz", ".bcf") for index in ("tbi", "csi")},
+}
+
+
+def _genotypes(name: str, names: set[str]) -> bool | None:
+    """Tell a set of genotypes (True), a part or a copy of one (False), and anything else (None)."""
+    endings = sorted((*_GENOTYPES, *_BESIDE), key=len, reverse=True)
+    ending = next((e for e in endings if name.endswith(e)), None)
+    if ending is None:
+        return None
+    bare = name.removesuffix(ending)
+    if ending in _BESIDE:
+        return False if {bare + _BESIDE[ending], bare + ".pgen"} & names else None
+    people = {".bed": {bare + ".fam"}, ".pgen": {bare + ".psam", bare + ".fam"}}.get(ending, {name})
+    if not people & names or (ending == ".bed" and bare + ".bim" not in names):
+        return None
+    return not {bare + e for e in _GENOTYPES[: _GENOTYPES.index(ending)]} & names
 
 
 def _is_dicom(path: Path) -> bool:
@@ -177,7 +198,7 @@ def _counted(files: _Files) -> list[str]:
         _many(len(files.nifti), "NIfTI file"),
         _many(dicom, "DICOM file") + (f" in {_many(len(files.dicom), 'folder')}" if dicom else ""),
         _many(len(files.tables), "table"),
-        _many(len(files.plink), "PLINK data set"),
+        _many(len(files.genotypes), "genotype file"),
         _many(len(files.maf), "mutation file"),
         _many(len(files.gct), "expression file"),
     )
@@ -207,7 +228,7 @@ def _read_tables(root: Path, files: _Files) -> tuple[list[Drafted], list[str]]:
 
 
 def _samples(path: Path) -> Iterable[str]:
-    return PlinkSource(path).sample_ids
+    return open_genotypes(path).sample_ids
 
 
 def _barcodes(path: Path) -> Iterable[str]:

@@ -36,7 +36,7 @@ class Matched:
     subjects: tuple[Drafted, ...]
     rules: IdRules
     images: tuple[DraftImage, ...]
-    plink: tuple[str, ...]
+    genotypes: tuple[str, ...]
     maf: tuple[str, ...]
     sequenced: str | None
     gct: tuple[str, ...]
@@ -158,11 +158,11 @@ def _columns(found: Matched, pattern: str) -> list[str]:
 def _genetics_section(found: Matched) -> list[str]:
     lines = []
     usable = bool(found.subjects) and any(not i.doubt for i in found.images)
-    for n, prefix in enumerate(found.plink):
+    for n, path in enumerate(found.genotypes):
         hide = "" if usable and n == 0 else "# "
         if hide:
             lines.append("# a second data set" if usable else "# a scan needs a table of subjects and [imaging]")
-        lines += [f"{hide}[genetics]", f"{hide}plink = {_q(prefix)}", f"{hide}principal_components = 3"]
+        lines += [f"{hide}[genetics]", f"{hide}genotypes = {_q(path)}", f"{hide}principal_components = 3"]
         lines += [f"# covariates = {_q(_columns(found, r'^age|^sex$|^gender$'))}", ""]
     return lines
 

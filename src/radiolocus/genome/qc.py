@@ -27,10 +27,15 @@ class GenotypeOptions:
 
     Parameters
     ----------
+    genotypes : str
+        Genotypes: a .bed, .pgen, .bgen, .vcf, .vcf.gz or .bcf, or the prefix of a bed or pgen set.
     plink : str
-        Prefix of a PLINK 1 data set (bed, bim, fam).
+        The same by its older key: prefix of a PLINK 1 data set (bed, bim, fam).
     sample_id : {"iid", "fid_iid"}
-        What names a sample in the fam: the individual id, or family and individual id joined by ``_``.
+        What names a sample in the fam, psam or .sample file: the individual id, or family and individual id joined
+        by ``_``.
+    dosage : {"auto", "GT", "DS", "GP"}
+        Field of a VCF or BCF from which dosages are taken; auto: DS, GP or GT, the first that the header defines.
     min_maf : float
         Variants whose minor allele is rarer among the analysed subjects are not analysed; 0 to 0.5.
     min_call_rate : float
@@ -49,8 +54,10 @@ class GenotypeOptions:
         Precision of the matrix product; sums of squares are always float64.
     """
 
+    genotypes: str = ""
     plink: str = ""
     sample_id: Literal["iid", "fid_iid"] = "iid"
+    dosage: Literal["auto", "GT", "DS", "GP"] = "auto"
     min_maf: float = 0.01
     min_call_rate: float = 0.95
     principal_components: int = 0
@@ -61,6 +68,10 @@ class GenotypeOptions:
     scan_dtype: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
+        if self.genotypes and self.plink:
+            raise ConfigError(
+                "both genotypes and plink", where="genetics", allowed="one of them", todo="take plink out"
+            )
         for name, top in (("min_maf", 0.5), ("min_call_rate", 1.0)):
             value = getattr(self, name)
             if not 0 <= value <= top:
@@ -73,6 +84,7 @@ class GenotypeOptions:
             raise ConfigError(f"block_size = {self.block_size}", where="genetics", allowed="1 or more")
         choices = {
             "sample_id": ("iid", "fid_iid"),
+            "dosage": ("auto", "GT", "DS", "GP"),
             "missing": ("mean", "drop"),
             "scan_dtype": ("float64", "float32"),
         }

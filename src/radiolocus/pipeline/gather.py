@@ -18,8 +18,9 @@ from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
 from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
+from radiolocus.read.genotype_files import open_genotypes
+from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.read.lesions import read_lesions
-from radiolocus.read.plink import PlinkSource
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
 
@@ -33,7 +34,7 @@ Options = TypeVar("Options")
 class Genotypes:
     """A genotype file and the subject of each of its samples (None: not in the cohort)."""
 
-    source: PlinkSource
+    source: GenotypeSource
     subjects: tuple[str | None, ...]
 
 
@@ -217,12 +218,11 @@ class _Gatherer:
         return match.mapping
 
     def genotypes(self, options: GenotypeOptions, cohort: Cohort) -> Genotypes:
-        prefix = inside(self.root, options.plink, "genetics.plink")
-        source = PlinkSource(prefix, sample_id=options.sample_id)
-        bed = Path(source.path)
-        for suffix in (".bed", ".bim", ".fam"):
-            self.inputs.setdefault("genetics", {})[bed.stem + suffix] = bed.with_suffix(suffix)
-        match = cohort.match(f"genotypes {bed.stem}", source.sample_ids)
+        key = "plink" if options.plink else "genotypes"
+        path = inside(self.root, getattr(options, key), f"genetics.{key}")
+        source = open_genotypes(path, sample_id=options.sample_id, dosage=options.dosage)
+        self.inputs.setdefault("genetics", {}).update({file.name: file for file in source.files})
+        match = cohort.match(f"genotypes {Path(source.path).stem}", source.sample_ids)
         self.membership.append(match.membership)
         self.problems["genetics"] = list(match.problems)
         return Genotypes(source, tuple(match.mapping.get(s) for s in source.sample_ids))

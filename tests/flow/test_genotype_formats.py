@@ -1,0 +1,35 @@
+"""A study gives the same numbers whichever format its genotypes come in."""
+
+import numpy as np
+import pytest
+
+from flow.small_study import GENETICS, SmallStudy
+from radiolocus.app.check import check_study
+from radiolocus.config import load_study
+from radiolocus.read.plink import PlinkSource
+from radiolocus.store import read_json, read_table
+
+HEAD = '##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=2>\n##FORMAT=<ID=GT,Number=1,Type=String,Description="G">\n'
+COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
+
+
+@pytest.mark.slow
+def test_vcf_and_bed_give_the_same_scan(tmp_path):
+    (tmp_path / "study").mkdir()
+    study = SmallStudy(tmp_path / "study", n=12)
+    plain = study.text
+    study.text = plain + GENETICS
+    bed = PlinkSource(study.root / "geno")
+    block = bed.read(np.arange(12), 0, 100)
+    lines = ["\t".join([*COLUMNS, *bed.sample_ids])]
+    for i, counts in enumerate(block.dosage.astype(int)):
+        site = (block.chromosome[i], str(block.position[i]), block.variant_id[i], "G", "A", ".", ".", ".", "GT")
+        lines.append("\t".join([*site, *(("0/0", "0|1", "1/1")[c] for c in counts)]))
+    (study.root / "geno.vcf").write_text(HEAD + "\n".join(lines) + "\n")
+    first = study.run("bed").root
+    study.text = plain + GENETICS.replace('plink = "geno"', 'genotypes = "geno.vcf"')
+    assert not check_study(load_study(study.file())).mistakes
+    second = study.run("vcf", jobs=2).root
+    for name in ("sumstats/sumstats", "sumstats/summary", "genome/variants", "genome/samples"):
+        assert read_table(first, name).equals(read_table(second, name)), name
+    assert "geno.vcf" in read_json(second, "sumstats/manifest.json")["inputs"]
