@@ -16,6 +16,7 @@ from radiolocus.kernels import recist as kernels
 from radiolocus.model import Problem
 from radiolocus.response import trace
 from radiolocus.response.rates import response_rates
+from radiolocus.response.therapy import before_new_therapy
 from radiolocus.response.visits import visit_table
 
 __all__ = ["Recist11", "Recist11Options", "baseline_remarks", "best_response", "recist11", "time_points"]
@@ -112,10 +113,11 @@ def recist11(lesions: pl.DataFrame, options: Recist11Options | None = None) -> R
         The table lacks columns or baselines.
     """
     chosen = options or Recist11Options()
+    lesions, late = before_new_therapy(lesions)
     visits = visit_table(lesions)
     timepoints = schema.conform(trace.explained(_call(visits, chosen)), "response/timepoints")
     best = best_response(timepoints, chosen, first_seen=visits.filter("turned").select("subject", "day"))
-    return Recist11(timepoints, best, response_rates(best), baseline_remarks(lesions, chosen))
+    return Recist11(timepoints, best, response_rates(best), (*late, *baseline_remarks(lesions, chosen)))
 
 
 def time_points(lesions: pl.DataFrame, options: Recist11Options | None = None) -> pl.DataFrame:
