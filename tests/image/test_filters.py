@@ -24,7 +24,7 @@ from radiolocus.model import Geometry, Volume
 
 RIESZ = ("riesz", "riesz_log", "riesz_simoncelli")
 POINT = ("square", "squareroot", "logarithm", "exponential")
-BEYOND_IBSI = (*POINT, "gradient")
+BEYOND_IBSI = (*POINT, "gradient", "lbp")
 TWO_D = {"laws": {"kernel": "L5E5"}, "wavelet": {"band": "LH"}} | {name: {"order": (1, 0)} for name in RIESZ}
 
 

@@ -15,6 +15,7 @@ import SimpleITK
 
 from radiolocus.errors import GeometryError, InputError, RoiError, UndefinedError
 from radiolocus.feature.pyradiomics_parameters import ImageType, PyradiomicsSettings
+from radiolocus.image.filter_lbp import KURTOSIS, patterns_2d, patterns_3d
 from radiolocus.image.filters import FILTERS, respond
 from radiolocus.image.region import bounding_box
 from radiolocus.image.wavelet_taps import LOW_PASS
@@ -275,8 +276,34 @@ def derived(prepared: Prepared, kind: ImageType) -> Iterator[tuple[str, Numbers 
             "gradient",
             _itk.GetArrayFromImage(_itk.GradientMagnitude(prepared.image, settings.gradientUseSpacing)),
         )
+    elif kind.name == "LBP2D":
+        yield "lbp-2D", _patterns_2d(prepared.array, settings)
+    elif kind.name == "LBP3D":
+        yield from _patterns_3d(prepared, settings)
     else:
         yield kind.name.lower(), _point(prepared, kind.name.lower())
+
+
+def _patterns_2d(array: Numbers, settings: PyradiomicsSettings) -> Numbers:
+    # Slices are those that force2Ddimension names, with or without force2D; the axes change places.
+    turned = array.swapaxes(0, settings.force2Ddimension)
+    found = patterns_2d(turned, settings.lbp2DSamples, settings.lbp2DRadius, settings.lbp2DMethod)
+    return found.astype(array.dtype).swapaxes(0, settings.force2Ddimension)
+
+
+def _patterns_3d(prepared: Prepared, settings: PyradiomicsSettings) -> Iterator[tuple[str, Numbers]]:
+    levels = (*range(1, settings.lbp3DLevels + 1), KURTOSIS)
+    maps = patterns_3d(
+        prepared.array,
+        prepared.kept,
+        levels,
+        radius=settings.lbp3DIcosphereRadius,
+        subdivision=settings.lbp3DIcosphereSubdivision,
+    )
+    for level in levels:
+        image = np.zeros(prepared.array.shape)
+        image[prepared.kept] = maps[level]
+        yield f"lbp-3D-{'k' if level == KURTOSIS else f'm{level}'}", image
 
 
 def _point(prepared: Prepared, name: str) -> Numbers | UndefinedError:

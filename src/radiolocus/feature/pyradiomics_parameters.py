@@ -16,6 +16,7 @@ import yaml
 
 from radiolocus.errors import ConfigError
 from radiolocus.feature.pyradiomics_names import FEATURES, ON_REQUEST, REMOVED
+from radiolocus.image.filter_lbp import Method
 from radiolocus.image.wavelet_taps import LOW_PASS
 from radiolocus.registry import suggest
 
@@ -31,6 +32,8 @@ _IMAGE_TYPES = (
     "Logarithm",
     "Exponential",
     "Gradient",
+    "LBP2D",
+    "LBP3D",
 )
 
 
@@ -70,6 +73,10 @@ class PyradiomicsSettings:
         Wavelet, number of levels and levels passed over.
     gradientUseSpacing : bool
         Gradient a millimetre or a voxel.
+    lbp2DRadius, lbp2DSamples, lbp2DMethod : float, int, str
+        Radius of the circle in voxels, samples on it, what becomes of their signs.
+    lbp3DLevels, lbp3DIcosphereRadius, lbp3DIcosphereSubdivision : int, float, int
+        Orders of the spherical harmonics, radius of the sphere in voxels, subdivisions of its triangles.
     voxelArrayShift : int
         Added to intensities in Energy and RootMeanSquared.
     symmetricalGLCM, weightingNorm : bool, None
@@ -105,6 +112,12 @@ class PyradiomicsSettings:
     level: int = 1
     start_level: int = 0
     gradientUseSpacing: bool = True  # noqa: N815
+    lbp2DRadius: float = 1  # noqa: N815
+    lbp2DSamples: int = 8  # noqa: N815
+    lbp2DMethod: Method = "uniform"  # noqa: N815
+    lbp3DLevels: int = 2  # noqa: N815
+    lbp3DIcosphereRadius: float = 1  # noqa: N815
+    lbp3DIcosphereSubdivision: int = 1  # noqa: N815
     voxelArrayShift: int = 0  # noqa: N815
     symmetricalGLCM: bool = True  # noqa: N815
     weightingNorm: None = None  # noqa: N815
@@ -346,6 +359,12 @@ _KEYS: dict[str, Check] = {
     "level": (_whole(1, 8), "a whole number from 1 to 8"),
     "start_level": (_whole(0, 8), "a whole number from 0 to 8"),
     "gradientUseSpacing": (_flag, "true or false"),
+    "lbp2DRadius": (_positive, "a number above 0"),
+    "lbp2DSamples": (_whole(1, 48), "a whole number from 1 to 48"),
+    "lbp2DMethod": (_only("uniform", "default", "ror"), "uniform, default, ror"),
+    "lbp3DLevels": (_whole(2, 10), "a whole number from 2 to 10"),
+    "lbp3DIcosphereRadius": (_positive, "a number above 0"),
+    "lbp3DIcosphereSubdivision": (_whole(1, 4), "a whole number from 1 to 4"),
     "voxelArrayShift": (_whole(-(2**53), 2**53), "a whole number"),
     "symmetricalGLCM": (_only(True), "true"),
     "weightingNorm": (_only(None), "nothing"),
@@ -358,6 +377,7 @@ _TODO = {
     "distances": "leave it out: other distances are not computed here",
     "symmetricalGLCM": "leave it out: matrices that are not symmetric are not computed here",
     "weightingNorm": "leave it out: weighted directions are not computed here",
+    "lbp2DMethod": "choose another: the variance is not defined everywhere, and is cut to whole numbers in most images",
 }
 
 #: Settings that PyRadiomics takes from an image type when they stand there.
@@ -371,6 +391,12 @@ _BY_IMAGE_TYPE = (
     "level",
     "start_level",
     "gradientUseSpacing",
+    "lbp2DRadius",
+    "lbp2DSamples",
+    "lbp2DMethod",
+    "lbp3DLevels",
+    "lbp3DIcosphereRadius",
+    "lbp3DIcosphereSubdivision",
     "voxelArrayShift",
     "symmetricalGLCM",
     "weightingNorm",

@@ -19,6 +19,7 @@ from radiolocus.errors import ConfigError, InputError
 from radiolocus.image.filter_gabor import GaborFilter, gabor_filter
 from radiolocus.image.filter_gradient import GradientFilter, gradient_filter
 from radiolocus.image.filter_laws import LawsFilter, laws_filter
+from radiolocus.image.filter_lbp import LbpFilter, lbp_filter
 from radiolocus.image.filter_log import LogFilter, laplacian_of_gaussian
 from radiolocus.image.filter_mean import MeanFilter, mean_filter
 from radiolocus.image.filter_options import FilterOptions
@@ -53,6 +54,7 @@ __all__ = [
     "GaborFilter",
     "GradientFilter",
     "LawsFilter",
+    "LbpFilter",
     "LogFilter",
     "LogarithmFilter",
     "MeanFilter",
@@ -109,6 +111,7 @@ for _filter in (
     Filter("Logarithm", "", LogarithmFilter, logarithm_filter),
     Filter("Exponential", "", ExponentialFilter, exponential_filter),
     Filter("Gradient magnitude", "", GradientFilter, gradient_filter),
+    Filter("Local binary patterns", "", LbpFilter, lbp_filter),
 ):
     FILTERS.add(_filter.options.filter, _filter)
 
