@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -18,15 +19,19 @@ PINNED = [
     "Recist11Options",
     "Volume",
     "extract",
+    "extract_pyradiomics",
+    "feature_map",
     "fit_cox",
     "harrell_c",
     "link",
     "load_study",
     "read_lesions",
     "read_pair",
+    "read_pyradiomics",
     "recist11",
     "run_study",
     "scan",
+    "write_nifti",
 ]
 
 
@@ -38,6 +43,10 @@ def test_the_public_names_are_these():
 @pytest.mark.parametrize("name", PINNED)
 def test_every_public_name_is_there_and_documented(name):
     assert getattr(radiolocus, name).__doc__
+
+
+def test_the_version_is_that_of_the_package():
+    assert radiolocus.__version__ == version("radiolocus")
 
 
 def test_an_unknown_name_is_an_attribute_error():

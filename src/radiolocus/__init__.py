@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from radiolocus.config import load_study
     from radiolocus.errors import RadiolocusError
     from radiolocus.feature.extract import extract
+    from radiolocus.feature.maps import feature_map
+    from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
     from radiolocus.feature.settings import FeatureSettings
     from radiolocus.genome.qc import GenotypeOptions
     from radiolocus.model import Geometry, Mask, Volume
     from radiolocus.pipeline import run_study
     from radiolocus.read.imaging import read_pair
     from radiolocus.read.lesions import read_lesions
+    from radiolocus.read.nifti import write_nifti
     from radiolocus.read.plink import PlinkSource
     from radiolocus.response.recist11 import Recist11Options, recist11
     from radiolocus.stats.concordance import harrell_c
     from radiolocus.stats.cox import fit_cox
+
+    __version__: str
 
 __all__ = [
     "FeatureSettings",
@@ -38,15 +43,19 @@ __all__ = [
     "Recist11Options",
     "Volume",
     "extract",
+    "extract_pyradiomics",
+    "feature_map",
     "fit_cox",
     "harrell_c",
     "link",
     "load_study",
     "read_lesions",
     "read_pair",
+    "read_pyradiomics",
     "recist11",
     "run_study",
     "scan",
+    "write_nifti",
 ]
 
 _HOME = {
@@ -60,15 +69,19 @@ _HOME = {
     "Recist11Options": "response.recist11",
     "Volume": "model",
     "extract": "feature.extract",
+    "extract_pyradiomics": "feature.pyradiomics",
+    "feature_map": "feature.maps",
     "fit_cox": "stats.cox",
     "harrell_c": "stats.concordance",
     "link": "associate.link",
     "load_study": "config",
     "read_lesions": "read.lesions",
     "read_pair": "read.imaging",
+    "read_pyradiomics": "feature.pyradiomics",
     "recist11": "response.recist11",
     "run_study": "pipeline",
     "scan": "associate.scan",
+    "write_nifti": "read.nifti",
 }
 
 
@@ -76,6 +89,8 @@ def __getattr__(name: str) -> object:
     # Names are fetched on first use, so that a worker that measures an image does not load the plotting library.
     if name in _HOME:
         return getattr(import_module(f"radiolocus.{_HOME[name]}"), name)
+    if name == "__version__":
+        return import_module("importlib.metadata").version("radiolocus")
     raise AttributeError(f"module 'radiolocus' has no attribute '{name}'")
 
 
