@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import numpy as np
+import pydicom
+import SimpleITK
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, RLELossless
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, RLELossless
 
 ROOT = "1.2.826.0.1.3680043.8.498."
 FRAME = ROOT + "7.1"
@@ -243,3 +248,86 @@ def _dataset(sop_class, uid):
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, uid
     ds.StudyInstanceUID = ROOT + "1.1"
     return ds
+
+
+_ENHANCED = {"CT": "2.1", "MR": "4.1", "PT": "130"}
+_PER_FRAME = ("ImagePositionPatient", "RescaleSlope", "RescaleIntercept", "RescaleType", "ImageOrientationPatient")
+_SHARED = ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "GantryDetectorTilt")
+
+
+def write_enhanced(path, folders, *, order=None, transform=True, real_world=None, per_frame=None, edit=None):
+    """Write one enhanced object with the slices of classic series: `folders` is a folder or a list of them.
+
+    `order` permutes the frames, `transform` keeps the rescale of each, `real_world` is a UCUM unit under which the
+    rescale is written as a real-world value map instead, `per_frame(i, k)` gives functional groups of slice k of folder
+    i (name to attributes), `edit(dataset)` changes the whole last.
+    """
+    folders = folders if isinstance(folders, list) else [folders]
+    slices = [(i, k, pydicom.dcmread(f)) for i, d in enumerate(folders) for k, f in enumerate(sorted(d.iterdir()))]
+    slices = slices if order is None else [slices[n] for n in order]
+    first = slices[0][2]
+    ds = _dataset(f"1.2.840.10008.5.1.4.1.1.{_ENHANCED[first.Modality]}", ROOT + "11.1")
+    for element in first:
+        if element.keyword not in (*_PER_FRAME, *_SHARED, "SOPClassUID", "SOPInstanceUID", "PixelData"):
+            ds.add(element)
+    own = {name: first[name].value for name in _SHARED if name in first}
+    ds.SharedFunctionalGroupsSequence = [
+        _item(
+            PixelMeasuresSequence=[_item(**own)],
+            PlaneOrientationSequence=[_item(ImageOrientationPatient=first.ImageOrientationPatient)],
+        )
+    ]
+    ds.PerFrameFunctionalGroupsSequence = [
+        _frame_groups(part, transform, real_world, {} if per_frame is None else per_frame(i, k))
+        for i, k, part in slices
+    ]
+    ds.NumberOfFrames = len(slices)
+    ds.PixelData = b"".join(part.PixelData for *_, part in slices)
+    if edit is not None:
+        edit(ds)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _frame_groups(part, transform, real_world, more):
+    groups = {"PlanePositionSequence": {"ImagePositionPatient": part.ImagePositionPatient}}
+    rescale = {n: part[n].value for n in ("RescaleSlope", "RescaleIntercept", "RescaleType") if n in part}
+    if transform:
+        groups["PixelValueTransformationSequence"] = rescale
+    if real_world is not None:
+        groups["RealWorldValueMappingSequence"] = {
+            "RealWorldValueSlope": float(part.RescaleSlope),
+            "RealWorldValueIntercept": float(part.RescaleIntercept),
+            "MeasurementUnitsCodeSequence": [
+                _item(**{"CodeValue" if len(real_world) <= 16 else "LongCodeValue": real_world})
+            ],
+        }
+    return _item(**{name: [_item(**attributes)] for name, attributes in {**groups, **more}.items()})
+
+
+def recompress(path, kind):
+    """Replace the pixels of a file by the same, compressed without loss: ``"JPEG"`` (.70) or ``"JPEG2000"`` (.90).
+
+    Planes of less than 64 x 64 pixels are too small for the JPEG 2000 encoder.
+    """
+    ds = pydicom.dcmread(path)
+    planes = ds.pixel_array.reshape(-1, ds.Rows, ds.Columns)
+    frames = []
+    for plane in planes:
+        with tempfile.TemporaryDirectory() as folder:
+            name = f"{folder}/plane.dcm"
+            writer = SimpleITK.ImageFileWriter()
+            writer.SetImageIO("GDCMImageIO")
+            writer.SetUseCompression(True)
+            writer.SetCompressor(kind)
+            writer.SetFileName(name)
+            writer.Execute(SimpleITK.GetImageFromArray(plane))
+            written = pydicom.dcmread(name)
+            assert written.BitsStored == ds.BitsAllocated
+            frames += list(generate_frames(written.PixelData, number_of_frames=1))
+    ds.PixelData = encapsulate(frames)
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = {"JPEG": JPEGLosslessSV1, "JPEG2000": JPEG2000Lossless}[kind]
+    ds.save_as(path)

@@ -13,6 +13,7 @@ from pydicom.uid import JPEG2000Lossless
 from dicom_factory import OBLIQUE, SERIES, pet, sop_uid, write_other, write_rtstruct, write_series
 from radiolocus.errors import FormatError, GeometryError, RadiolocusError
 from radiolocus.read.dicom import list_series, read_dicom, scan_folder
+from radiolocus.read.options import ReadOptions
 
 STORED = np.arange(5 * 4 * 6).reshape(5, 4, 6) * 10 - 300
 
@@ -152,9 +153,9 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
     assert "number 3 CT 'synthetic', 5 files" in message
     assert "number 9 CT 'delayed', 3 files, UID ending 77777777" in message
     for uid in ("1.2.3.77777777", "77777777"):
-        np.testing.assert_array_equal(read_dicom(tmp_path / "ct", series_uid=uid).volume.array, STORED[:3] + 1)
+        np.testing.assert_array_equal(read_dicom(tmp_path / "ct", ReadOptions(series=uid)).volume.array, STORED[:3] + 1)
     with pytest.raises(FormatError, match="0 of them with a UID ending 5555"):
-        read_dicom(tmp_path / "ct", series_uid="5555")
+        read_dicom(tmp_path / "ct", ReadOptions(series="5555"))
     rows = list_series(scan_folder(tmp_path / "ct"))
     assert [(r["files"], r["rows"], r["columns"]) for r in rows] == [(5, 4, 6), (3, 4, 6)]
 
@@ -277,7 +278,7 @@ def test_number_of_slices_that_does_not_add_up_is_said(tmp_path):
 
 def test_multiframe_and_colour_are_refused(tmp_path):
     write_series(tmp_path / "a", STORED[:1], extra={"NumberOfFrames": 8})
-    assert "multi-frame (enhanced) object with 8 frames" in refused(tmp_path / "a", FormatError)
+    assert "a multi-frame object with 8 frames and no functional groups" in refused(tmp_path / "a", FormatError)
     write_series(tmp_path / "b", STORED[:1], extra={"SharedFunctionalGroupsSequence": [Dataset()]})
     assert "dcm2niix" in refused(tmp_path / "b", FormatError)
     write_series(tmp_path / "c", STORED[:1], extra={"SamplesPerPixel": 3})

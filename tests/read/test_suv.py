@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pydicom.dataset import Dataset
 
@@ -23,14 +25,14 @@ def header(*args, **kwargs):
     return ds
 
 
-def factor(*args, **kwargs):
-    return suv_scale([header(*args, **kwargs)], "PET").factor
+def factor(*args, kind="bw", **kwargs):
+    return suv_scale([header(*args, **kwargs)], "PET", kind).factor
 
 
 def test_bare_arithmetic():
-    assert suv_factor(70, 350e6, 0, F18) == pytest.approx(2e-4, rel=1e-15)
-    assert suv_factor(70, 350e6, F18, F18) == pytest.approx(4e-4, rel=1e-15)
-    assert suv_factor(70, 350e6, 3 * F18, F18) == pytest.approx(16e-4, rel=1e-15)
+    assert suv_factor(70_000, 350e6, 0, F18) == pytest.approx(2e-4, rel=1e-15)
+    assert suv_factor(70_000, 350e6, F18, F18) == pytest.approx(4e-4, rel=1e-15)
+    assert suv_factor(70_000, 350e6, 3 * F18, F18) == pytest.approx(16e-4, rel=1e-15)
 
 
 def test_start_decays_the_dose_from_injection_to_series_time():
@@ -124,9 +126,10 @@ def test_gml_is_never_converted_again():
     assert scale.factor == 1.0
     assert scale.unit == "SUVbw g/mL"
     assert "not converted again" in scale.notes[0]
-    assert suv_scale([header(units="GML", SUVType="LBM")]).unit == "SUVlbm g/mL"
-    with pytest.raises(FormatError, match="SUV Type"):
-        suv_scale([header(units="GML", SUVType="BSA")])
+    assert suv_scale([header(units="GML", SUVType="LBMJANMA")], kind="lbm").unit == "SUVlbm g/mL"
+    for stated, units in (("BSA", "GML"), ("IBW", "GML"), ("BW", "CM2ML")):
+        with pytest.raises(FormatError, match=rf"SUV Type \(0054,1006\) is {stated} with Units {units}; allowed: BW"):
+            suv_scale([header(units=units, SUVType=stated)])
 
 
 def philips(value, vr="DS"):
@@ -143,9 +146,109 @@ def test_counts_with_the_vendors_factor():
         assert "(7053,1000)" in scale.notes[0]
 
 
+def test_counts_with_the_vendors_concentration():
+    # 0.5 Bq/mL a count: 0.5 x 2e-4 x 2^(3600 / 6586.2); the SUV factor goes first where both stand.
+    for value in (None, 0):
+        ds = philips(value)
+        ds.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0x09, "DS", "0.5")
+        scale = suv_scale([ds], "PET")
+        assert scale.factor == pytest.approx(1e-4 * 2 ** (3600 / F18), rel=1e-12)
+        assert "(7053,1009) = 0.5" in scale.notes[0]
+        assert "70 kg, 350 MBq decayed for 3600 s" in scale.notes[1]
+        ds.PatientWeight = None
+        with pytest.raises(FormatError, match=r"\(0010,1030\) is missing"):
+            suv_scale([ds], "PET")
+        ds.PatientWeight = 70.0
+    both = philips("0.000551")
+    both.private_block(0x7053, "Philips PET Private Group").add_new(0x09, "DS", "0.5")
+    assert suv_scale([both], "PET").factor == 0.000551
+    other = philips(None)
+    other.private_block(0x7053, "Philips PET Private Group", create=True).add_new(0x09, "DS", "0.6")
+    with pytest.raises(FormatError, match="not the same on all slices"):
+        suv_scale([ds, other], "PET")
+
+
+# 70 kg, 1.75 m: worked out by hand. Body mass index 70 / 3.0625 = 22.857142857.
+# Janmahasatian: men 648900 / (6680 + 4937.142857) = 55.8571, women 648900 / (8780 + 5577.142857) = 45.1971.
+# James: men 77 - 128 x 0.16 = 56.52, women 74.9 - 148 x 0.16 = 51.22. Du Bois: 0.007184 x 70^0.425 x 175^0.725.
+BODY = {
+    ("lbm", "M"): 9270 * 70 / (6680 + 216 * 22.857142857142858),
+    ("lbm", "F"): 9270 * 70 / (8780 + 244 * 22.857142857142858),
+    ("lbm_james", "M"): 56.52,
+    ("lbm_james", "F"): 51.22,
+}
+
+
+@pytest.mark.parametrize(("kind", "sex"), BODY)
+def test_lean_body_mass(kind, sex):
+    scale = suv_scale([header(PatientSize=1.75, PatientSex=sex)], "PET", kind)
+    assert scale.factor == pytest.approx(BODY[kind, sex] * 1000 / 350e6 * 2 ** (3600 / F18), rel=1e-9)
+    assert scale.unit == "SUVlbm g/mL"
+    name = "Janmahasatian" if kind == "lbm" else "James, coefficient 128"
+    assert f"70 kg, 1.75 m, sex {sex}: lean body mass {BODY[kind, sex]:.4g} kg ({name})" in scale.notes[0]
+
+
+def test_body_surface():
+    # Du Bois and Du Bois: log10 of the area in cm² is 0.425 log10 kg + 0.725 log10 cm + 1.8564 (their own constants).
+    scale = suv_scale([header(PatientSize=1.75)], "PET", "bsa")
+    area = 10 ** (0.425 * math.log10(70) + 0.725 * math.log10(175) + 1.8564)
+    assert area == pytest.approx(18481, abs=3)
+    assert scale.factor == pytest.approx(area / 350e6 * 2 ** (3600 / F18), rel=1e-4)
+    assert scale.unit == "SUVbsa cm2/mL"
+    assert "body surface area 1.848 m² (Du Bois)" in scale.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("lbm", {}, r"Patient's Size \(0010,1020\) is missing"),
+        ("bsa", {"PatientSize": 0}, r"Patient's Size \(0010,1020\) is 0"),
+        ("bsa", {"PatientSize": 175}, r"Patient's Size \(0010,1020\) is 175 m; allowed: 0\.3 to 2\.6 m.*may be in cm"),
+        ("lbm", {"PatientSize": 1.75}, r"Patient's Sex \(0010,0040\) is missing; allowed: M or F"),
+        ("lbm_james", {"PatientSize": 1.75, "PatientSex": "O"}, r"Patient's Sex \(0010,0040\) is O"),
+        ("bsa", {"PatientSize": 1.75, "PatientWeight": None}, r"Patient's Weight \(0010,1030\) is missing"),
+        # James's parabola falls below 0 at 260 kg and 1.5 m: 1.07 x 260 - 148 x (260 / 150)² = -166.5.
+        (
+            "lbm_james",
+            {"PatientSize": 1.5, "PatientSex": "F", "PatientWeight": 260},
+            r"lean body mass \(James, coefficient 128\) of 260 kg, 1\.5 m, sex F is -166\.5 kg.*Janmahasatian",
+        ),
+    ],
+)
+def test_what_lean_mass_and_surface_need_is_named(kind, changes, message):
+    with pytest.raises(FormatError, match=message):
+        suv_scale([header(**changes)], "PET", kind)
+
+
+def test_suv_by_weight_becomes_suv_by_another_measure():
+    body = {"PatientSize": 1.75, "PatientSex": "M"}
+    lean = BODY["lbm", "M"] / 70
+    assert factor(units="GML", kind="lbm", **body) == pytest.approx(lean, rel=1e-9)
+    assert factor(units="GML", SUVType="BW", kind="bsa", **body) == pytest.approx(18481 / 70_000, rel=1e-4)
+    ds = philips("0.000551")
+    ds.PatientSize, ds.PatientSex = 1.75, "M"
+    assert suv_scale([ds], "PET", "lbm").factor == pytest.approx(0.000551 * lean, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("units", "stated", "kind", "allowed"),
+    [
+        ("GML", "LBM", "bw", "'lbm_james'"),
+        ("GML", "LBMJAMES128", "lbm", "'lbm_james'"),
+        ("GML", "LBMJANMA", "bsa", "'lbm'"),
+        ("CM2ML", "BSA", "bw", "'bsa'"),
+        ("CM2ML", None, "bw", "'bsa'"),
+    ],
+)
+def test_suv_of_one_kind_is_not_taken_for_another(units, stated, kind, allowed):
+    assert factor(units=units, SUVType=stated, kind=allowed.strip("'")) == 1.0
+    with pytest.raises(FormatError, match=f"already, asked for is '{kind}'; allowed: suv = {allowed} for this series"):
+        factor(units=units, SUVType=stated, kind=kind)
+
+
 @pytest.mark.parametrize("value", [None, "0", "-1"])
 def test_counts_without_it_are_refused(value):
-    with pytest.raises(FormatError, match=r"CNTS.*\(7053,1000\).*allowed: one positive factor"):
+    with pytest.raises(FormatError, match=r"CNTS.*\(7053,1000\) and \(7053,1009\).*allowed: one positive factor"):
         suv_scale([philips(value)], "PET")
 
 
@@ -171,7 +274,7 @@ def test_counts_without_it_are_refused(value):
         ({"CorrectedImage": "ATTN"}, "lacks DECY"),
         ({"correction": "NONE"}, r"Decay Correction \(0054,1102\) is NONE; allowed: START or ADMIN"),
         ({"correction": None}, r"Decay Correction \(0054,1102\) is missing"),
-        ({"units": "PROPCPS"}, r"Units \(0054,1001\) are PROPCPS; allowed: GML"),
+        ({"units": "PROPCPS"}, r"Units \(0054,1001\) are PROPCPS; allowed: GML or CM2ML"),
         ({"units": None}, r"Units \(0054,1001\) are missing"),
         ({"SeriesTime": "095900", "AcquisitionTime": "095900"}, r"86340 s from injection.*allowed: 0 to 10 half-lives"),
         ({"RadiopharmaceuticalStartDateTime": "20100301100000"}, "from injection to scan start"),

@@ -11,20 +11,14 @@ import numpy as np
 
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Geometry, Mask, Volume
-from radiolocus.read.dicom import (
-    DicomFolder,
-    DicomSeries,
-    Slice,
-    list_series,
-    quiet,
-    read_dicom,
-    read_header,
-    scan_folder,
-    stack,
-)
+from radiolocus.read.dicom import DicomFolder, DicomSeries, list_series, read_dicom, read_header, scan_folder
+from radiolocus.read.frames import expand
+from radiolocus.read.grid import stack
 from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
+from radiolocus.read.options import ReadOptions
 from radiolocus.read.rtstruct import read_rtstruct, roi_names
 from radiolocus.read.seg import is_seg, read_seg, segment_names
+from radiolocus.read.slices import Slice, quiet
 
 __all__ = ["compare_grids", "describe", "read_pair", "read_regions"]
 
@@ -32,7 +26,13 @@ _SAME_MODALITY = {"PET": "PT", "MRI": "MR"}
 
 
 def read_pair(
-    image: Path | str, mask: Path | str, *, roi: str | None = None, modality: str = "", tolerance_mm: float = 0.01
+    image: Path | str,
+    mask: Path | str,
+    *,
+    roi: str | None = None,
+    modality: str = "",
+    tolerance_mm: float = 0.01,
+    options: ReadOptions | None = None,
 ) -> tuple[Volume, Mask]:
     """Read an image and a region of interest, and make sure that they share a grid.
 
@@ -48,13 +48,15 @@ def read_pair(
         DICOM modality of the image; must agree with the headers of a DICOM image.
     tolerance_mm : float
         Largest distance between the voxel centres of image and mask.
+    options : ReadOptions, optional
+        How a DICOM image is read: kind of SUV, gantry tilt, which series and which of its images.
 
     Returns
     -------
     volume : Volume
     mask : Mask
-        Not empty, on the grid of the volume. Nothing is resampled; a mask whose axes are stored in another order or
-        direction is turned round, and a note says so.
+        Not empty, on the grid of the volume. Nothing is resampled, unless a gantry tilt is to be corrected; a mask
+        whose axes are stored in another order or direction is turned round, and a note says so.
 
     Raises
     ------
@@ -65,7 +67,9 @@ def read_pair(
     RoiError
         No such region, or a region without a voxel.
     """
-    volume, regions = read_regions(image, mask, rois=(roi,), modality=modality, tolerance_mm=tolerance_mm)
+    volume, regions = read_regions(
+        image, mask, rois=(roi,), modality=modality, tolerance_mm=tolerance_mm, options=options
+    )
     return volume, regions[0]
 
 
@@ -76,6 +80,7 @@ def read_regions(
     rois: Sequence[str | None],
     modality: str = "",
     tolerance_mm: float = 0.01,
+    options: ReadOptions | None = None,
 ) -> tuple[Volume, tuple[Mask, ...]]:
     """Read an image once and several regions of one mask; see :func:`read_pair` for each of them.
 
@@ -86,6 +91,7 @@ def read_regions(
         One entry a region.
     modality : str
     tolerance_mm : float
+    options : ReadOptions, optional
 
     Returns
     -------
@@ -103,7 +109,7 @@ def read_regions(
     if is_nifti(image):
         volume, series = read_nifti(image, modality=modality), None
     else:
-        series = read_dicom(_folder(image))
+        series = read_dicom(_folder(image), options)
         volume = series.volume
         if modality and volume.modality != modality:
             raise FormatError(
@@ -113,7 +119,7 @@ def read_regions(
                 todo="correct the modality in the study file or the path of the image",
             )
     where = f"{image.name} and {mask.name}"
-    regions = [_on_grid(_region(mask, series, roi), volume.geometry, where, tolerance_mm) for roi in rois]
+    regions = [_on_grid(_region(mask, series, roi, tolerance_mm), volume.geometry, where, tolerance_mm) for roi in rois]
     if not all(region.array.any() for region in regions):
         raise RoiError(
             "the region has no voxel",
@@ -140,9 +146,10 @@ def _folder(path: Path) -> Path:
     return path
 
 
-def _region(mask: Path, series: DicomSeries | None, roi: str | None) -> Mask:
+def _region(mask: Path, series: DicomSeries | None, roi: str | None, tolerance_mm: float) -> Mask:
     if is_nifti(mask):
-        return read_nifti_mask(mask, label=_label(roi, mask))
+        region = read_nifti_mask(mask, label=_label(roi, mask))
+        return region if series is None else _upright(region, series, tolerance_mm)
     path = _only_regions(mask) if mask.is_dir() else mask
     if series is None:
         raise FormatError(
@@ -154,6 +161,17 @@ def _region(mask: Path, series: DicomSeries | None, roi: str | None) -> Mask:
     if path.is_file() and _header_modality(path) == "SEG":
         return read_seg(path, series, roi)
     return read_rtstruct(path, series, roi)
+
+
+def _upright(region: Mask, series: DicomSeries, tolerance_mm: float) -> Mask:
+    """Move a mask on the tilted grid of a series with its image; others stay as they are, to be compared with it."""
+    tilt = series.tilt
+    if tilt is None:
+        return region
+    turned = region if not tilt.acquired.difference(region.geometry, tolerance_mm) else _turned(region, tilt.acquired)
+    if turned is None or tilt.acquired.difference(turned.geometry, tolerance_mm):
+        return region
+    return tilt.straighten_mask(turned)
 
 
 def _header_modality(path: Path) -> str:
@@ -302,17 +320,16 @@ def _describe_folder(found: DicomFolder) -> dict[str, Any]:
         modality = modalities.pop() if len(modalities) == 1 else ""
         return _told("dicom series", modality=modality, rois=rois, series=rows, files=sum(r["files"] for r in rows))
     (row,) = rows
-    (slices,) = found.series.values()
-    head = slices[0].header
-    frames = int(head.get("NumberOfFrames", 1) or 1)
+    (files,) = found.series.values()
+    slices = expand(files, found.name)
     return _told(
         "dicom series",
         modality=row["modality"],
-        shape=(len(slices) if frames == 1 else frames, row["rows"], row["columns"]),
-        spacing=_spacing(found, slices) if frames == 1 else None,
+        shape=(len(slices), row["rows"], row["columns"]),
+        spacing=_spacing(found, slices),
         rois=rois,
         series=rows,
-        files=len(slices),
+        files=len(files),
     )
 
 

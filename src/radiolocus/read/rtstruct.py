@@ -17,7 +17,8 @@ from pydicom.dataset import Dataset
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.kernels.raster import centres_on_outline, toggle_polygon
 from radiolocus.model import Array, BoolArray, Mask
-from radiolocus.read.dicom import DicomSeries, quiet, read_header
+from radiolocus.read.dicom import DicomSeries, read_header
+from radiolocus.read.slices import quiet
 
 __all__ = ["name_pattern", "read_rtstruct", "roi_names"]
 
@@ -120,6 +121,7 @@ def _parse(dataset: Dataset) -> None:
             item.get("ContourGeometricType")
             for named in item.get("ContourImageSequence") or []:
                 named.get("ReferencedSOPInstanceUID")
+                named.get("ReferencedFrameNumber")
 
 
 def _regions(dataset: Dataset, where: str) -> list[tuple[int, str, str]]:
@@ -200,8 +202,19 @@ def _contour(item: Dataset, series: DicomSeries, where: str) -> _Contour:
             allowed="contours parallel to the slices",
             todo="check that the structure set was drawn on this series and not on another orientation",
         )
-    named = [str(r.get("ReferencedSOPInstanceUID", "") or "") for r in item.get("ContourImageSequence") or []]
-    return _Contour(plane, np.round(index[:, 1:], _DECIMALS), named[0] if len(named) == 1 else "")
+    return _Contour(plane, np.round(index[:, 1:], _DECIMALS), _named(item, series))
+
+
+def _named(item: Dataset, series: DicomSeries) -> str:
+    """The one slice that a contour names; a frame of a multi-frame object has its number behind a slash."""
+    named = item.get("ContourImageSequence") or []
+    if len(named) != 1:
+        return ""
+    uid, frame = str(named[0].get("ReferencedSOPInstanceUID", "") or ""), named[0].get("ReferencedFrameNumber")
+    if isinstance(frame, int | float):
+        return f"{uid}/{int(frame)}"
+    # Without a frame number a multi-frame object is named as a whole, which singles out no slice.
+    return "" if any(known.startswith(f"{uid}/") for known in series.sop_uids) else uid
 
 
 def _points(item: Dataset, where: str) -> Array:

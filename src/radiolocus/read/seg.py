@@ -19,8 +19,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Array, BoolArray, Geometry, Mask
-from radiolocus.read.dicom import DicomSeries, quiet, read_header
+from radiolocus.read.dicom import DicomSeries, read_header
 from radiolocus.read.rtstruct import name_pattern
+from radiolocus.read.slices import quiet
 
 __all__ = ["is_seg", "read_seg", "segment_names"]
 
@@ -92,7 +93,7 @@ def read_seg(path: Path | str, series: DicomSeries, segment: str | None = None) 
     notes = _check_reference(header, series, where)
     frames = _frames(header, number, where)
     pixels = _Pixels(path, header, where)
-    array, more = _filled(frames, pixels, series.volume.geometry, where)
+    array, more = _filled(frames, pixels, series.acquired, where)
     if not array.any():
         raise RoiError(
             "the segment is empty: none of its frames has a voxel",
@@ -100,7 +101,8 @@ def read_seg(path: Path | str, series: DicomSeries, segment: str | None = None) 
             allowed="one voxel or more",
             todo="choose another segment, or check the segmentation",
         )
-    return Mask(array, series.volume.geometry, label or str(number), (*notes, *pixels.notes(), *more))
+    mask = Mask(array, series.acquired, label or str(number), (*notes, *pixels.notes(), *more))
+    return mask if series.tilt is None else series.tilt.straighten_mask(mask)
 
 
 def _segmentation(path: Path) -> Dataset:

@@ -1,7 +1,8 @@
-"""Standardised uptake values (body weight) from the headers of a PET series.
+"""Standardised uptake values from the headers of a PET series.
 
 The steps and the choice of the scan time follow the QIBA vendor-neutral pseudo-code ("SUV Calculation", RSNA QIBA
-FDG-PET/CT wiki): SUVbw = activity concentration [Bq/mL] x body weight [g] / decayed dose [Bq].
+FDG-PET/CT wiki): SUV = activity concentration [Bq/mL] x body measure / decayed dose [Bq], where the measure is body
+weight or lean body mass [g], or body surface area [cm²].
 """
 
 from __future__ import annotations
@@ -15,13 +16,25 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from radiolocus.errors import FormatError
+from radiolocus.read.body import SUV_UNITS, body_measure
+from radiolocus.read.options import SuvKind
+from radiolocus.read.slices import plain_number, positive
 
 __all__ = ["SuvScale", "suv_factor", "suv_scale"]
 
-_BW = "SUVbw g/mL"
-_GML = {"": _BW, "BW": _BW, "LBM": "SUVlbm g/mL", "LBMJAMES128": "SUVlbm g/mL", "LBMJANMA": "SUVlbm g/mL"}
-_GML["IBW"] = "SUVibw g/mL"
-_SAME = ("Units", "SUVType", "DecayCorrection", "CorrectedImage", "PatientWeight")
+# SUV Type (0054,1006), and for Units CM2ML
+_STATED: dict[str, tuple[SuvKind, ...]] = {
+    "": ("bw",),
+    "BW": ("bw",),
+    "LBM": ("lbm_james",),
+    "LBMJAMES128": ("lbm_james",),
+    "LBMJANMA": ("lbm",),
+    "BSA": ("bsa",),
+}
+_SAME = (
+    *("Units", "SUVType", "DecayCorrection", "CorrectedImage", "PatientWeight", "PatientSize", "PatientSex"),
+    *("DecayCorrected", "AttenuationCorrected", "DecayCorrectionDateTime"),
+)
 _HALF_LIVES = 10.0
 _DAY = 86400.0
 _TODO = "export the series again with this tag, or convert to SUV elsewhere and hand the result over as NIfTI"
@@ -36,16 +49,16 @@ class SuvScale:
     notes: tuple[str, ...] = ()
 
 
-def suv_factor(weight_kg: float, dose_bq: float, decay_s: float, half_life_s: float) -> float:
-    """Body weight in g over the dose left after `decay_s` seconds: SUVbw (g/mL) per Bq/mL.
+def suv_factor(measure: float, dose_bq: float, decay_s: float, half_life_s: float) -> float:
+    """Body measure (g, or cm²) over the dose left after `decay_s` seconds: SUV per Bq/mL.
 
-    >>> suv_factor(70.0, 350e6, 6586.2, 6586.2)
+    >>> suv_factor(70_000.0, 350e6, 6586.2, 6586.2)
     0.0004
     """
-    return float(weight_kg * 1000.0 / (dose_bq * 2.0 ** (-decay_s / half_life_s)))
+    return float(measure / (dose_bq * 2.0 ** (-decay_s / half_life_s)))
 
 
-def suv_scale(headers: Sequence[Dataset], where: str = "") -> SuvScale:
+def suv_scale(headers: Sequence[Dataset], where: str = "", kind: SuvKind = "bw") -> SuvScale:
     """Find the factor from rescaled intensities to SUV.
 
     Parameters
@@ -54,18 +67,21 @@ def suv_scale(headers: Sequence[Dataset], where: str = "") -> SuvScale:
         Headers of all slices of one PET series.
     where : str
         Name of the series in messages.
+    kind : {"bw", "lbm", "lbm_james", "bsa"}
+        What the dose is divided by.
 
     Returns
     -------
     SuvScale
-        Factor 1 for ``Units`` GML (already SUV: never converted again), the vendor's factor for Philips CNTS, body
-        weight over dose for BQML (decayed to the scan for ``DecayCorrection`` START, undecayed for ADMIN).
+        Factor 1 for ``Units`` GML (already SUV: never converted again, except from body weight to another measure), the
+        vendor's factor for Philips CNTS, body measure over dose for BQML: decayed to the scan for ``DecayCorrection``
+        START, undecayed for ADMIN, decayed to Decay Correction DateTime in enhanced objects.
 
     Raises
     ------
     FormatError
-        A needed tag is missing or impossible, the data are not corrected for decay or attenuation, other units, or
-        slices that disagree.
+        A needed tag is missing or impossible, the data are not corrected for decay or attenuation, other units, SUV of
+        another kind already, or slices that disagree.
     """
     head = headers[0]
     for name in _SAME:
@@ -75,53 +91,85 @@ def suv_scale(headers: Sequence[Dataset], where: str = "") -> SuvScale:
                 f"slices differ in {name} ({', '.join(sorted(values))})", where=where, allowed="one value"
             )
     units = str(head.get("Units", "") or "").strip().upper()
-    if units == "GML":
-        return _already_suv(head, where)
+    if units in ("GML", "CM2ML"):
+        return _already_suv(head, units, where, kind)
     if units == "CNTS":
-        return _philips(headers, where)
+        return _philips(headers, where, kind)
     if units == "BQML":
-        return _from_activity(headers, where)
+        return _from_activity(headers, where, kind)
     raise FormatError(
         f"PET Units (0054,1001) are {units or 'missing'}",
         where=where,
-        allowed="GML (SUV), BQML, or CNTS with the Philips SUV factor (7053,1000)",
+        allowed="GML or CM2ML (SUV), BQML, or CNTS with a Philips factor (7053,1000) or (7053,1009)",
         todo=_TODO,
     )
 
 
-def _already_suv(head: Dataset, where: str) -> SuvScale:
-    kind = str(head.get("SUVType", "") or "").strip().upper()
-    if kind not in _GML:
-        raise FormatError(f"SUV Type (0054,1006) is {kind}", where=where, allowed="BW, LBM or IBW with Units GML")
-    return SuvScale(1.0, _GML[kind], ("Units GML: intensities are SUV already and were not converted again",))
-
-
-def _philips(headers: Sequence[Dataset], where: str) -> SuvScale:
-    factors = {_private(h, 0x7053, "Philips PET Private Group", 0x00) for h in headers}
-    factor = _number(next(iter(factors))) if len(factors) == 1 else None
-    if factor is None or factor <= 0:
+def _already_suv(head: Dataset, units: str, where: str, kind: SuvKind) -> SuvScale:
+    stated = str(head.get("SUVType", "") or "").strip().upper() or ("BSA" if units == "CM2ML" else "")
+    if stated not in _STATED or (stated == "BSA") != (units == "CM2ML"):
         raise FormatError(
-            "PET Units are CNTS (counts) and the Philips SUV factor (7053,1000) is missing, not positive or not the "
-            "same on all slices",
+            f"SUV Type (0054,1006) is {stated} with Units {units}",
             where=where,
-            allowed="one positive factor",
-            todo=_TODO,
+            allowed="BW, LBM, LBMJAMES128 or LBMJANMA with Units GML; BSA with CM2ML",
         )
-    return SuvScale(factor, _BW, (f"counts converted to SUVbw with the Philips factor (7053,1000) = {factor:.6g}",))
+    told = f"Units {units}: intensities are SUV already and were not converted again"
+    if kind in _STATED[stated]:
+        unsure = "; SUV Type LBM does not say whether James's coefficient was 120 or 128" if stated == "LBM" else ""
+        return SuvScale(1.0, SUV_UNITS[kind], (told + unsure,))
+    if _STATED[stated] != ("bw",):
+        wanted = " or ".join(f"'{k}'" for k in _STATED[stated])
+        raise FormatError(
+            f"the series is SUV of type {stated} already, asked for is '{kind}'",
+            where=where,
+            allowed=f"suv = {wanted} for this series",
+            todo="use the series in Bq/mL, or set suv to what all series of this image are",
+        )
+    factor, text = _from_weight(head, kind, where)
+    return SuvScale(factor, SUV_UNITS[kind], (f"SUVbw (Units {units}) converted: {text}",))
 
 
-def _from_activity(headers: Sequence[Dataset], where: str) -> SuvScale:
+def _from_weight(head: Dataset, kind: SuvKind, where: str) -> tuple[float, str]:
+    """Factor from SUV by body weight to another measure."""
+    weight, _ = body_measure(head, "bw", where)
+    measure, text = body_measure(head, kind, where)
+    return measure / weight, text
+
+
+def _philips(headers: Sequence[Dataset], where: str, kind: SuvKind) -> SuvScale:
+    factor = _vendor_factor(headers, 0x00)
+    if factor is not None:
+        told = f"counts converted to SUVbw with the Philips factor (7053,1000) = {factor:.6g}"
+        if kind == "bw":
+            return SuvScale(factor, SUV_UNITS[kind], (told,))
+        more, text = _from_weight(headers[0], kind, where)
+        return SuvScale(factor * more, SUV_UNITS[kind], (told, f"SUVbw converted: {text}"))
+    concentration = _vendor_factor(headers, 0x09)
+    if concentration is not None:
+        scale = _from_activity(headers, where, kind)
+        told = f"counts converted to Bq/mL with the Philips factor (7053,1009) = {concentration:.6g}"
+        return SuvScale(concentration * scale.factor, scale.unit, (told, *scale.notes))
+    raise FormatError(
+        "PET Units are CNTS (counts) and the Philips factors (7053,1000) and (7053,1009) are missing, not positive or "
+        "not the same on all slices",
+        where=where,
+        allowed="one positive factor",
+        todo=_TODO,
+    )
+
+
+def _vendor_factor(headers: Sequence[Dataset], offset: int) -> float | None:
+    """A private factor that is positive and the same on all slices."""
+    found = {_private(h, 0x7053, "Philips PET Private Group", offset) for h in headers}
+    factor = plain_number(next(iter(found))) if len(found) == 1 else None
+    return factor if factor is not None and 0 < factor < float("inf") else None
+
+
+def _from_activity(headers: Sequence[Dataset], where: str, kind: SuvKind) -> SuvScale:
     head = headers[0]
-    correction = str(head.get("DecayCorrection", "") or "").strip().upper()
-    if correction not in ("START", "ADMIN"):
-        raise FormatError(
-            f"Decay Correction (0054,1102) is {correction or 'missing'}",
-            where=where,
-            allowed="START or ADMIN",
-            todo="reconstruct the series with decay correction",
-        )
+    correction = _decay_correction(head, where)
     notes = _corrections(head, where)
-    weight = _positive(head, "PatientWeight", "Patient's Weight (0010,1030)", where)
+    measure, body = body_measure(head, kind, where)
     drugs = head.get("RadiopharmaceuticalInformationSequence") or []
     if len(drugs) != 1:
         raise FormatError(
@@ -130,7 +178,7 @@ def _from_activity(headers: Sequence[Dataset], where: str) -> SuvScale:
             allowed="exactly one",
             todo=_TODO,
         )
-    dose = _positive(drugs[0], "RadionuclideTotalDose", "Radionuclide Total Dose (0018,1074)", where)
+    dose = positive(drugs[0], "RadionuclideTotalDose", "Radionuclide Total Dose (0018,1074)", where)
     if dose < 1e4:
         raise FormatError(
             f"Radionuclide Total Dose (0018,1074) is {dose:g} Bq",
@@ -138,21 +186,50 @@ def _from_activity(headers: Sequence[Dataset], where: str) -> SuvScale:
             allowed="the injected activity in Bq",
             todo="the value looks like MBq; correct the header",
         )
+    unit = SUV_UNITS[kind]
+    text = f"Bq/mL converted to {unit.split()[0]}: {body}, {dose / 1e6:.6g} MBq"
     if correction == "ADMIN":
-        text = (
-            f"Bq/mL converted to SUVbw: {weight:g} kg, {dose / 1e6:.6g} MBq, decay-corrected to administration (ADMIN)"
-        )
-        return SuvScale(suv_factor(weight, dose, 0.0, 1.0), _BW, (text, *notes))
-    half_life = _positive(drugs[0], "RadionuclideHalfLife", "Radionuclide Half Life (0018,1075)", where)
+        text += ", decay-corrected to administration (ADMIN)"
+        return SuvScale(suv_factor(measure, dose, 0.0, 1.0), unit, (text, *notes))
+    half_life = positive(drugs[0], "RadionuclideHalfLife", "Radionuclide Half Life (0018,1075)", where)
     decay, more = _decay(headers, drugs[0], half_life, where)
-    text = (
-        f"Bq/mL converted to SUVbw: {weight:g} kg, {dose / 1e6:.6g} MBq decayed for {decay:g} s from injection to scan "
-        f"start (START), half-life {half_life:g} s"
+    until = "scan start (START)" if correction == "START" else "Decay Correction DateTime (0018,9701)"
+    text += f" decayed for {decay:g} s from injection to {until}, half-life {half_life:g} s"
+    return SuvScale(suv_factor(measure, dose, decay, half_life), unit, (text, *notes, *more))
+
+
+def _decay_correction(head: Dataset, where: str) -> str:
+    """START, ADMIN, or MOMENT for enhanced objects, which give the moment itself."""
+    correction = str(head.get("DecayCorrection", "") or "").strip().upper()
+    if correction in ("START", "ADMIN"):
+        return correction
+    corrected = str(head.get("DecayCorrected", "") or "").strip().upper()
+    if not correction and corrected == "YES":
+        return "MOMENT"
+    named = (
+        f"Decay Corrected (0018,9758) is {corrected}"
+        if corrected
+        else f"Decay Correction (0054,1102) is {correction or 'missing'}"
     )
-    return SuvScale(suv_factor(weight, dose, decay, half_life), _BW, (text, *notes, *more))
+    raise FormatError(
+        named,
+        where=where,
+        allowed="YES" if corrected else "START or ADMIN",
+        todo="reconstruct the series with decay correction",
+    )
 
 
 def _corrections(head: Dataset, where: str) -> list[str]:
+    attenuation = str(head.get("AttenuationCorrected", "") or "").strip().upper()
+    if attenuation == "YES":
+        return []
+    if attenuation:
+        raise FormatError(
+            f"Attenuation Corrected (0018,9759) is {attenuation}",
+            where=where,
+            allowed="YES",
+            todo="use the corrected series of this examination",
+        )
     listed = head.get("CorrectedImage")
     names = {str(v).strip().upper() for v in ([listed] if isinstance(listed, str) else listed or [])}
     if not names:
@@ -198,7 +275,8 @@ def _decay(headers: Sequence[Dataset], drug: Dataset, half_life: float, where: s
             f"{decay:g} s from injection to scan start at a half-life of {half_life:g} s",
             where=where,
             allowed=f"0 to {_HALF_LIVES:g} half-lives",
-            todo="compare (0018,1072), (0018,1078), (0008,0031), (0008,0032); de-identification may have moved dates",
+            todo="compare (0018,1072), (0018,1078), (0008,0031), (0008,0032), (0018,9701); de-identification may have "
+            "moved dates",
         )
     return decay, notes
 
@@ -234,6 +312,11 @@ def _utc_offset(text: str) -> timedelta | None:
 
 def _scan_time(headers: Sequence[Dataset], where: str) -> tuple[datetime, list[str]]:
     """Moment the intensities are decay-corrected to, after QIBA: series time unless acquisition began before it."""
+    if "DecayCorrected" in headers[0]:  # an enhanced object, which gives the moment itself
+        moment = _moment(headers[0].get("DecayCorrectionDateTime"))
+        if moment is None:
+            raise FormatError("Decay Correction DateTime (0018,9701) is missing or unreadable", where=where, todo=_TODO)
+        return moment, []
     acquired = [t for h in headers if (t := _when(h, "Acquisition")) is not None]
     series = _when(headers[0], "Series")
     if not acquired:
@@ -288,21 +371,3 @@ def _private(header: Dataset, group: int, creator: str, offset: int) -> Any:
         return header.private_block(group, creator)[offset].value
     except KeyError:
         return None
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return float(value.decode("ascii").strip(" \0") if isinstance(value, bytes) else value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _positive(header: Dataset, name: str, tag: str, where: str) -> float:
-    try:
-        value = _number(header.get(name))
-    except ValueError:  # pydicom parses a value when it is first looked at
-        value = None
-    if value is None or not 0 < value < float("inf"):
-        shown = "missing" if value is None else f"{value:g}"
-        raise FormatError(f"{tag} is {shown}", where=where, allowed="a positive number", todo=_TODO)
-    return value
