@@ -388,6 +388,20 @@ def _crossed(sections: Sections) -> list[Mistake]:
         mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
+    mistakes += _unknown_repeatability(sections)
     if sections.genetics and not sections.imaging:
         mistakes.append(Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]"))
     return mistakes
+
+
+def _unknown_repeatability(sections: Sections) -> list[Mistake]:
+    known = sections.imaging and (sections.imaging.perturb or sections.imaging.retest)
+    stages = {"genetics": sections.genetics, "link": sections.link, "outcome": sections.outcome}
+    return [
+        Mistake(
+            f"{name}.icc_min",
+            "demands repeatability, which nothing measures; what to do: add [imaging.perturb] or [imaging.retest]",
+        )
+        for name, options in stages.items()
+        if options and options.icc_min is not None and not known
+    ]

@@ -32,6 +32,7 @@ import numpy.typing as npt
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.registry import suggest
@@ -57,7 +58,7 @@ Place = tuple[npt.NDArray[np.intp], ...]
 
 
 @dataclass(frozen=True)
-class LinkOptions:
+class LinkOptions(IccDemand):
     """How features are linked with markers.
 
     Parameters
@@ -89,6 +90,7 @@ class LinkOptions:
                 raise ConfigError(f"{name} = {getattr(self, name)}", where="link", allowed=f"at least {least}")
         if len(set(self.covariates)) < len(self.covariates):
             raise ConfigError("a covariate twice", where="link.covariates", allowed="every column once")
+        self.check_icc("link")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,8 @@ from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.filtered import families_of_responses, notes_on_responses, responses
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.filters import FilterOptions
+from radiolocus.image.perturb import perturbed_region
+from radiolocus.image.perturb_options import Perturbation
 from radiolocus.image.region import Region, prepare_region
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.schema import conform
@@ -45,7 +47,9 @@ class Extraction:
     diagnostics: dict[str, float]
 
 
-def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None) -> Extraction:
+def extract(
+    volume: Volume, mask: Mask, settings: FeatureSettings | None = None, perturbation: Perturbation | None = None
+) -> Extraction:
     """Take the features of one region.
 
     Parameters
@@ -54,6 +58,8 @@ def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None)
     mask : Mask
         On the grid of `volume`.
     settings : FeatureSettings, optional
+    perturbation : Perturbation, optional
+        How the image and the region are changed first.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def extract(volume: Volume, mask: Mask, settings: FeatureSettings | None = None)
         NaN or infinite voxels inside the region or where interpolation reads; more than 65536 grey levels.
     """
     settings = settings or FeatureSettings()
-    around = partial(_region, volume, mask, settings)
+    around = partial(_region, volume, mask, settings, perturbation)
     region = around(max(family.margin_mm for family in _chosen(settings)))
     context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
     values: dict[str, float | None] = {}
@@ -110,13 +116,16 @@ def _chosen(settings: FeatureSettings) -> list[Family]:
     return [family for name, family in FAMILIES.items() if name in settings.families]
 
 
-def _region(volume: Volume, mask: Mask, settings: FeatureSettings, margin_mm: float) -> Region:
-    return prepare_region(
+def _region(
+    volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None, margin_mm: float
+) -> Region:
+    prepare = prepare_region if perturbation is None else partial(perturbed_region, perturbation=perturbation)
+    return prepare(
         volume,
         mask,
         resample_mm=settings.resample_mm,
         interpolation=settings.interpolation,
-        rounded=settings.rounds(volume),
+        rounded=settings.rounds(volume, perturbed=perturbation is not None),
         resegment_range=settings.resegment_range,
         resegment_outliers=settings.resegment_outliers,
         margin_mm=margin_mm,

@@ -8,14 +8,18 @@ import polars as pl
 
 from radiolocus.errors import ConfigError
 from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.feature.repeatability import RetestOptions
+from radiolocus.image.control import CONTROLS, Control
 from radiolocus.image.derive import DerivedRegion, derive
+from radiolocus.image.perturb_options import Perturbation, PerturbOptions
 from radiolocus.image.thumbnail import thumbnail
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.read.discover import ImageUnit
 from radiolocus.read.imaging import read_regions
+from radiolocus.registry import suggest
 from radiolocus.schema import TABLES, conform
 
-__all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "measure", "works_of"]
+__all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "measure", "read_work", "works_of"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,22 @@ class ImagingOptions:
         The kinds of image.
     settings : FeatureSettings
         Image processing and features, unless an image says otherwise.
+    perturb : PerturbOptions or None
+        Perturbed copies of every image, from which the repeatability of features is learned.
+    retest : RetestOptions or None
+        Visits of a test and its retest, from which the repeatability of features is learned.
+    controls : tuple of {"shuffled", "outside", "volume"}
+        Negative controls: intensities of the region shuffled, surroundings randomised, volume alone.
+    control_seed : int
+        Start of the random numbers of the controls.
     """
 
     images: tuple[ImageSource, ...] = ()
     settings: FeatureSettings = field(default_factory=FeatureSettings)
+    perturb: PerturbOptions | None = None
+    retest: RetestOptions | None = None
+    controls: tuple[Control, ...] = ()
+    control_seed: int = 1
 
     def __post_init__(self) -> None:
         names = [i.name for i in self.images]
@@ -94,6 +110,14 @@ class ImagingOptions:
             raise ConfigError("no image", allowed="at least one [[imaging.images]]")
         if len(set(names)) < len(names):
             raise ConfigError(f"image names {names}", allowed="every name once")
+        unknown = [c for c in self.controls if c not in CONTROLS]
+        if unknown or len(set(self.controls)) < len(self.controls):
+            raise ConfigError(f"controls = {list(self.controls)}", allowed=f"{', '.join(CONTROLS)}, each once")
+        if self.control_seed < 0:
+            raise ConfigError(f"control_seed = {self.control_seed}", allowed="0 or more")
+        for name in self.perturb.images if self.perturb else ():
+            if name not in names:
+                raise ConfigError(f"perturb.images names '{name}'", allowed=", ".join(names), todo=suggest(name, names))
 
     def settings_of(self, image: ImageSource) -> FeatureSettings:
         """Settings that hold for `image`."""
@@ -104,7 +128,8 @@ class ImagingOptions:
 class Work:
     """A unit with everything a worker needs; `subject` is the normalised id.
 
-    Without `derived` the drawn region is measured, else its `part`, which the tables call `name`.
+    Without `derived` the drawn region is measured, else its `part`, which the tables call `name`. With `copies` or a
+    `control` (and its `seed`) not the image itself is measured, but what is made of it.
     """
 
     subject: str
@@ -116,6 +141,9 @@ class Work:
     derived: DerivedRegion | None = None
     part: str = ""
     name: str = ""
+    copies: tuple[Perturbation, ...] = ()
+    control: Control | None = None
+    seed: int = 0
 
     @property
     def region(self) -> str:
@@ -162,7 +190,8 @@ def works_of(
     return works
 
 
-def _read(work: Work) -> tuple[Volume, Mask]:
+def read_work(work: Work) -> tuple[Volume, Mask]:
+    """Read the image and the region of a unit."""
     unit, derived = work.unit, work.derived
     rois = (unit.roi,) if derived is None or not derived.of else derived.of
     volume, masks = read_regions(unit.image, unit.mask, rois=rois, modality=work.modality)
@@ -179,7 +208,7 @@ def measure(work: Work) -> Measured:
     InputError
         The image, the mask, or the two together cannot be used.
     """
-    volume, mask = _read(work)
+    volume, mask = read_work(work)
     extraction = extract(volume, mask, work.settings)
     key = {"subject": work.subject, "image": work.image, "visit": work.unit.visit, "roi": work.region}
     row = {**key, "modality": volume.modality, **extraction.values}

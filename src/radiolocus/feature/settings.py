@@ -154,11 +154,11 @@ class FeatureSettings:
         """The filters as options."""
         return tuple(options_from(entry) for entry in self.filters)
 
-    def rounds(self, volume: Volume) -> bool:
-        """Whether intensities of `volume` are rounded after interpolation."""
+    def rounds(self, volume: Volume, *, perturbed: bool = False) -> bool:
+        """Whether intensities of `volume` are rounded after interpolation; perturbed copies are always interpolated."""
         if self.round_intensity is not None:
             return self.round_intensity
-        return self.resample_mm is not None and volume.modality == "CT" and volume.unit == "HU"
+        return (perturbed or self.resample_mm is not None) and volume.modality == "CT" and volume.unit == "HU"
 
     @property
     def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:

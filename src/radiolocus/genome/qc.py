@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError
 from radiolocus.kernels.genotype import count_alleles
 from radiolocus.model import Array
@@ -22,7 +23,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class GenotypeOptions:
+class GenotypeOptions(IccDemand):
     """Section ``[genetics]`` of the study file.
 
     Parameters
@@ -68,6 +69,7 @@ class GenotypeOptions:
     scan_dtype: Literal["float64", "float32"] = "float64"
 
     def __post_init__(self) -> None:
+        self.check_icc("genetics")
         if self.genotypes and self.plink:
             raise ConfigError(
                 "both genotypes and plink", where="genetics", allowed="one of them", todo="take plink out"

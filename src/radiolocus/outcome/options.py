@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError
 from radiolocus.learn.options import ProtocolOptions
 
@@ -11,7 +12,7 @@ __all__ = ["OutcomeOptions"]
 
 
 @dataclass(frozen=True)
-class OutcomeOptions(ProtocolOptions):
+class OutcomeOptions(ProtocolOptions, IccDemand):
     """Which endpoints are predicted from what, and how the models are fitted and judged.
 
     Parameters
@@ -33,6 +34,7 @@ class OutcomeOptions(ProtocolOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_icc("outcome")
         if self.univariate_bootstrap < 2:
             raise ConfigError(
                 f"univariate_bootstrap = {self.univariate_bootstrap}", where="outcome", allowed="at least 2"

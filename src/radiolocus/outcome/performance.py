@@ -12,7 +12,7 @@ the seed, the repetition and the subjects alone, so that blocks with the same su
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -29,9 +29,10 @@ from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.univariate import univariate
 from radiolocus.schema import conform, empty
 
-__all__ = ["Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
+__all__ = ["CONTROL", "Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
 
 ALL = "all"
+CONTROL = "control: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,12 @@ class Summary:
     problems: tuple[Problem, ...]
 
 
-def plan(endpoints: Mapping[str, Endpoint], frames: Mapping[str, pl.DataFrame], options: OutcomeOptions) -> Plan:
+def plan(
+    endpoints: Mapping[str, Endpoint],
+    frames: Mapping[str, pl.DataFrame],
+    options: OutcomeOptions,
+    controls: Mapping[str, pl.DataFrame] | None = None,
+) -> Plan:
     """Align endpoints and predictors, judge every predictor alone, and cut the rest of the work into units.
 
     Parameters
@@ -107,6 +113,9 @@ def plan(endpoints: Mapping[str, Endpoint], frames: Mapping[str, pl.DataFrame], 
     frames : mapping of str to polars.DataFrame
         See :func:`radiolocus.outcome.blocks.read_blocks`.
     options : OutcomeOptions
+    controls : mapping of str to polars.DataFrame, optional
+        Negative controls of the block ``imaging``, by name, as blocks of their own: judged out of fold on the subjects
+        that the block ``imaging`` is judged on, with its folds, and part of nothing else.
 
     Returns
     -------
@@ -121,6 +130,8 @@ def plan(endpoints: Mapping[str, Endpoint], frames: Mapping[str, pl.DataFrame], 
         A subject twice in a table.
     """
     blocks, problems = read_blocks(frames, options)
+    against, found = read_blocks({f"{CONTROL}{name}": frame for name, frame in (controls or {}).items()}, options)
+    problems += found
     tasks: list[Task] = []
     singles: list[pl.DataFrame] = []
     for endpoint in chosen_endpoints(endpoints, options):
@@ -137,6 +148,10 @@ def plan(endpoints: Mapping[str, Endpoint], frames: Mapping[str, pl.DataFrame], 
             task, found = _task(known, name, members, blocks, options)
             problems += found
             tasks += [task] if task is not None else []
+        for name in against if "imaging" in blocks else ():
+            task, found = _task(known, name, (name, "imaging"), blocks | against, options)
+            problems += found
+            tasks += [_alone(task, against[name])] if task is not None else []
     units = tuple(Unit(task, repeat) for task in tasks for repeat in range(options.repeats))
     return Plan(units, pl.concat([empty("outcome/univariate"), *singles]), tuple(problems))
 
@@ -255,6 +270,8 @@ def _task_tables(
         "selection": _selection(task, done, predictions),
     }
     problems = _notes(task, pl.concat([r["notes"] for r in done]))
+    if task.predictors.startswith(CONTROL):
+        return {"performance": tables["performance"], "predictions": tables["predictions"]}, problems
     if task.target.kind == "survival":
         groups, found = risk_groups(task.target, task.subject, predictions, f"{task.endpoint} from {task.predictors}")
         tables |= {name: key.join(table, how="cross") for name, table in groups.items()}
@@ -318,7 +335,7 @@ def _sets(blocks: Mapping[str, Block]) -> dict[str, tuple[str, ...]]:
 def _task(
     known: Known, name: str, members: tuple[str, ...], blocks: Mapping[str, Block], options: OutcomeOptions
 ) -> tuple[Task | None, list[Problem]]:
-    needed = tuple(blocks) if options.same_subjects else members
+    needed = tuple(b for b in blocks if not b.startswith(CONTROL) or b in members) if options.same_subjects else members
     have = np.array([all(s in blocks[b].row for b in needed) for s in known.subject], dtype=bool)
     problems = []
     label = f"{known.endpoint.name} from {name}"
@@ -337,6 +354,11 @@ def _task(
     subject = tuple(s for s, kept in zip(known.subject, have, strict=True) if kept)
     data = join_predictors([blocks[b].predictors.take(rows_of(blocks[b], subject)) for b in members])
     return Task(known.endpoint.name, name, subject, target, data, options), problems
+
+
+def _alone(task: Task, block: Block) -> Task:
+    """The task of a control: its subjects are those that have the block it is compared with, its predictors its own."""
+    return replace(task, data=block.predictors.take(rows_of(block, task.subject)))
 
 
 def _failed(error: Exception, task: Task) -> Problem:

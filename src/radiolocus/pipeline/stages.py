@@ -13,16 +13,19 @@ from radiolocus.associate.link import LinkOptions, link
 from radiolocus.associate.scan import Preparation, plan, prepare
 from radiolocus.associate.scan import run_unit as scan_variants
 from radiolocus.associate.summary import summarise
-from radiolocus.cohort import CohortOptions, phenotype_matrix
+from radiolocus.cohort import CohortOptions
 from radiolocus.compute import one_thread, run_units
 from radiolocus.errors import ConfigError, InputError
+from radiolocus.feature.copies import VOLUME, control_works, copy_works, measure_control, measure_copies, volume_rows
 from radiolocus.feature.extract import dictionary
 from radiolocus.feature.measure import ImagingOptions, Work, measure
+from radiolocus.feature.repeatability import repeatability
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
+from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
@@ -59,7 +62,7 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     g = run.gathered
     inputs = {}
     for work in g.works:
-        name = f"{work.image}/{work.subject}/{work.unit.visit}/{work.region}"
+        name = _name_of(work)
         how = (work.settings, work.modality, work.intensity_unit, work.unit.roi, work.derived, work.part)
         inputs[name] = digest(how, run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
     run.prints.save()
@@ -68,20 +71,82 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     stage = run.stage("features", (imaging, digest(notes.to_dict(as_series=False))), inputs)
     if (found := stage.manifest()) is not None:
         return _told_features(int(found["tables"]["features/features"]["rows"]), len(g.works))
-    results = _units(run, stage, "features", _measured, g.works, keys)
+    further = [*copy_works(imaging, g.works), *control_works(imaging, g.works)]
+    keys += [_key_of(work, inputs) for work in further]
+    results = _units(run, stage, "features", _measured, [*g.works, *further], keys)
     parts = [
         _failed(result, work) if isinstance(result, Exception) else result
-        for result, work in zip(results, g.works, strict=True)
+        for result, work in zip(results, g.works, strict=False)
     ]
     rows = _stacked([p["features"] for p in parts], empty("features/features"))
     columns = _dictionary(imaging)
     stage.write("features/features", rows, {c["feature"]: _column(c) for c in columns.iter_rows(named=True)})
     stage.write("features/dictionary", columns)
     stage.write("features/thumbnails", _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails")))
+    parts += _further(stage, imaging, parts, _known(further, results[len(g.works) :], g.works, results), columns)
     problems = pl.concat([notes, *(p["problems"] for p in parts)])
     kept = tuple(key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception))
     run.finish("features", stage, problems, keep_units=kept)
-    return _told_features(rows.height, len(keys))
+    return _told_features(rows.height, len(g.works))
+
+
+def _key_of(work: Work, inputs: dict[str, str]) -> str:
+    """Key of a unit that is made of the region of another unit."""
+    name = _name_of(work)
+    return digest(name, inputs[name], work.copies, work.control, work.seed)
+
+
+def _name_of(work: Work) -> str:
+    return f"{work.image}/{work.subject}/{work.unit.visit}/{work.region}"
+
+
+def _known(
+    further: Sequence[Work],
+    results: Sequence[dict[str, pl.DataFrame] | Exception],
+    works: Sequence[Work],
+    whole: Sequence[dict[str, pl.DataFrame] | Exception],
+) -> list[dict[str, pl.DataFrame]]:
+    """Results of the copies and controls; one that failed with its image is told with it and not again."""
+    lost = {_name_of(work) for work, result in zip(works, whole, strict=False) if isinstance(result, Exception)}
+    parts = []
+    for work, result in zip(further, results, strict=True):
+        if not isinstance(result, Exception):
+            parts.append(result)
+        elif _name_of(work) not in lost:
+            parts.append(_failed(result, work))
+    return parts
+
+
+def _further(
+    stage: Stage,
+    imaging: ImagingOptions,
+    parts: list[dict[str, pl.DataFrame]],
+    copies: list[dict[str, pl.DataFrame]],
+    dictionary: pl.DataFrame,
+) -> list[dict[str, pl.DataFrame]]:
+    """Write the tables of perturbed copies, repeatability and controls, as far as they are asked for."""
+    told = {c["feature"]: _column(c) for c in dictionary.iter_rows(named=True)}
+    features = _stacked([p["features"] for p in parts], empty("features/features"))
+    perturbed = None
+    if imaging.perturb:
+        perturbed = _stacked([p["perturbed"] for p in copies if "perturbed" in p], empty("features/perturbed"))
+        stage.write("features/perturbed", perturbed, told)
+    if imaging.perturb or imaging.retest:
+        found = repeatability(
+            features,
+            perturbed,
+            original=bool(imaging.perturb and imaging.perturb.original),
+            retest=imaging.retest.visits if imaging.retest else (),
+        )
+        stage.write("features/repeatability", found)
+    if imaging.controls:
+        rows = [p["controls"] for p in copies if "controls" in p]
+        if "volume" in imaging.controls:
+            thumbnails = _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails"))
+            rows.append(volume_rows(thumbnails, imaging))
+        told |= {VOLUME: Column(VOLUME, pl.Float64(), "volume of the region as drawn", "mL")}
+        stage.write("features/controls", _stacked(rows, empty("features/controls")), told)
+    return copies
 
 
 def _told_features(rows: int, units: int) -> str:
@@ -89,6 +154,12 @@ def _told_features(rows: int, units: int) -> str:
 
 
 def _measured(work: Work) -> dict[str, pl.DataFrame]:
+    if work.copies:
+        rows, told = measure_copies(work)
+        return {"perturbed": rows, "problems": problem_frame("features", told)}
+    if work.control:
+        rows, told = measure_control(work)
+        return {"controls": rows, "problems": problem_frame("features", told)}
     found = measure(work)
     problems = problem_frame("features", found.problems)
     return {"features": found.features, "thumbnails": found.thumbnail, "problems": problems}
@@ -118,33 +189,18 @@ def _column(row: dict[str, str]) -> Column:
     return Column(row["feature"], pl.Float64(), row["name"], row["unit"], f"IBSI {row['ibsi_id']}")
 
 
-def phenotypes(run: Run) -> pl.DataFrame:
-    """Imaging features that are analysed, one row a subject; subjects without any are left out."""
-    rows = read_table(run.root, "features/features")
-    if rows is None or rows.height == 0:
-        return pl.DataFrame(schema={"subject": pl.String})
-    rows = rows.filter(pl.col("image").is_in(_analysed(run)))
-    matrix, _ = phenotype_matrix(rows, run.gathered.cohort.subjects)
-    return matrix.filter(pl.col("subject").is_in(rows["subject"].implode()))
-
-
-def _analysed(run: Run) -> list[str]:
-    imaging = run.sections.imaging
-    return [image.name for image in imaging.images if image.analyse] if imaging else []
-
-
 def genetics(run: Run, options: GenotypeOptions) -> str:
     """Judge the variants, find the principal components, and scan every imaging phenotype block by block."""
     genotypes = run.gathered.genotypes
     if genotypes is None:  # its failure was told when the sources were gathered
         raise InputError("no genotypes", where="genetics")
-    inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", "features/features")
-    settings = (options, _analysed(run), digest(genotypes.subjects))
+    inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", *upstream_of(options))
+    settings = (options, analysed_images(run), digest(genotypes.subjects))
     quality_stage = run.stage("genome", settings, inputs)
     scan_stage = run.stage("sumstats", settings, inputs)
     if quality_stage.manifest() is not None and (found := scan_stage.manifest()) is not None:
         return _told_scan(run, int(found["tables"]["sumstats/sumstats"]["rows"]))
-    table = phenotypes(run)
+    table, dropped = phenotypes(run, options, "genetics")
     covariates = _clinical(run, options.covariates, "genetics.covariates")
     with one_thread():
         prepared = prepare(
@@ -233,14 +289,15 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 
 def links(run: Run, options: LinkOptions) -> str:
     """Test every imaging feature against every molecular marker."""
-    inputs = _upstream(run, "cohort/subjects", "features/features", "molecular/markers")
-    stage = run.stage("link", (options, _analysed(run)), inputs)
+    inputs = _upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
+    stage = run.stage("link", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
         markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
         covariates = _clinical(run, options.covariates, "link.covariates")
+        features, dropped = phenotypes(run, options, "link")
         with bar(run, "link", 1) as step:
             found = link(
-                phenotypes(run),
+                features,
                 empty("molecular/markers") if markers is None else markers,
                 empty("molecular/dictionary") if kinds is None else kinds,
                 covariates,
@@ -248,7 +305,7 @@ def links(run: Run, options: LinkOptions) -> str:
             )
             step()
         stage.write("link/link", found.table)
-        run.finish("link", stage, problem_frame("link", found.problems))
+        run.finish("link", stage, problem_frame("link", (*dropped, *found.problems)))
     table = read_table(run.root, "link/link")
     table = empty("link/link") if table is None else table
     return f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
@@ -256,20 +313,23 @@ def links(run: Run, options: LinkOptions) -> str:
 
 def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
-    inputs = _upstream(run, "cohort/subjects", "cohort/endpoints", "features/features", "molecular/markers")
-    stage = run.stage("outcome", (options, _analysed(run)), inputs)
+    upstream = ("cohort/subjects", "cohort/endpoints", *upstream_of(options), "features/controls", "molecular/markers")
+    inputs = _upstream(run, *upstream)
+    stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
-        frames = {"clinical": run.gathered.cohort.frame, "imaging": phenotypes(run)}
+        imaging, dropped = phenotypes(run, options, "outcome")
+        frames = {"clinical": run.gathered.cohort.frame, "imaging": imaging}
         if (markers := read_table(run.root, "molecular/markers")) is not None:
             frames["molecular"] = markers
         endpoints = {endpoint.name: endpoint for endpoint in run.gathered.cohort.endpoints}
-        planned = judge.plan(endpoints, {name: f for name, f in frames.items() if f.width > 1}, options)
+        frames = {name: frame for name, frame in frames.items() if frame.width > 1}
+        planned = judge.plan(endpoints, frames, options, control_frames(run, imaging))
         keys = [digest(stage.key, unit.name) for unit in planned.units]
         results = _units(run, stage, "outcome", judge.run_unit, planned.units, keys)
         summary = judge.summarise(planned, results)
         for name, table in summary.tables.items():
             stage.write(name, table)
-        problems = problem_frame("outcome", (*planned.problems, *summary.problems))
+        problems = problem_frame("outcome", (*dropped, *planned.problems, *summary.problems))
         run.finish("outcome", stage, problems, seed=options.seed)
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)

@@ -1,0 +1,98 @@
+"""Which imaging features the later stages analyse: of which images, visits and repeatability."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.cohort import phenotype_matrix
+from radiolocus.cohort.repeatable import IccDemand, repeatable
+from radiolocus.errors import ConfigError
+from radiolocus.model import Problem
+from radiolocus.pipeline.run import Run
+from radiolocus.store import read_table
+
+__all__ = ["analysed_images", "control_frames", "phenotypes", "upstream_of"]
+
+_NOTHING = {"subject": pl.String}
+
+
+def analysed_images(run: Run) -> list[str]:
+    """Names of the images whose features are analysed."""
+    imaging = run.sections.imaging
+    return [image.name for image in imaging.images if image.analyse] if imaging else []
+
+
+def upstream_of(demand: IccDemand) -> tuple[str, ...]:
+    """Artefacts of the features stage that a stage with this demand starts from."""
+    return ("features/features", *(("features/repeatability",) if demand.icc_min is not None else ()))
+
+
+def phenotypes(run: Run, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, list[Problem]]:
+    """Imaging features that are analysed, one row a subject; subjects without any are left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``subject`` and a column a phenotype. The visits of a retest are no further phenotypes: only the test counts.
+    list of Problem
+        A note for every phenotype that is not repeatable enough.
+
+    Raises
+    ------
+    ConfigError
+        A repeatability is demanded and none is known, or no feature reaches it.
+    """
+    rows = read_table(run.root, "features/features")
+    if rows is None or rows.height == 0:
+        return pl.DataFrame(schema=_NOTHING), []
+    rows = rows.filter(pl.col("image").is_in(analysed_images(run)) & ~pl.col("visit").is_in(_again(run)))
+    matrix, names = _matrix(run, rows)
+    if demand.icc_min is None:
+        return matrix, []
+    table = read_table(run.root, "features/repeatability")
+    if table is None or table.height == 0:
+        raise ConfigError(
+            f"icc_min = {demand.icc_min:g} without a table of repeatability",
+            where=f"{stage}.icc_min",
+            allowed="features of perturbed copies, or visits of a test and a retest, of two subjects or more",
+            todo="add [imaging.perturb] or [imaging.retest], or take icc_min out",
+        )
+    kept, dropped = repeatable(names, table, demand)
+    if names.height and not kept:
+        raise ConfigError(
+            f"none of {names.height} imaging features reaches icc_min = {demand.icc_min:g} (by {demand.icc_by})",
+            where=f"{stage}.icc_min",
+            allowed="an icc_min that some feature reaches",
+            todo="look at features/repeatability.csv, lower icc_min, or measure more subjects or repeats",
+        )
+    notes = [Problem(stage, f"imaging feature not analysed: {why}", "note", item=name) for name, why in dropped.items()]
+    return matrix.select("subject", *kept), notes
+
+
+def _again(run: Run) -> list[str]:
+    imaging = run.sections.imaging
+    return list(imaging.retest.visits[1:]) if imaging and imaging.retest else []
+
+
+def _matrix(run: Run, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    matrix, names = phenotype_matrix(rows, run.gathered.cohort.subjects)
+    return matrix.filter(pl.col("subject").is_in(rows["subject"].implode())), names
+
+
+def control_frames(run: Run, imaging: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Negative controls as predictors, by control: the features that `imaging` has, for its subjects.
+
+    Of the control ``volume`` everything is taken, since it is no feature of `imaging`.
+    """
+    rows = read_table(run.root, "features/controls")
+    if rows is None or rows.height == 0:
+        return {}
+    found = {}
+    for control in rows["control"].unique(maintain_order=True):
+        part = rows.filter(control=control).drop("control").with_columns(pl.lit("").alias("modality"))
+        frame, _ = _matrix(run, part)
+        columns = [c for c in frame.columns if control == "volume" or c in imaging.columns]
+        frame = frame.select(columns).filter(pl.col("subject").is_in(imaging["subject"].implode()))
+        if frame.width > 1 and frame.height:
+            found[control] = frame
+    return found
