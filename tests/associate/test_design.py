@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from radiolocus.associate.design import regression_design
+from radiolocus.associate.design import pattern_basis, regression_design
 from radiolocus.errors import FitError, TableError
 
 RNG = np.random.default_rng(1)
@@ -13,21 +13,39 @@ def test_phenotypes_known_for_the_same_subjects_share_a_group():
     values[[2, 7], 3] = np.nan
     covariates = RNG.normal(size=(30, 2))
     design = regression_design(values, covariates)
-    assert [g.columns.tolist() for g in design.groups] == [[0, 2], [1, 4], [3]]
-    assert [g.rows.size for g in design.groups] == [30, 29, 28]
-    assert [g.df for g in design.groups] == [26, 25, 24]
-    for group in design.groups:
-        known = values[np.ix_(group.rows, group.columns)]
-        full = np.column_stack([np.ones(group.rows.size), covariates[group.rows]])
-        rest = known - full @ np.linalg.lstsq(full, known, rcond=None)[0]
-        np.testing.assert_allclose(group.response * group.length, rest, atol=1e-12)
-        np.testing.assert_allclose(np.linalg.norm(group.response, axis=0), 1)
+    assert [g.columns.tolist() for g in design.patterns] == [[0, 2], [1, 4], [3]]
+    assert design.columns.tolist() == [0, 2, 1, 4, 3]
+    assert [g.rows.size for g in design.patterns] == [30, 29, 28]
+    assert [g.df for g in design.patterns] == [26, 25, 24]
+    for place, column in enumerate(design.columns):
+        known = ~np.isnan(values[:, column])
+        full = np.column_stack([np.ones(known.sum()), covariates[known]])
+        rest = values[known, column] - full @ np.linalg.lstsq(full, values[known, column], rcond=None)[0]
+        np.testing.assert_allclose(design.response[known, place] * design.length[place], rest, atol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(design.response[:, place]), 1)
+        assert not design.response[~known, place].any()
+    for pattern in design.patterns:
+        basis = pattern_basis(pattern, design.basis)
+        np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-12)
+        np.testing.assert_allclose(pattern.gram, design.basis[pattern.rows].T @ design.basis[pattern.rows], atol=1e-12)
+
+
+def test_a_covariate_that_hardly_varies_in_a_pattern_gets_a_basis_of_its_own():
+    values = RNG.normal(size=(40, 2))
+    values[20:, 1] = np.nan
+    covariate = np.repeat([0.0, 1.0], 20) + 1e-4 * RNG.normal(size=40)
+    design = regression_design(values, covariate[:, None])
+    assert [pattern.own is None for pattern in design.patterns] == [True, False]
+    basis = pattern_basis(design.patterns[1], design.basis)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(2), atol=1e-12)
+    centred = covariate[:20] - covariate[:20].mean()
+    np.testing.assert_allclose(basis @ (basis.T @ centred), centred, atol=1e-15)
 
 
 @pytest.mark.parametrize("scale", [1e-150, 1e150])
 def test_the_unit_of_a_phenotype_is_no_matter(scale):
     values = RNG.normal(size=(20, 1))
-    one, other = regression_design(values).groups[0], regression_design(values * scale).groups[0]
+    one, other = regression_design(values), regression_design(values * scale)
     np.testing.assert_allclose(one.response, other.response, rtol=1e-12)
     np.testing.assert_allclose(one.length * scale, other.length)
 
@@ -41,7 +59,7 @@ def test_phenotypes_without_information_are_set_aside_with_their_reason():
     values[15:, 4] = np.nan
     names = ["good", "flat", "copy", "rare", "one site", "fine"]
     design = regression_design(values, covariates, phenotype_names=names, covariate_names=["age", "site"])
-    assert [design.phenotypes[c] for g in design.groups for c in g.columns] == ["good", "fine"]
+    assert [design.phenotypes[c] for c in design.columns] == ["good", "fine"]
     told = {p.item: p for p in design.problems}
     assert told["flat"].got == "one value in all 30 subjects that have it"
     assert told["copy"].got == "a combination of the covariates: nothing is left of it"
@@ -57,7 +75,7 @@ def test_n_barely_above_k():
         regression_design(values, covariates)
     assert caught.value.got == "6 subjects for an intercept, 4 covariates and a variant"
     assert caught.value.allowed == "at least 7 subjects"
-    assert regression_design(values, covariates[:, :3]).groups[0].df == 1
+    assert regression_design(values, covariates[:, :3]).patterns[0].df == 1
 
 
 def test_no_phenotype_left():

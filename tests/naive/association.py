@@ -20,9 +20,11 @@ class Fit(NamedTuple):
 
 
 def regress(genotype, phenotype, covariates, missing: str) -> Fit | None:
-    """None where the regression is not defined."""
+    """None where the regression is not defined; a missing genotype is the mean of all subjects that have one."""
+    genotype = genotype.astype(float)
+    mean = float(np.nanmean(genotype)) if not np.isnan(genotype).all() else math.nan
     known = ~np.isnan(phenotype)
-    g, y, c = genotype[known].astype(float), phenotype[known], covariates[known]
+    g, y, c = genotype[known], phenotype[known], covariates[known]
     if np.isnan(g).all():
         return None
     frequency = float(np.nanmean(g)) / 2
@@ -30,7 +32,7 @@ def regress(genotype, phenotype, covariates, missing: str) -> Fit | None:
         there = ~np.isnan(g)
         g, y, c = g[there], y[there], c[there]
     else:
-        g = np.where(np.isnan(g), np.nanmean(g), g)
+        g = np.where(np.isnan(g), mean, g)
     others = np.column_stack([np.ones(len(y)), c])
     design = np.column_stack([others, g])
     df = len(y) - design.shape[1]

@@ -3,7 +3,12 @@ import pytest
 from scipy import stats
 
 from naive import tail as naive
-from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal, neg_log10_p_t
+from radiolocus.stats.tail import (
+    neg_log10_p_chi2,
+    neg_log10_p_normal,
+    neg_log10_p_t,
+    neg_log10_p_t_by,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +94,14 @@ def test_chi2_of_one_df_is_the_squared_normal():
     np.testing.assert_allclose(neg_log10_p_chi2(z**2, 1), neg_log10_p_normal(z), rtol=1e-12)
     assert np.isnan(neg_log10_p_chi2(-1.0, 1))
     assert neg_log10_p_chi2(0.0, 3) == 0
+
+
+def test_columns_that_share_their_degrees_of_freedom():
+    rng = np.random.default_rng(2)
+    t, pattern = rng.normal(size=(20, 5)) * 9, np.array([0, 0, 1, 2, 1])
+    df = rng.integers(1, 40, size=(20, 3))
+    t[3, 2] = np.nan
+    found = neg_log10_p_t_by(t, df, pattern)
+    np.testing.assert_allclose(found, neg_log10_p_t(t, df[:, pattern]), rtol=1e-13)
+    assert np.isnan(found[3, 2])
+    assert neg_log10_p_t_by(np.empty((0, 5)), df[:0], pattern).shape == (0, 5)

@@ -4,78 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy.linalg import qr, solve_triangular
 
-from radiolocus.associate.design import Design, Group, regression_design
-from radiolocus.kernels.genotype import centre_dosage
+from radiolocus.associate.design import Design, regression_design
+from radiolocus.associate.tile import (
+    CONSTANT,
+    DETERMINED,
+    FEW,
+    KEPT,
+    PERFECT_FIT,
+    SAME,
+    TANGLED,
+    Missing,
+    Precision,
+    Tile,
+    Tiler,
+)
+from radiolocus.kernels.scan import observed_in
 from radiolocus.model import Array, GenotypeBlock, Problem
-from radiolocus.schema import conform
-from radiolocus.stats.ols import COLLINEAR, regress_pair, residualise, slopes
-from radiolocus.stats.tail import neg_log10_p_t
+from radiolocus.schema import conform, empty
 
-__all__ = ["scan_block", "scan_design"]
+__all__ = ["labelled", "omissions", "rows_of", "scan_block", "scan_design"]
 
-Missing = Literal["mean", "drop"]
-Precision = Literal["float64", "float32"]
+Whole = npt.NDArray[np.int64]
 
-# Variants of one matrix product. Every product has this shape, padded with zeros at the end of a block, so that a
-# variant's numbers do not depend on the block it came in.
-_TILE = 256
-# When less than this fraction of a variant's sum of squares is free of the covariates, subtraction has lost digits,
-# and its residual is formed.
-_LITTLE = 1e-2
-# Smallest pivot of the remaining basis below which projecting again by its Gram matrix has lost digits.
-_WEAK = 1e-2
-# Below this fraction of unexplained variance 1 − r² has lost digits, and the residuals themselves are summed.
-_NEAR = {"float64": 1e-4, "float32": 1e-2}
-
-_KEPT, _SAME, _DETERMINED, _PERFECT, _FEW, _CONSTANT, _TANGLED = range(7)
 _REASONS = {
-    _SAME: "no two analysed subjects differ in genotype",
-    _DETERMINED: "the covariates determine the genotype",
-    _PERFECT: "the variant fits the phenotype perfectly, which leaves no error to test against",
-    _FEW: "too few subjects with a genotype",
-    _CONSTANT: "the phenotype does not vary among the subjects with a genotype",
-    _TANGLED: "the covariates determine each other among the subjects with a genotype",
+    SAME: "no two analysed subjects differ in genotype",
+    DETERMINED: "the covariates determine the genotype",
+    PERFECT_FIT: "the variant fits the phenotype perfectly, which leaves no error to test against",
+    FEW: "too few subjects with a genotype",
+    CONSTANT: "the phenotype does not vary among the subjects with a genotype",
+    TANGLED: "the covariates determine each other among the subjects with a genotype",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class _Numbers:
-    """What a block gives for every variant × phenotype; `state` says whether a number stands there."""
-
-    beta: Array
-    error: Array
-    t: Array
-    log_p: Array
-    frequency: Array
-    n: npt.NDArray[np.int64]
-    df: npt.NDArray[np.int64]
-    state: npt.NDArray[np.int8]
-
-    @classmethod
-    def room(cls, variants: int, phenotypes: int) -> _Numbers:
-        shape = (variants, phenotypes)
-        beta, error, t, log_p, frequency = (np.full(shape, np.nan) for _ in range(5))
-        n, df = (np.zeros(shape, dtype=np.int64) for _ in range(2))
-        return cls(beta, error, t, log_p, frequency, n, df, np.full(shape, -1, dtype=np.int8))
-
-
-@dataclass(frozen=True, eq=False)
-class _Tile:
-    """Sums of squares and products of a few variants with the phenotypes of a group, covariates projected out."""
-
-    sxy: Array
-    sxx: Array
-    syy: Array
-    df: Array
-    state: npt.NDArray[np.int8]
 
 
 def scan_block(
@@ -100,7 +63,8 @@ def scan_block(
         Without intercept and without missing values.
     phenotype_names, covariate_names : sequence of str
     missing : {"mean", "drop"}
-        A missing genotype becomes the mean of the variant, or the subject is left out for this variant.
+        A missing genotype becomes the mean of the variant among all n subjects, or the subject is left out for this
+        variant.
     dtype : {"float64", "float32"}
         Precision of the matrix product.
 
@@ -131,168 +95,87 @@ def scan_design(
     problems : tuple of Problem
         Variants without a row for some phenotypes, and why; `count` is the number of phenotypes.
     """
-    numbers = _Numbers.room(len(block.variant_id), len(design.phenotypes))
-    for group in design.groups:
-        _scan_group(block.dosage, group, numbers, missing, np.dtype(dtype))
-    return _table(block, design, numbers), _omissions(block, numbers)
+    tiler = Tiler(design, missing, dtype)
+    tables, states = [], []
+    for first in range(0, len(block.variant_id), tiler.height):
+        tile = tiler.scan(block.dosage[first : first + tiler.height])
+        variant, column = _in_order(tile, design)
+        tables.append(rows_of(tile, design, variant, column).with_columns(pl.col("variant") + first))
+        states.append(tile.state)
+    if not tables:
+        return empty("sumstats/sumstats"), ()
+    return labelled(pl.concat(tables), block, design), omissions(np.concatenate(states), block.variant_id)
 
 
-def _scan_group(
-    dosage: npt.NDArray[np.float32], group: Group, numbers: _Numbers, missing: Missing, dtype: np.dtype[np.floating]
-) -> None:
-    stacked = group.stacked.astype(dtype, copy=False)
-    centred = np.zeros((_TILE, group.rows.size), dtype=dtype)
-    moments = np.zeros((_TILE, 4))
-    for first in range(0, dosage.shape[0], _TILE):
-        tile = dosage[first : first + _TILE]
-        height = tile.shape[0]
-        centred[height:] = 0.0
-        centre_dosage(tile, group.rows, centred, moments)
-        product = (centred @ stacked)[:height].astype(np.float64, copy=False)
-        part = _reduce(product, moments[:height], group)
-        if missing == "drop":
-            _drop_missing(tile, product, moments[:height], group, part)
-        _recompute(tile, moments[:height], group, part, missing)
-        _store(first, tile, moments[:height], group, part, numbers, missing, _NEAR[dtype.name])
+def _in_order(tile: Tile, design: Design) -> tuple[Whole, Whole]:
+    """Pairs with a statistic, variant by variant, phenotypes in the order of the design."""
+    order = np.argsort(design.columns)
+    variant, place = np.nonzero(tile.state[:, order] == KEPT)
+    return variant, order[place]
 
 
-def _reduce(product: Array, moments: Array, group: Group) -> _Tile:
-    """Project the covariates out of each variant, missing genotypes at the mean."""
-    p = group.columns.size
-    about = moments[:, 2]
-    sxx = about - np.square(product[:, p:]).sum(axis=1)
-    state = np.zeros(product[:, :p].shape, dtype=np.int8)
-    # the sum of squares about the mean is rounding when every genotype is the same
-    state[(moments[:, 0] < 1) | (about <= 1e-10 * moments[:, 3])] = _SAME
-    return _Tile(product[:, :p], sxx, np.ones(state.shape), np.full(sxx.shape, float(group.df)), state)
+def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.DataFrame:
+    """Numbers of chosen pairs of a tile: columns variant and column, then those of ``sumstats/sumstats``."""
+    pattern = design.pattern_of[column]
+    sxy, t = tile.sxy[variant, column].astype(np.float64), tile.t[variant, column]
+    sxx, df = tile.sxx[variant, pattern], tile.df[variant, pattern]
+    syy = np.broadcast_to(tile.syy, tile.state.shape)[variant, column]
+    beta = sxy / sxx
+    # β / t keeps the digits that 1 − r² has lost
+    error = np.divide(beta, t, out=np.sqrt(syy / (sxx * df)), where=t != 0)
+    return pl.DataFrame(
+        {
+            "variant": variant,
+            "column": column,
+            "beta": beta * design.length[column],
+            "standard_error": error * design.length[column],
+            "effect_allele_frequency": _frequency(tile, design, variant, pattern),
+            "neg_log_10_p_value": tile.log_p[variant, column],
+            "n": df + design.basis.shape[1] + 1,
+            "statistic": t,
+            "degrees_of_freedom": df,
+        }
+    )
 
 
-def _drop_missing(dosage: npt.NDArray[np.float32], product: Array, moments: Array, group: Group, part: _Tile) -> None:
-    """Take the subjects without a genotype out of the sums of the variants that have any; exact.
-
-    With Q the basis, y a residual and A the absent subjects, the basis of those who remain has the Gram matrix
-    I − Q_AᵀQ_A = LLᵀ, and Qᵀy over them is −Q_Aᵀy_A: what must be projected out again is small.
-    """
-    p, columns = group.columns.size, group.basis.shape[1]
-    for v in np.flatnonzero((moments[:, 0] < group.rows.size) & (part.state[:, 0] != _SAME)):
-        absent = np.flatnonzero(np.isnan(dosage[v, group.rows]))
-        left = group.rows.size - absent.size - columns - 1
-        if left < 1:
-            part.state[v] = _FEW
+def _frequency(tile: Tile, design: Design, variant: Whole, pattern: Whole) -> Array:
+    """Frequency of the effect allele among the subjects with the phenotype and a genotype."""
+    frequency: Array = tile.moments[variant, 1] / 2
+    counted, mean = tile.moments[:, 0], tile.moments[:, 1]
+    for g in np.unique(pattern):
+        absent, rows = design.patterns[g].absent, design.patterns[g].rows
+        if absent.size == 0:
             continue
-        basis, response = group.basis[absent], group.response[absent]
-        factor = _cholesky(np.eye(columns) - basis.T @ basis)
-        if factor is None:
-            part.state[v] = _TANGLED
-            continue
-        again = solve_triangular(
-            factor, np.column_stack([product[v, p:], -basis.T @ response]), lower=True, check_finite=False
-        )
-        part.sxy[v] -= again[:, 0] @ again[:, 1:]
-        part.sxx[v] = moments[v, 2] - again[:, 0] @ again[:, 0]
-        part.syy[v] = 1.0 - np.square(response).sum(axis=0) - np.square(again[:, 1:]).sum(axis=0)
-        part.df[v] = left
-        if np.diagonal(factor).min() < _WEAK:
-            part.sxx[v] = 0.0  # so that the residuals are formed
+        here = np.flatnonzero(pattern == g)
+        those, back = np.unique(variant[here], return_inverse=True)
+        count, alleles = np.empty(those.size, dtype=np.int64), np.empty(those.size)
+        few = absent.size < rows.size
+        observed_in(tile.dosage, those, absent if few else rows, count, alleles)
+        known = counted[those] - count if few else count
+        total = mean[those] * counted[those] - alleles if few else alleles
+        frequency[here] = (total / np.maximum(known, 1) / 2)[back]
+    return frequency
 
 
-def _cholesky(gram: Array) -> Array | None:
-    try:
-        factor = np.asarray(np.linalg.cholesky(gram), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return None
-    return factor if np.diagonal(factor).min() > COLLINEAR else None
-
-
-def _residuals(
-    dosage: npt.NDArray[np.float32], mean: float, group: Group, missing: Missing
-) -> tuple[Array, Array, Array]:
-    """Genotype, phenotypes and basis of the subjects that one variant is analysed in."""
-    x = dosage[group.rows].astype(np.float64) - mean
-    there = ~np.isnan(x)
-    if missing == "mean" or there.all():
-        return np.where(there, x, 0.0), group.response, group.basis
-    basis, _ = qr(group.basis[there], mode="economic")
-    return x[there], residualise(basis, group.response[there]), basis
-
-
-def _recompute(dosage: npt.NDArray[np.float32], moments: Array, group: Group, part: _Tile, missing: Missing) -> None:
-    """Form the residuals where sums of squares have lost digits to subtraction; judge what is left."""
-    open_rows = (part.state == _KEPT).any(axis=1)
-    little = (part.sxx < _LITTLE * moments[:, 2]) | (part.syy < _LITTLE).any(axis=1)
-    for v in np.flatnonzero(open_rows & little):
-        x, y, basis = _residuals(dosage[v], moments[v, 1], group, missing)
-        rest = residualise(basis, x[:, None])[:, 0]
-        part.sxx[v], part.sxy[v], part.syy[v] = rest @ rest, rest @ y, np.square(y).sum(axis=0)
-        part.state[v, part.syy[v] <= COLLINEAR**2] = _CONSTANT
-        if part.sxx[v] <= COLLINEAR**2 * moments[v, 2]:
-            part.state[v] = _DETERMINED
-
-
-def _store(
-    first: int,
-    dosage: npt.NDArray[np.float32],
-    moments: Array,
-    group: Group,
-    part: _Tile,
-    numbers: _Numbers,
-    missing: Missing,
-    near: float,
-) -> None:
-    """Turn sums into coefficients and put them where the phenotypes of the group stand."""
-    good = part.state == _KEPT
-    sxx = np.where(good.any(axis=1), part.sxx, 1.0)[:, None]
-    result = slopes(part.sxy, sxx, np.where(good, part.syy, 1.0), np.maximum(part.df, 1.0)[:, None], near)
-    beta, error, t = result.beta, result.standard_error, result.t
-    for v, i in np.argwhere(result.near & good):
-        x, y, basis = _residuals(dosage[v], moments[v, 1], group, missing)
-        pair = regress_pair(x, y[:, i], basis, float(part.df[v]))
-        if pair is None:
-            part.state[v, i] = _PERFECT
-            good[v, i] = False
-        else:
-            beta[v, i], error[v, i], t[v, i] = pair
-    t = np.where(good, t, np.nan)
-    place = np.ix_(np.arange(first, first + dosage.shape[0]), group.columns)
-    numbers.beta[place] = beta * group.length
-    numbers.error[place] = error * group.length
-    numbers.t[place] = t
-    numbers.log_p[place] = neg_log10_p_t(t, float(group.df) if missing == "mean" else part.df[:, None])
-    numbers.frequency[place] = moments[:, 1, None] / 2
-    numbers.df[place] = part.df[:, None].astype(np.int64)
-    numbers.n[place] = (part.df[:, None] + group.basis.shape[1] + 1).astype(np.int64)
-    numbers.state[place] = part.state
-
-
-def _table(block: GenotypeBlock, design: Design, numbers: _Numbers) -> pl.DataFrame:
-    kept = numbers.state == _KEPT
-    variant, phenotype = np.nonzero(kept)
+def labelled(numbers: pl.DataFrame, block: GenotypeBlock, design: Design) -> pl.DataFrame:
+    """Put variants and phenotypes to the numbers of :func:`rows_of`: table ``sumstats/sumstats``."""
+    variant, column = numbers["variant"], numbers["column"]
     texts = {
         "chromosome": block.chromosome,
         "variant_id": block.variant_id,
         "effect_allele": block.effect_allele,
         "other_allele": block.other_allele,
     }
-    columns = {name: pl.Series(name, value, dtype=pl.String).gather(variant) for name, value in texts.items()}
-    reals = {
-        "beta": numbers.beta,
-        "standard_error": numbers.error,
-        "effect_allele_frequency": numbers.frequency,
-        "neg_log_10_p_value": numbers.log_p,
-        "n": numbers.n,
-        "statistic": numbers.t,
-        "degrees_of_freedom": numbers.df,
-    }
-    columns |= {name: pl.Series(name, value.ravel() if kept.all() else value[kept]) for name, value in reals.items()}
-    columns["phenotype"] = pl.Series("phenotype", design.phenotypes, dtype=pl.String).gather(phenotype)
-    columns["base_pair_location"] = pl.Series("base_pair_location", block.position[variant])
-    return conform(pl.DataFrame(columns), "sumstats/sumstats")
+    named = [pl.Series(name, value, dtype=pl.String).gather(variant) for name, value in texts.items()]
+    phenotypes = pl.Series("phenotype", design.phenotypes, dtype=pl.String).gather(design.columns[column.to_numpy()])
+    place = pl.Series("base_pair_location", block.position[variant.to_numpy()])
+    return conform(numbers.drop("variant", "column").with_columns(*named, phenotypes, place), "sumstats/sumstats")
 
 
-def _omissions(block: GenotypeBlock, numbers: _Numbers) -> tuple[Problem, ...]:
-    left_out = np.argwhere(numbers.state > _KEPT)
-    counts = Counter((int(v), int(numbers.state[v, i])) for v, i in left_out)
+def omissions(state: npt.NDArray[np.int8], variant_id: Sequence[str]) -> tuple[Problem, ...]:
+    """Variants without a row for some phenotypes, and why; `count` is the number of phenotypes."""
+    counts = Counter((int(v), int(state[v, i])) for v, i in np.argwhere(state != KEPT))
     return tuple(
-        Problem("associate", _REASONS[state], severity="no value", item=block.variant_id[v], count=count)
-        for (v, state), count in counts.items()
+        Problem("associate", _REASONS[kind], severity="no value", item=variant_id[v], count=count)
+        for (v, kind), count in counts.items()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,44 +13,43 @@ from radiolocus.errors import FitError, RadiolocusError, TableError
 from radiolocus.model import Array, Problem
 from radiolocus.stats.ols import COLLINEAR, covariate_basis, residualise
 
-__all__ = ["Design", "Group", "regression_design"]
+__all__ = ["Design", "Pattern", "pattern_basis", "regression_design"]
 
 _STAGE = "associate"
+# Smallest eigenvalue of the Gram matrix of the basis over the subjects of a pattern below which a basis of their own is
+# formed: what is projected by the Gram matrix loses its square root in digits.
+WEAK = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Phenotypes known for the same subjects.
+class Pattern:
+    """Who is missing: the phenotypes known for the same subjects.
 
     Parameters
     ----------
     columns : ndarray of int64, shape (p,)
         Which phenotypes of the design.
-    rows : ndarray of int64, shape (m,)
-        Which subjects of the design.
-    basis : ndarray, shape (m, 1 + k)
-        Orthonormal basis of intercept and covariates among these subjects.
-    response : ndarray, shape (m, p)
-        Residuals of the phenotypes on the basis, each of unit length.
-    length : ndarray, shape (p,)
-        Length of the residuals before they were scaled.
+    rows, absent : ndarray of int64
+        Which subjects of the design have these phenotypes, and which have not.
+    gram : ndarray, shape (k, k)
+        Gram matrix of the basis of the design over `rows`.
+    transform : ndarray, shape (k, k)
+        Makes the basis of the design orthonormal over `rows`.
+    own : ndarray, shape (rows, k), or None
+        An orthonormal basis over `rows`, where `transform` would lose digits.
     """
 
     columns: npt.NDArray[np.int64]
     rows: npt.NDArray[np.int64]
-    basis: Array
-    response: Array
-    length: Array
-
-    @cached_property
-    def stacked(self) -> Array:
-        """Response and basis side by side, shape (m, p + 1 + k): what a block is multiplied by."""
-        return np.ascontiguousarray(np.column_stack([self.response, self.basis]))
+    absent: npt.NDArray[np.int64]
+    gram: Array
+    transform: Array
+    own: Array | None
 
     @property
     def df(self) -> int:
-        """Residual degrees of freedom with one variant, m − k − 2."""
-        return int(self.rows.size - self.basis.shape[1] - 1)
+        """Residual degrees of freedom with one variant, m − k − 2 with k covariates."""
+        return int(self.rows.size - self.gram.shape[0] - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +61,61 @@ class Design:
     n : int
         Subjects: columns of the genotype blocks.
     phenotypes : tuple of str
-    groups : tuple of Group
+    basis : ndarray, shape (n, 1 + k)
+        Orthonormal basis of intercept and covariates among all subjects.
+    response : ndarray, shape (n, P)
+        Residuals of the analysed phenotypes on intercept and covariates among the subjects that have them, each of
+        unit length; 0 where the phenotype is missing.
+    length : ndarray, shape (P,)
+        Length of the residuals before they were scaled.
+    columns : ndarray of int64, shape (P,)
+        Which phenotype each column of `response` is: pattern by pattern.
+    patterns : tuple of Pattern
     problems : tuple of Problem
         Phenotypes that are not analysed, and why.
     """
 
     n: int
     phenotypes: tuple[str, ...]
-    groups: tuple[Group, ...]
+    basis: Array
+    response: Array
+    length: Array
+    columns: npt.NDArray[np.int64]
+    patterns: tuple[Pattern, ...]
     problems: tuple[Problem, ...]
+
+    @cached_property
+    def stacked(self) -> Array:
+        """Response and basis side by side, shape (n, P + 1 + k): what a block is multiplied by."""
+        return np.column_stack([self.response, self.basis])
+
+    @cached_property
+    def stacked32(self) -> npt.NDArray[np.float32]:
+        """The same in single precision."""
+        return np.column_stack([self.response.astype(np.float32), self.basis.astype(np.float32)])
+
+    @cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Where the columns of each pattern begin in `response`, and where the last ends."""
+        return np.cumsum([0, *(pattern.columns.size for pattern in self.patterns)]).astype(np.int64)
+
+    @cached_property
+    def pattern_of(self) -> npt.NDArray[np.int64]:
+        """Pattern of each column of `response`."""
+        return np.repeat(np.arange(len(self.patterns)), np.diff(self.first)).astype(np.int64)
+
+    @cached_property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """Subjects of each pattern, shape (patterns, n)."""
+        known = np.zeros((len(self.patterns), self.n), dtype=np.bool_)
+        for g, pattern in enumerate(self.patterns):
+            known[g, pattern.rows] = True
+        return known
+
+    @cached_property
+    def grams(self) -> Array:
+        """Gram matrix of the basis over the subjects of each pattern, shape (patterns, 1 + k, 1 + k)."""
+        return np.stack([pattern.gram for pattern in self.patterns])
 
 
 def regression_design(
@@ -112,32 +157,58 @@ def regression_design(
     _refuse("covariate", labels, ~np.isfinite(table), "a finite number for every subject")
     _refuse("phenotype", names, np.isinf(values), "finite numbers, or nothing where unknown")
     _enough(n, table.shape[1])
-    covariate_basis(table, n, labels)
-    patterns: dict[bytes, list[int]] = {}
-    for column, known in enumerate(np.packbits(~np.isnan(values), axis=0).T):
-        patterns.setdefault(known.tobytes(), []).append(column)
-    groups: list[Group] = []
+    basis = covariate_basis(table, n, labels)
+    found: dict[bytes, list[int]] = {}
+    missing = np.isnan(values)
+    for column, lacking in enumerate(np.packbits(missing, axis=0).T):
+        found.setdefault(lacking.tobytes(), []).append(column)
+    patterns: list[Pattern] = []
+    parts: list[tuple[Array, Array]] = []
     problems: list[Problem] = []
-    for columns in patterns.values():
-        rows = np.flatnonzero(~np.isnan(values[:, columns[0]])).astype(np.int64)
+    for columns in found.values():
+        lacking = missing[:, columns[0]]
         try:
-            _enough(rows.size, table.shape[1])
-            basis = covariate_basis(table[rows], rows.size, labels)
+            pattern = _pattern(np.array(columns, dtype=np.int64), lacking, basis, table, labels)
         except RadiolocusError as error:
             problems += [
-                Problem(_STAGE, f"among the {rows.size} subjects that have it: {error.got}", item=names[c],
+                Problem(_STAGE, f"among the {n - int(lacking.sum())} subjects that have it: {error.got}", item=names[c],
                         allowed=error.allowed, todo=error.todo)
                 for c in columns
             ]  # fmt: skip
             continue
-        group, lost = _project(values, np.array(columns, dtype=np.int64), rows, basis)
+        pattern, response, length, lost = _project(values, pattern, basis)
         problems += [Problem(_STAGE, reason, item=names[c], todo="leave it out") for c, reason in lost]
-        if group.columns.size:
-            groups.append(group)
-    if not groups:
+        if pattern.columns.size:
+            patterns.append(pattern)
+            parts.append((response, length))
+    if not patterns:
         told = "; ".join(f"{p.item}: {p.got}" for p in problems[:3])
         raise FitError(f"none of the {count} phenotypes can be analysed ({told})", where="genetics")
-    return Design(n, names, tuple(groups), tuple(problems))
+    order = np.concatenate([pattern.columns for pattern in patterns])
+    response = np.zeros((n, order.size))
+    first = 0
+    for pattern, (part, _) in zip(patterns, parts, strict=True):
+        response[pattern.rows, first : first + part.shape[1]] = part
+        first += part.shape[1]
+    length = np.concatenate([length for _, length in parts])
+    return Design(n, names, basis, response, length, order, tuple(patterns), tuple(problems))
+
+
+def _pattern(
+    columns: npt.NDArray[np.int64], lacking: npt.NDArray[np.bool_], basis: Array, table: Array, labels: tuple[str, ...]
+) -> Pattern:
+    k = basis.shape[1]
+    rows, absent = (np.flatnonzero(chosen).astype(np.int64) for chosen in (~lacking, lacking))
+    if absent.size == 0:
+        return Pattern(columns, rows, absent, np.eye(k), np.eye(k), None)
+    _enough(rows.size, k - 1)
+    few = basis[absent] if absent.size < rows.size else basis[rows]
+    gram = np.eye(k) - few.T @ few if absent.size < rows.size else few.T @ few
+    strength, axes = np.linalg.eigh(gram)
+    if strength[0] > WEAK:
+        return Pattern(columns, rows, absent, gram, axes / np.sqrt(strength), None)
+    own = covariate_basis(table[rows], rows.size, labels)
+    return Pattern(columns, rows, absent, gram, np.eye(k), own)
 
 
 def _refuse(kind: str, names: Sequence[str], bad: npt.NDArray[np.bool_], allowed: str) -> None:
@@ -157,18 +228,24 @@ def _enough(n: int, k: int) -> None:
         )
 
 
-def _project(
-    values: Array, columns: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], basis: Array
-) -> tuple[Group, list[tuple[int, str]]]:
+def _project(values: Array, pattern: Pattern, basis: Array) -> tuple[Pattern, Array, Array, list[tuple[int, str]]]:
+    """Residuals over the rows of a pattern, their lengths, and the phenotypes of which nothing is left."""
+    columns, rows = pattern.columns, pattern.rows
     chosen = values[np.ix_(rows, columns)]
     centred = chosen - chosen.mean(axis=0)
     spread = np.linalg.norm(centred, axis=0)
     constant = spread <= 1e-12 * np.linalg.norm(chosen, axis=0)
-    residual = residualise(basis, centred)
+    residual = residualise(pattern_basis(pattern, basis), centred)
     length = np.linalg.norm(residual, axis=0)
     determined = ~constant & (length <= COLLINEAR * spread)
     lost = [(int(c), f"one value in all {rows.size} subjects that have it") for c in columns[constant]]
     lost += [(int(c), "a combination of the covariates: nothing is left of it") for c in columns[determined]]
     good = ~(constant | determined)
-    response = np.ascontiguousarray(residual[:, good] / length[good])
-    return Group(columns[good], rows, basis, response, length[good]), lost
+    return replace(pattern, columns=columns[good]), residual[:, good] / length[good], length[good], lost
+
+
+def pattern_basis(pattern: Pattern, basis: Array) -> Array:
+    """Orthonormal basis of intercept and covariates over the rows of a pattern."""
+    if pattern.own is not None:
+        return pattern.own
+    return basis[pattern.rows] @ pattern.transform if pattern.absent.size else basis

@@ -221,7 +221,7 @@ def scan(
         parts[index] = outcome
     ordered = [parts[index] for index in range(len(units))]
     sumstats = pl.concat([table for table, _ in ordered])
-    analysed = sum(group.columns.size for group in preparation.design.groups)
+    analysed = preparation.design.columns.size
     return ScanResult(
         sumstats,
         summarise(sumstats, preparation.quality.kept.size, analysed),

@@ -29,7 +29,7 @@ from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phen
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
-from radiolocus.response.recist11 import recist11
+from radiolocus.response.respond import respond
 from radiolocus.schema import Column, empty
 from radiolocus.store import Stage, digest, read_table
 
@@ -63,7 +63,7 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     inputs = {}
     for work in g.works:
         name = _name_of(work)
-        how = (work.settings, work.modality, work.intensity_unit, work.unit.roi, work.derived, work.part)
+        how = (work.settings, work.modality, work.intensity_unit, work.unit.roi, work.derived, work.part, work.reading)
         inputs[name] = digest(how, run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
     run.prints.save()
     keys = [digest(name, key) for name, key in inputs.items()]
@@ -221,10 +221,10 @@ def genetics(run: Run, options: GenotypeOptions) -> str:
             raise result
         parts.append(result)
     sumstats = pl.concat([part["sumstats"] for part in parts])
-    analysed = sum(group.columns.size for group in prepared.design.groups)
+    analysed = prepared.design.columns.size
     scan_stage.write("sumstats/sumstats", sumstats)
     scan_stage.write("sumstats/summary", summarise(sumstats, prepared.quality.kept.size, analysed))
-    problems = [problem_frame("genetics", (*run.gathered.problems["genetics"], *prepared.problems))]
+    problems = [problem_frame("genetics", (*run.gathered.problems["genetics"], *dropped, *prepared.problems))]
     run.finish("genetics", scan_stage, pl.concat(problems + [part["problems"] for part in parts]))
     return _told_scan(run, sumstats.height)
 
@@ -376,14 +376,13 @@ def response(run: Run, options: ResponseOptions) -> str:
     )
     if stage.manifest() is None:
         with bar(run, "response", 1) as step:
-            found = recist11(lesions, options)
+            found = respond(lesions, options.criteria, options, options.visit_days)
             step()
-        stage.write("response/timepoints", found.timepoints)
-        stage.write("response/best", found.best)
-        stage.write("response/rates", found.rates)
+        for name, table in found.tables.items():
+            stage.write(name, table)
         run.finish("response", stage, pl.concat([told, problem_frame("response", found.problems)]))
-    best = read_table(run.root, "response/best")
-    best = empty("response/best") if best is None else best
+    best = read_table(run.root, "response/criteria_best")
+    best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == options.criterion)
     counts = best["best_response"].value_counts(sort=True)
     return f"{best.height} subjects: " + ", ".join(f"{n} {r}" for r, n in counts.sort("best_response").iter_rows())
 

@@ -8,15 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import erf, log_ndtr
 
-from radiolocus.kernels.tail import interpolate_t, table_t, tails_chi2
+from radiolocus.kernels.scan import log_p_of
+from radiolocus.kernels.tail import CELL_WIDTH, interpolate_t, table_t, tails_chi2
 from radiolocus.model import Array
 
-__all__ = ["neg_log10_p_chi2", "neg_log10_p_normal", "neg_log10_p_t"]
+__all__ = ["neg_log10_p_chi2", "neg_log10_p_normal", "neg_log10_p_t", "neg_log10_p_t_by"]
 
 _LN10 = float(np.log(10.0))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _table(df: float) -> Array:
     return table_t(df)
 
@@ -60,6 +61,35 @@ def neg_log10_p_t(t: npt.ArrayLike, df: npt.ArrayLike) -> Array:
         _fill(flat[chosen], float(value), part)
         out[chosen] = part
     return out.reshape(shape)
+
+
+def neg_log10_p_t_by(t: Array, df: npt.NDArray[np.int64], pattern: npt.NDArray[np.int64]) -> Array:
+    """−log10 of the two-sided p-value of Student's t where columns of one pattern share their degrees of freedom.
+
+    Parameters
+    ----------
+    t : ndarray of float64, shape (V, P)
+    df : ndarray of int64, shape (V, patterns)
+        Not read where t is NaN.
+    pattern : ndarray of int64, shape (P,)
+
+    Returns
+    -------
+    ndarray of float64, shape (V, P)
+        As :func:`neg_log10_p_t`, NaN where t is NaN.
+    """
+    out = np.empty(t.shape)
+    if t.size == 0:
+        return out
+    freedom = np.maximum(df, 1)
+    # whole numbers up to the number of subjects: counted, which is quicker than sorted
+    there = np.bincount(freedom.ravel()) > 0
+    kinds, which = np.flatnonzero(there), (np.cumsum(there) - 1)[freedom]
+    tables = np.stack([_table(float(kind)) for kind in kinds])
+    if log_p_of(t, which.astype(np.int64), pattern, tables, CELL_WIDTH, out):
+        v, p = np.nonzero(out < 0)
+        out[v, p] = neg_log10_p_t(t[v, p], freedom[v, pattern[p]])
+    return out
 
 
 def _fill(t: Array, df: float, out: Array) -> None:
