@@ -17,6 +17,7 @@ from radiolocus.feature.extract import dictionary, extract
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.read.imaging import read_pair
+from radiolocus.read.options import ReadOptions
 from radiolocus.store import Fingerprints, versions, write_bytes
 
 __all__ = ["FORMATS", "PairFeatures", "check_name", "features_of_pair", "input_hashes", "lines", "read_region", "write"]
@@ -49,16 +50,24 @@ class PairFeatures:
         return self.table["value"].null_count()
 
 
-def read_region(image: Path, mask: Path, *, roi: str | None, modality: str) -> tuple[Volume, Mask]:
+def read_region(
+    image: Path, mask: Path, *, roi: str | None, modality: str, reading: ReadOptions | None = None
+) -> tuple[Volume, Mask]:
     """Read one pair; the unit of a CT that does not name it (NIfTI) is HU, as in a study."""
-    volume, region = read_pair(image, mask, roi=roi, modality=modality)
+    volume, region = read_pair(image, mask, roi=roi, modality=modality, options=reading)
     if not volume.unit and volume.modality == "CT":
         volume = replace(volume, unit="HU")
     return volume, region
 
 
 def features_of_pair(
-    image: Path, mask: Path, settings: FeatureSettings, *, roi: str | None = None, modality: str = ""
+    image: Path,
+    mask: Path,
+    settings: FeatureSettings,
+    *,
+    roi: str | None = None,
+    modality: str = "",
+    reading: ReadOptions | None = None,
 ) -> PairFeatures:
     """Read an image with a mask and take the features of the region.
 
@@ -66,7 +75,7 @@ def features_of_pair(
     ----------
     image, mask : Path
     settings : FeatureSettings
-    roi, modality : optional
+    roi, modality, reading : optional
         See :func:`radiolocus.read.imaging.read_pair`.
 
     Returns
@@ -78,7 +87,7 @@ def features_of_pair(
     InputError
         The image, the mask, or the two together cannot be used.
     """
-    volume, region = read_region(image, mask, roi=roi, modality=modality)
+    volume, region = read_region(image, mask, roi=roi, modality=modality, reading=reading)
     extraction = extract(volume, region, settings)
     reasons = {p.item: _reason(p) for p in extraction.problems if p.severity == "no value"}
     table = dictionary(settings).with_columns(
@@ -94,6 +103,7 @@ def features_of_pair(
         "modality": volume.modality,
         "unit": volume.unit,
         "settings": asdict(settings),
+        "reading": asdict(reading or ReadOptions()),
         "versions": versions(),
         "input_hash": input_hashes(image, mask),
         "diagnostics": extraction.diagnostics,

@@ -11,6 +11,7 @@ from radiolocus.app.features import input_hashes, read_region
 from radiolocus.feature.maps import feature_map
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.read.nifti import write_nifti
+from radiolocus.read.options import ReadOptions
 from radiolocus.store import versions, write_json
 
 __all__ = ["MapOrder", "map_of_pair"]
@@ -29,6 +30,7 @@ class MapOrder:
         One of the two.
     roi : str or None
     modality : str
+    reading : ReadOptions or None
         See :func:`radiolocus.read.imaging.read_pair`.
     """
 
@@ -37,6 +39,7 @@ class MapOrder:
     radius_mm: float | None = None
     roi: str | None = None
     modality: str = ""
+    reading: ReadOptions | None = None
 
 
 def map_of_pair(
@@ -53,7 +56,7 @@ def map_of_pair(
     without_value : int
         Maps without a single value.
     """
-    volume, region = read_region(image, mask, roi=order.roi, modality=order.modality)
+    volume, region = read_region(image, mask, roi=order.roi, modality=order.modality, reading=order.reading)
     maps = feature_map(
         volume, region, settings, order.features, radius_voxels=order.radius_voxels, radius_mm=order.radius_mm
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from radiolocus.image.thumbnail import thumbnail
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.read.discover import ImageUnit
 from radiolocus.read.imaging import read_regions
+from radiolocus.read.options import ReadOptions
 from radiolocus.registry import suggest
 from radiolocus.schema import TABLES, conform
 
@@ -23,7 +24,7 @@ __all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "measure", "read
 
 
 @dataclass(frozen=True)
-class ImageSource:
+class ImageSource(ReadOptions):
     """One kind of image of the study, with its masks.
 
     Parameters
@@ -42,6 +43,9 @@ class ImageSource:
         Instead of patterns: a table with columns subject, image, mask and, optionally, visit and roi.
     roi : str or None
         Region: a label number (NIfTI, SEG), or a name or regular expression (RTSTRUCT, SEG).
+    rois : tuple of str
+        Instead of `roi`: several regions of every mask, each measured by itself: names, numbers or regular expressions;
+        ``[".*"]`` is all there are.
     regions : tuple of DerivedRegion
         Regions made from drawn ones, each with features of its own: ring, core, sets and intensity habitats.
     analyse : bool
@@ -57,11 +61,13 @@ class ImageSource:
     mask: str = ""
     table: str | None = None
     roi: str | None = None
+    rois: tuple[str, ...] = ()
     regions: tuple[DerivedRegion, ...] = ()
     analyse: bool = True
     settings: FeatureSettings | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.name or any(c in self.name for c in ":@/\\ "):
             raise ConfigError(f"name = '{self.name}'", allowed="letters, digits, '_', '-', '.'")
         if self.table is None and not (self.image and self.mask):
@@ -72,9 +78,16 @@ class ImageSource:
             )
         if self.table is not None and (self.image or self.mask):
             raise ConfigError(f"image '{self.name}' has both patterns and a table", allowed="one of them")
-        names = [self.roi or "ROI", *(part for region in self.regions for part in region.parts)]
+        if self.roi is not None and self.rois:
+            raise ConfigError(f"image '{self.name}' has both roi and rois", allowed="one of them")
+        names = [*(self.rois or (self.roi or "ROI",)), *(part for region in self.regions for part in region.parts)]
         if len(set(names)) < len(names):
             raise ConfigError(f"regions of image '{self.name}' called {names}", allowed="every name once")
+
+    @property
+    def reading(self) -> ReadOptions:
+        """How images of this kind are read."""
+        return ReadOptions(**{f.name: getattr(self, f.name) for f in fields(ReadOptions)})
 
 
 @dataclass(frozen=True)
@@ -144,6 +157,7 @@ class Work:
     copies: tuple[Perturbation, ...] = ()
     control: Control | None = None
     seed: int = 0
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     @property
     def region(self) -> str:
@@ -182,7 +196,7 @@ def works_of(
     several : bool
         Whether the pairs of the source are of several drawn regions; what is derived from each then carries its name.
     """
-    drawn = Work(subject, unit, source.name, source.modality, source.unit, settings)
+    drawn = Work(subject, unit, source.name, source.modality, source.unit, settings, reading=source.reading)
     works = [drawn]
     for derived in source.regions:
         prefix = f"{drawn.region}." if several and not derived.of else ""
@@ -194,7 +208,7 @@ def read_work(work: Work) -> tuple[Volume, Mask]:
     """Read the image and the region of a unit."""
     unit, derived = work.unit, work.derived
     rois = (unit.roi,) if derived is None or not derived.of else derived.of
-    volume, masks = read_regions(unit.image, unit.mask, rois=rois, modality=work.modality)
+    volume, masks = read_regions(unit.image, unit.mask, rois=rois, modality=work.modality, options=work.reading)
     if not volume.unit:
         volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
     return volume, masks[0] if derived is None else derive(volume, masks, derived, work.part)

@@ -21,6 +21,7 @@ from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
 from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.read.lesions import read_lesions
+from radiolocus.read.regions import each_region
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
 
@@ -169,6 +170,7 @@ class _Gatherer:
             else:
                 found = by_pattern(self.root, source.name, source.image, source.mask, source.roi)
                 problems = []
+            found = each_region(found, source.rois, source.name)
             mapping = self._match_images(cohort, source.name, found, problems)
             several = len({u.roi for u in found.units}) > 1
             listed = [

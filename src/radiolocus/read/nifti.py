@@ -21,7 +21,7 @@ from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Array, Geometry, Mask, Volume
 from radiolocus.store import write_bytes
 
-__all__ = ["is_nifti", "nifti_header", "read_nifti", "read_nifti_mask", "write_nifti"]
+__all__ = ["is_nifti", "nifti_header", "nifti_labels", "read_nifti", "read_nifti_mask", "write_nifti"]
 
 _GZIP = b"\x1f\x8b"
 _KINDS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
@@ -94,7 +94,7 @@ def read_nifti_mask(path: Path | str, *, label: int | None = None) -> Mask:
     path = Path(path)
     stored, geometry, notes = _read(path)
     whole = _whole(stored, path)
-    present = [int(v) for v in np.unique(whole) if v != 0]
+    present = _present(whole)
     if label is None:
         if len(present) > 1:
             notes.append(f"labels {_listed(present)} taken together as one region")
@@ -107,6 +107,22 @@ def read_nifti_mask(path: Path | str, *, label: int | None = None) -> Mask:
             todo="give one of these labels as roi, or leave roi out to take all of them",
         )
     return Mask(whole == label, geometry, str(label), tuple(notes))
+
+
+def nifti_labels(path: Path | str) -> tuple[int, ...]:
+    """Read the labels of a segmentation, without 0.
+
+    Raises
+    ------
+    FormatError
+        As :func:`read_nifti_mask`.
+    """
+    path = Path(path)
+    return tuple(_present(_whole(_read(path)[0], path)))
+
+
+def _present(whole: npt.NDArray[Any]) -> list[int]:
+    return [int(v) for v in np.unique(whole) if v != 0]
 
 
 def nifti_header(path: Path | str) -> tuple[Geometry, np.dtype[Any]]:
