@@ -454,6 +454,56 @@ _ALL = (
         ),
     ),
     Table(
+        "response/endpoints",
+        "progression-free survival and duration of response of every subject",
+        (
+            _SUBJECT,
+            Column("criterion", Text, "name of the criterion"),
+            Column("endpoint", Text, "'progression-free survival' or 'duration of response'"),
+            Column("rule", Text, "'all events' or 'censored'"),
+            Column("time", Real, "from baseline, or from the first response", "d"),
+            Column("event", Flag, "progression or death ended the time"),
+            Column("reason", Text, "what ended the time"),
+        ),
+    ),
+    Table(
+        "response/endpoint_summary",
+        "median progression-free survival and duration of response",
+        (
+            Column("criterion", Text, "name of the criterion"),
+            Column("endpoint", Text, "'progression-free survival' or 'duration of response'"),
+            Column("rule", Text, "'all events' or 'censored'"),
+            Column("meaning", Text, "the rule in words"),
+            Column("median", Real, "Kaplan–Meier median, null where it is not reached", "d"),
+            Column("lower", Real, "lower end of its 95 % interval (log-log)", "d"),
+            Column("upper", Real, "upper end of its 95 % interval (log-log)", "d"),
+            Column("events", Whole, "events"),
+            _N,
+        ),
+    ),
+    Table(
+        "response/kinetics",
+        "kinetics of the sum of diameters of every subject",
+        (
+            _SUBJECT,
+            Column("visits", Whole, "visits after baseline with a complete sum"),
+            Column("depth", Real, "largest fall of the sum from baseline", "%"),
+            Column("nadir_day", Real, "first day of the smallest sum after baseline", "d"),
+            Column("growth_rate_before", Real, "tumour growth rate up to baseline", "%/month", "Ferté 2014"),
+            Column(
+                "growth_rate_after", Real, "tumour growth rate from baseline to the next visit", "%/month", "Ferté 2014"
+            ),
+            Column("model", Text, "gd, gx or dx, by the smallest AIC"),
+            Column("growth", Real, "growth constant g", "1/d", "Stein 2011"),
+            Column("growth_error", Real, "its standard error", "1/d"),
+            Column("regression", Real, "regression constant d", "1/d", "Stein 2011"),
+            Column("regression_error", Real, "its standard error", "1/d"),
+            Column("doubling_days", Real, "ln 2 / g", "d"),
+            Column("residual", Real, "root mean squared residual of the size relative to baseline"),
+            Column("explained", Real, "R² of the fit"),
+        ),
+    ),
+    Table(
         "demo/truth",
         "what was planted in the simulated cohort, and what was found of it",
         (

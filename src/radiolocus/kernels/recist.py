@@ -12,7 +12,7 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["CR", "LABELS", "NE", "NON", "NONE", "PD", "PR", "SD", "best", "overall", "time_points"]
+__all__ = ["CR", "LABELS", "NE", "NON", "NONE", "PD", "PR", "SD", "best", "first_response", "overall", "time_points"]
 
 NONE, CR, PR, SD, NON, PD, NE = 0, 1, 2, 3, 4, 5, 6
 LABELS = ("none", "CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
@@ -159,6 +159,21 @@ def _is_confirmed(
         if skipped_ne > most_ne or skipped_sd > most_sd:
             return False
     return False
+
+
+@kernel
+def first_response(
+    response: Codes, day: Array, start: int, stop: int, confirmation: bool, days: float, most_ne: int, most_sd: int
+) -> int:
+    """Row of the first CR or PR before PD, of those seen again where confirmation is demanded; −1 for none."""
+    for v in range(start, stop):
+        if response[v] == PD:
+            return -1
+        if response[v] in (CR, PR) and (
+            not confirmation or _is_confirmed(response, day, v, stop, response[v] == CR, days, most_ne, most_sd)
+        ):
+            return v
+    return -1
 
 
 @kernel

@@ -227,7 +227,9 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
     _screen_words(screen)
     _screen_readers(screen, names)
     screen_measures(screen, list(measures))
-    sizes = [m for m in measures if MEASURES[m].level == "lesion" and not MEASURES[m].words]
+    sizes = [
+        m for m in measures if MEASURES[m].level == "lesion" and not MEASURES[m].words and not m.startswith("earlier")
+    ]
     _screen_sizes(screen, names, sizes)
     _screen_days(screen, names)
     screen_events(screen, list(measures))

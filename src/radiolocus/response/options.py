@@ -7,13 +7,18 @@ from typing import Literal
 
 from radiolocus.errors import ConfigError
 from radiolocus.read.lesions import LesionColumns
-from radiolocus.response.recist11 import Recist11Options
+from radiolocus.response.assess import CRITERION_NAMES
+from radiolocus.response.criterion import CriteriaOptions
 
 __all__ = ["ResponseOptions"]
 
+CriterionName = Literal[
+    "recist11", "choi", "eortc", "irecist", "lugano", "mrecist", "pcwg3", "percist", "rano", "volumetric", "who"
+]
+
 
 @dataclass(frozen=True, kw_only=True)
-class ResponseOptions(Recist11Options):
+class ResponseOptions(CriteriaOptions):
     """The lesion table and the options of the criterion.
 
     Parameters
@@ -22,15 +27,32 @@ class ResponseOptions(Recist11Options):
         Table of lesion measurements, one row a lesion and visit.
     columns : LesionColumns
         Names of the columns, sheet and unit, where they differ from the usual.
-    criterion : {"recist11"}
-        Response criterion.
+    criterion : str
+        Response criterion of the figures and end points: recist11, choi, eortc, irecist, lugano, mrecist, pcwg3,
+        percist, rano, volumetric or who.
+    further : tuple of str
+        Further criteria, whose calls stand beside it.
+    visit_days : float
+        Planned days between visits, by which missed visits are told; 0: not known.
     """
 
     lesions: str
     columns: LesionColumns = field(default_factory=LesionColumns)
-    criterion: Literal["recist11"] = "recist11"
+    criterion: CriterionName = "recist11"
+    further: tuple[CriterionName, ...] = ()
+    visit_days: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.lesions:
             raise ConfigError("lesions is empty", allowed="a path below [cohort] root")
+        for name in (self.criterion, *self.further):
+            if name not in CRITERION_NAMES:
+                raise ConfigError(f"unknown response criterion '{name}'", allowed=", ".join(CRITERION_NAMES))
+        if not self.visit_days >= 0:
+            raise ConfigError(f"visit_days = {self.visit_days:g}", allowed="0 or more")
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """All criteria, each once, the one of the figures first."""
+        return tuple(dict.fromkeys((self.criterion, *self.further)))
