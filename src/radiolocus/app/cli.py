@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from radiolocus.config import Study
     from radiolocus.feature.settings import FeatureSettings
     from radiolocus.pipeline import Finished
+    from radiolocus.read.options import ReadOptions
 
 __all__ = ["main"]
 
@@ -51,6 +52,13 @@ Settings = Annotated[
 ]
 Roi = Annotated[
     str | None, typer.Option("--roi", help="Label number (NIfTI), or name or regular expression (RTSTRUCT, SEG).")
+]
+Suv = Annotated[str, typer.Option("--suv", help="Uptake in PET by: bw, lbm, lbm_james or bsa (DICOM).")]
+Gantry = Annotated[str, typer.Option("--gantry", help="CT of a tilted gantry (DICOM): refuse or correct.")]
+Series = Annotated[str, typer.Option("--series", help="Last digits of the UID of the series, of several in a folder.")]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", help="Which image of several in a series: KEYWORD=VALUE, e.g. EchoTime=4.6; repeatable."),
 ]
 Modality = Annotated[
     str, typer.Option("--modality", help="DICOM modality, e.g. CT, MR, PT; needed where a NIfTI file cannot say it.")
@@ -214,6 +222,10 @@ def features(
     settings: Settings = None,
     roi: Roi = None,
     modality: Modality = "",
+    suv: Suv = "bw",
+    gantry: Gantry = "refuse",
+    series: Series = "",
+    select: Select = None,
     pyradiomics: Annotated[
         Path | None,
         typer.Option("--pyradiomics", help="PyRadiomics parameter file: its features, names and definitions instead."),
@@ -229,7 +241,9 @@ def features(
     try:
         if out is not None:
             one_pair.check_name(out)
+        reading = _reading(suv, gantry, series, select)
         if pyradiomics:
+            _only_files(reading)
             with loading():
                 from radiolocus.app.pyradiomics import parameters_of, pyradiomics_of_pair
 
@@ -241,7 +255,29 @@ def features(
     if pyradiomics:
         _show(pyradiomics_of_pair(image, mask, theirs), out)
     else:
-        _show(one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality), out)
+        _show(one_pair.features_of_pair(image, mask, chosen, roi=roi, modality=modality, reading=reading), out)
+
+
+def _only_files(reading: ReadOptions) -> None:
+    if reading != type(reading)():
+        raise ConfigError(
+            "--pyradiomics with an option of DICOM (--suv, --gantry, --series, --select)",
+            allowed="one of them",
+            todo="PyRadiomics reads files such as NIfTI and NRRD, whose intensities are taken as they are",
+        )
+
+
+def _reading(suv: str, gantry: str, series: str, select: list[str] | None) -> ReadOptions:
+    with loading():
+        from radiolocus.read.options import ReadOptions
+
+    chosen: dict[str, str | int | float] = {}
+    for pair in select or ():
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise ConfigError(f"--select {pair}", allowed="KEYWORD=VALUE, e.g. EchoTime=4.6")
+        chosen[name.strip()] = value.strip()
+    return ReadOptions(suv=suv, gantry=gantry, series=series, select=chosen)  # type: ignore[arg-type]
 
 
 def _settings(file: Path | None) -> FeatureSettings:
@@ -290,13 +326,18 @@ def map_(
     settings: Settings = None,
     roi: Roi = None,
     modality: Modality = "",
+    suv: Suv = "bw",
+    gantry: Gantry = "refuse",
+    series: Series = "",
+    select: Select = None,
 ) -> None:
     """Write features of the window around every voxel of a region as NIfTI images, NaN outside (ITK reads it as 0)."""
     with loading():
         from radiolocus.app.maps import MapOrder, map_of_pair
 
-    order = MapOrder(tuple(feature), radius, radius_mm, roi, modality)
     try:
+        reading = _reading(suv, gantry, series, select)
+        order = MapOrder(tuple(feature), radius, radius_mm, roi, modality, reading)
         lines, notes, lost = map_of_pair(image, mask, _settings(settings), order, out)
     except ConfigError as error:
         _stop(error.message, REFUSED)
