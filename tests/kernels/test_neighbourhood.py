@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from naive.neighbours import around
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
-from radiolocus.kernels.neighbourhood import compare_neighbours, tone_complexity
+from radiolocus.kernels.neighbourhood import compare_neighbours, count_neighbours, tone_complexity
 from regions import regions
 
 
@@ -31,6 +31,29 @@ def test_neighbours_are_compared_one_by_one(region, within_slices):
         neighbours, alike, difference = function(np.pad(levels, 1), offsets)
         assert list(zip(neighbours.tolist(), alike.tolist(), strict=True)) == [e[:2] for e in expected]
         assert difference.tolist() == pytest.approx([e[2] for e in expected], abs=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(regions(), st.booleans())
+def test_counts_are_those_of_neighbours_compared_one_by_one(region, within_slices):
+    image, mask, _ = region
+    levels = np.where(mask, image, 0).astype(np.int32)
+    offsets = OFFSETS_2D if within_slices else OFFSETS_3D
+    n = int(levels.max())
+    expected = np.zeros((3, len(levels) if within_slices else 1, n, 2 * len(offsets) + 1), dtype=int)
+    for z, y, x in np.argwhere(levels):
+        others = around(levels[z : z + 1], (0, y, x)) if within_slices else around(levels, (z, y, x))
+        level, plane = int(levels[z, y, x]), z if within_slices else 0
+        expected[0, plane, level - 1, others.count(level)] += 1
+        expected[1, plane, level - 1, len(others)] += 1
+        expected[2, plane, level - 1, len(others)] += abs(level * len(others) - sum(others))
+    for function, kind in (
+        (count_neighbours, np.int32),
+        (count_neighbours, np.uint8),
+        (plain(count_neighbours), np.int32),
+    ):
+        found = function(np.pad(levels, 1).astype(kind), offsets, n, within_slices)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_complexity_adds_up_pairs_of_the_same_matrix_only():

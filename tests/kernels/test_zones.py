@@ -20,8 +20,8 @@ def test_zones_are_those_of_a_flood_fill(region):
     image, mask, _ = region
     levels = np.where(mask, image, 0).astype(np.int32)
     expected = {frozenset(zone): int(levels[zone[0]]) for zone in zones(levels)}
-    for function in (label_zones, plain(label_zones)):
-        label, level, size, plane = function(np.pad(levels, 1), OFFSETS_3D)
+    for function, kind in ((label_zones, np.int32), (label_zones, np.uint8), (plain(label_zones), np.int32)):
+        label, level, size, plane = function(np.pad(levels, 1).astype(kind), OFFSETS_3D)
         found = [np.argwhere(label[1:-1, 1:-1, 1:-1] == k + 1) for k in range(level.size)]
         assert {frozenset(map(tuple, z.tolist())): int(v) for z, v in zip(found, level, strict=True)} == expected
         assert size.tolist() == [len(z) for z in found]
@@ -39,6 +39,19 @@ def test_zones_within_slices_are_those_of_each_slice_alone(region):
     np.testing.assert_array_equal(together[1], np.concatenate([one[1] for one in alone]))
     np.testing.assert_array_equal(together[2], np.concatenate([one[2] for one in alone]))
     np.testing.assert_array_equal(together[3], np.repeat(np.arange(len(alone)), [one[1].size for one in alone]))
+
+
+def test_a_zone_may_meet_itself_again_and_again():
+    # A comb in space: teeth that are joined only at their ends, so that many labels turn out to be one.
+    levels = np.ones((5, 9, 12), dtype=np.uint8)
+    levels[:, 1::2, :-1] = 2
+    levels[2, :, 5] = 0
+    expected = {frozenset(zone) for zone in zones(levels.astype(np.int32))}
+    for offsets in (OFFSETS_3D, OFFSETS_3D[::-1].copy()):
+        label, _, size, _ = label_zones(np.pad(levels, 1), offsets)
+        inner = label[1:-1, 1:-1, 1:-1]
+        found = {frozenset(map(tuple, np.argwhere(inner == k + 1).tolist())) for k in range(size.size)}
+        assert found == expected
 
 
 @settings(max_examples=40, deadline=None)

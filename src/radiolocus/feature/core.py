@@ -17,11 +17,19 @@ import numpy.typing as npt
 
 from radiolocus.image.discretise import Scale, volume_scale
 from radiolocus.image.region import Region, bounding_box
+from radiolocus.kernels.intensity import place_levels, whole_counts
+from radiolocus.kernels.texture import level_counts
 from radiolocus.model import Array
 
-__all__ = ["AGGREGATIONS", "Context", "Family", "Feature"]
+__all__ = ["AGGREGATIONS", "Context", "Family", "Feature", "Levels"]
 
 T = TypeVar("T")
+
+#: Grey levels, in the smallest type that the kernels know.
+Levels = npt.NDArray[np.unsignedinteger | np.int32]
+
+# Whole intensities are counted when their range is not larger: that of 16-bit images.
+_COUNTED_RANGE = 2**16
 
 #: What may be asked for, and how IBSI calls it. A family that knows only 2-D, 2.5-D and 3-D maps both forms to one.
 AGGREGATIONS: Mapping[str, str] = {
@@ -42,7 +50,8 @@ class Context:
     ----------
     region : Region
     discretise : callable
-        From intensities of the region, shape (n,), to grey levels 1, 2, ...
+        From intensities of the region, shape (n,), to grey levels 1, 2, ...; the level of an intensity depends on it
+        and on the smallest and the largest only.
     scale : callable
         From intensities of the region, shape (n,), to the even scale of the intensity-volume histogram.
     """
@@ -65,13 +74,37 @@ class Context:
         return self.region.image[self.region.intensity]
 
     @cached_property
-    def levels(self) -> npt.NDArray[np.int32]:
+    def counted(self) -> tuple[Array, npt.NDArray[np.int64]] | None:
+        """Different intensities, ascending, and how often each comes; None where they are not whole or range far."""
+        lowest, counts = whole_counts(self.values, _COUNTED_RANGE)
+        if counts.size == 0:
+            return None
+        there = np.flatnonzero(counts)
+        return (lowest + there).astype(np.float64), counts[there]
+
+    @cached_property
+    def levels(self) -> Levels:
         """Grey levels on the box around the intensity mask with one voxel of 0 on every side; 0 is outside."""
-        box = bounding_box(self.region.intensity)
-        inside = self.region.intensity[box]
-        padded = np.zeros([n + 2 for n in inside.shape], dtype=np.int32)
-        padded[1:-1, 1:-1, 1:-1][inside] = self.discretise(self.values)
+        inside = self.region.intensity[bounding_box(self.region.intensity)]
+        if self.counted is not None:
+            different = self.counted[0]
+            lowest = int(different[0])
+            table = np.zeros(int(different[-1]) - lowest + 1, dtype=np.int32)
+            table[different.astype(np.int64) - lowest] = self.discretise(different)
+            return np.asarray(place_levels(self.values, inside, lowest, _smallest(table)))
+        found = _smallest(self.discretise(self.values))
+        padded = np.zeros([n + 2 for n in inside.shape], dtype=found.dtype)
+        padded[1:-1, 1:-1, 1:-1][inside] = found
         return padded
+
+    @cached_property
+    def level_counts(self) -> npt.NDArray[np.int64]:
+        """Voxels of the grey levels 1..N, N the largest that comes, shape (N,)."""
+        return np.asarray(level_counts(self.levels, int(self.levels.max())))
+
+
+def _smallest(levels: npt.NDArray[np.int32]) -> Levels:
+    return levels.astype(np.uint8) if levels.max() <= np.iinfo(np.uint8).max else levels
 
 
 @dataclass(frozen=True, eq=False)

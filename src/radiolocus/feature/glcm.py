@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import UndefinedError
-from radiolocus.feature.core import AGGREGATIONS, Context, Family
+from radiolocus.feature.core import AGGREGATIONS, Context, Family, Levels
 from radiolocus.kernels.texture import pair_counts
 from radiolocus.model import Array
 
@@ -51,12 +51,12 @@ class Cells:
     n_levels: int
 
 
-def count_cells(levels: npt.NDArray[np.int32], offsets: Whole, by_slice: bool) -> Cells:
+def count_cells(levels: Levels, offsets: Whole, by_slice: bool) -> Cells:
     """Count co-occurring grey levels.
 
     Parameters
     ----------
-    levels : ndarray of int32, shape (z, y, x)
+    levels : ndarray of integers, shape (z, y, x)
         Grey levels 1..n, 0 outside the region; the outermost voxels are all 0.
     offsets : ndarray of int64, shape (d, 3)
     by_slice : bool
@@ -78,7 +78,7 @@ def count_cells(levels: npt.NDArray[np.int32], offsets: Whole, by_slice: bool) -
     return _unpacked(found, count.astype(np.int64), n)
 
 
-def _pair_keys(levels: npt.NDArray[np.int32], offsets: Whole, n: int, by_slice: bool) -> Whole:
+def _pair_keys(levels: Levels, offsets: Whole, n: int, by_slice: bool) -> Whole:
     """List every pair both ways as (matrix * n + row) * n + column: for matrices too large to be held dense."""
     start = tuple(slice(1, size - 1) for size in levels.shape)
     here = levels[start].astype(np.int64)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from radiolocus.feature.core import AGGREGATIONS, Context, Family
+from radiolocus.feature.core import AGGREGATIONS, Context, Family, Levels
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
 from radiolocus.feature.matrices import LevelMatrices, added, averaged, tally
-from radiolocus.kernels.texture import run_counts, run_list
+from radiolocus.kernels.texture import LONGEST_RUN, run_counts, run_list
 from radiolocus.model import Array
 
 __all__ = ["FAMILY", "Runs", "list_runs"]
@@ -24,12 +24,12 @@ Runs = tuple[Whole, Whole, Whole, Whole]
 _CELLS_PER_VOXEL = 8
 
 
-def list_runs(levels: npt.NDArray[np.int32], offsets: Whole, by_slice: bool) -> Runs:
+def list_runs(levels: Levels, offsets: Whole, by_slice: bool) -> Runs:
     """Count the runs of a region.
 
     Parameters
     ----------
-    levels : ndarray of int32, shape (z, y, x)
+    levels : ndarray of integers, shape (z, y, x)
         Grey levels 1..n, 0 outside the region; the outermost voxels are all 0.
     offsets : ndarray of int64, shape (d, 3)
     by_slice : bool
@@ -43,7 +43,7 @@ def list_runs(levels: npt.NDArray[np.int32], offsets: Whole, by_slice: bool) -> 
     n, d = int(levels.max()), len(offsets)
     groups = levels.shape[0] - 2 if by_slice else 1
     longest = max(levels.shape[1:] if by_slice else levels.shape) - 2
-    if groups * d * n * longest <= _CELLS_PER_VOXEL * np.count_nonzero(levels):
+    if longest <= LONGEST_RUN and groups * d * n * longest <= _CELLS_PER_VOXEL * np.count_nonzero(levels):
         counts = run_counts(levels, offsets, n, longest, by_slice)
         group, direction, row, column = np.nonzero(counts)
         return group * d + direction, row + 1, column + 1, counts[group, direction, row, column].astype(np.int64)

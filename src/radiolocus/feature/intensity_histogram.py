@@ -86,7 +86,7 @@ class Histogram:
 
 
 def _prepare(context: Context, aggregation: str) -> Histogram:
-    return context.once("histogram", lambda: Histogram(np.bincount(context.levels.ravel())[1:].astype(np.float64)))
+    return context.once("histogram", lambda: Histogram(context.level_counts.astype(np.float64)))
 
 
 FAMILY = Family("intensity_histogram", "Intensity histogram", _prepare)

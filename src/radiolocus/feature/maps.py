@@ -1,36 +1,59 @@
 """Feature maps: at every voxel of a region the feature of the window around it.
 
 Image processing and discretisation are those of the whole region and happen once, so that a grey level means the same
-in every window; the largest grey level N, which two of the co-occurrence features divide by, is that of the region too.
+in every window; the largest grey level N, which two of the co-occurrence features divide by, and the scale of the
+intensity-volume histogram are those of the region too. For all else a window is a region of its own: its sides are a
+border for runs, zones, distances and neighbourhoods.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import ConfigError, InputError
-from radiolocus.feature import glcm, intensity
-from radiolocus.feature.core import Context
+from radiolocus.feature.core import AGGREGATIONS, Context
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
+from radiolocus.feature.local_intensity import RADIUS_MM, Peaks
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.region import Region, bounding_box, prepare_region
 from radiolocus.image.resample import Box, new_grid, resample_mask
 from radiolocus.kernels.window import PAIR_FEATURES, STATISTICS, window_pairs, window_statistics
+from radiolocus.kernels.window_histogram import HISTOGRAM, VOLUME_HISTOGRAM
+from radiolocus.kernels.window_levels import DEPENDENCE, DISTANCES, RUNS, ZONES, window_levels
+from radiolocus.kernels.window_tones import PEAKS, TONES, window_peaks, window_tones
 from radiolocus.model import Array, BoolArray, Geometry, Mask, Volume
 from radiolocus.registry import suggest
 
 __all__ = ["MAPPABLE", "feature_map"]
 
-#: Columns of which there are maps: column → (aggregation or "" for statistics, feature without aggregation).
-MAPPABLE: dict[str, tuple[str, str]] = {tag: ("", tag) for tag in intensity.FAMILY.features} | {
-    tag + suffix: (aggregation, tag)
-    for aggregation, (suffix, _) in glcm.FAMILY.aggregations.items()
-    for tag in glcm.FAMILY.features
+Whole = npt.NDArray[np.int64]
+
+_LEVELS = {"glrlm": RUNS, "glszm": ZONES, "gldzm": DISTANCES, "ngldm": DEPENDENCE}
+#: Rows of the results of the kernels.
+_ROWS = {
+    "intensity": STATISTICS,
+    "intensity_histogram": HISTOGRAM,
+    "intensity_volume_histogram": VOLUME_HISTOGRAM,
+    "local_intensity": PEAKS,
+    "glcm": PAIR_FEATURES,
+    "ngtdm": TONES,
+    **{name: tuple(FAMILIES[name].features) for name in _LEVELS},
+}
+
+#: Columns of which there are maps: column → (family, aggregation or "", feature without aggregation).
+MAPPABLE: dict[str, tuple[str, str, str]] = {
+    tag + suffix: (name, aggregation, tag)
+    for name in _ROWS
+    for aggregation, (suffix, _) in FAMILIES[name].columns(tuple(AGGREGATIONS)).items()
+    for tag in FAMILIES[name].features
 }
 
 _LARGEST_RADIUS = 50
@@ -55,8 +78,8 @@ def feature_map(
     settings : FeatureSettings
         Image processing and discretisation, of the whole region; families, aggregations and filters are not looked at.
     features : iterable of str
-        Columns of the families ``intensity`` and ``glcm``, e.g. ``stat_mean``, ``cm_joint_entr_3d_comb``. Slices of the
-        2D and 2.5D aggregations are those of the window.
+        Columns of any family but ``morphology``, e.g. ``stat_mean``, ``cm_joint_entr_3d_comb``, ``szm_sze_3d``. Slices
+        of the 2D and 2.5D aggregations are those of the window. Spheres of ``local_intensity`` reach beyond it.
     radius_voxels : int, optional
         The window reaches so many voxels to either side along every axis: (2r + 1)³ voxels, of which those of the
         intensity mask count.
@@ -72,7 +95,7 @@ def feature_map(
     Raises
     ------
     ConfigError
-        An unknown feature, one of a family that has no maps, or a radius that is none.
+        An unknown feature, one of the family that has no maps, or a radius that is none.
     InputError
         As :func:`radiolocus.feature.extract.extract`, and grey levels too many for a matrix a direction.
     """
@@ -81,36 +104,38 @@ def feature_map(
     radius = _radius(region.spacing, radius_voxels, radius_mm)
     geometry = _place(volume.geometry, mask.array, settings)
     rows: dict[str, Array] = {}
-    for aggregation in dict.fromkeys(MAPPABLE[column][0] for column in wanted):
-        if aggregation:
-            names: tuple[str, ...] = PAIR_FEATURES
-            values = _pairs(Context(region, settings.discretise).levels, aggregation, radius)
+    for family, aggregation in dict.fromkeys(MAPPABLE[column][:2] for column in wanted):
+        if family == "local_intensity":
+            values = _peaks(_region(volume, mask, settings, RADIUS_MM), radius)
         else:
-            names = STATISTICS
-            values = window_statistics(region.image, region.intensity, radius)
-        rows |= {c: values[names.index(MAPPABLE[c][1])] for c in wanted if MAPPABLE[c][0] == aggregation}
+            context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
+            values = _of_family(context, family, aggregation, radius)
+        names = _ROWS[family]
+        rows |= {c: values[names.index(MAPPABLE[c][2])] for c in wanted if MAPPABLE[c][:2] == (family, aggregation)}
     empty = Volume(np.full(geometry.shape, np.nan), geometry, volume.modality)
     return {column: _drawn(empty, region, rows[column], column, volume.unit) for column in wanted}
 
 
 def _known(features: Iterable[str]) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(features))
-    allowed = (
-        "features of the families intensity (stat_mean, ...) and glcm with an aggregation (cm_contrast_3d_avg, ...)"
-    )
+    allowed = "features of any family but morphology, with their aggregation (stat_mean, cm_contrast_3d_avg, ...)"
     if not wanted:
         raise ConfigError("no feature to map", allowed=allowed)
     for column in wanted:
-        if column in MAPPABLE:
-            continue
-        family = next((name for name, f in FAMILIES.items() if any(column.startswith(tag) for tag in f.features)), "")
-        if family and family not in ("intensity", "glcm"):
-            raise ConfigError(f"a map of '{column}', of the family {family}", allowed=allowed)
-        raise ConfigError(f"a map of the unknown feature '{column}'", allowed=allowed, todo=suggest(column, MAPPABLE))
+        if column in FAMILIES["morphology"].features:
+            raise ConfigError(
+                f"a map of '{column}', of the family morphology",
+                allowed=allowed,
+                todo="leave it out: the shape of a window is that of the window, not of what is in it",
+            )
+        if column not in MAPPABLE:
+            raise ConfigError(
+                f"a map of the unknown feature '{column}'", allowed=allowed, todo=suggest(column, MAPPABLE)
+            )
     return wanted
 
 
-def _region(volume: Volume, mask: Mask, settings: FeatureSettings) -> Region:
+def _region(volume: Volume, mask: Mask, settings: FeatureSettings, margin_mm: float = 0.0) -> Region:
     return prepare_region(
         volume,
         mask,
@@ -119,6 +144,7 @@ def _region(volume: Volume, mask: Mask, settings: FeatureSettings) -> Region:
         rounded=settings.rounds(volume),
         resegment_range=settings.resegment_range,
         resegment_outliers=settings.resegment_outliers,
+        margin_mm=margin_mm,
     )
 
 
@@ -155,9 +181,100 @@ def _moved(box: Box, by: Box) -> Box:
     return z, y, x
 
 
+def _of_family(context: Context, family: str, aggregation: str, radius: Whole) -> Array:
+    region = context.region
+    if family == "glcm":
+        return _pairs(_padded(context), aggregation, radius)
+    if family == "ngtdm":
+        padded = _padded(context)
+        offsets, by_slice, n = _offsets(aggregation), aggregation.startswith("2d"), int(padded.max())
+        return _by_voxel(
+            lambda at: window_tones(padded, offsets, by_slice, n, radius, at), np.argwhere(padded > 0).astype(np.int64)
+        )
+    if family in _LEVELS:
+        return _matrices(context, family, aggregation, radius)
+    image, scale = region.image, np.zeros(3)
+    if family != "intensity":
+        image = np.zeros(region.image.shape)
+    if family == "intensity_histogram":
+        image[region.intensity] = context.discretise(context.values)
+        scale[0] = image.max()
+    elif family == "intensity_volume_histogram":
+        steps = context.scale(context.values)
+        image[region.intensity] = steps.step
+        scale[:] = steps.last, steps.lowest, steps.width
+    what = ("intensity", "intensity_histogram", "intensity_volume_histogram").index(family)
+    image = np.ascontiguousarray(image)
+    return _by_slice(
+        lambda planes: window_statistics(image, region.intensity, radius, planes, what, scale), 0, len(image)
+    )
+
+
+def _padded(context: Context) -> npt.NDArray[np.int32]:
+    """Grey levels on the box around the morphological mask, with a voxel of 0 on every side."""
+    padded = np.zeros([n + 2 for n in context.region.intensity.shape], dtype=np.int32)
+    padded[1:-1, 1:-1, 1:-1][context.region.intensity] = context.discretise(context.values)
+    return padded
+
+
+def _offsets(aggregation: str) -> Whole:
+    return OFFSETS_3D if aggregation.startswith("3d") else OFFSETS_2D
+
+
+def _matrices(context: Context, family: str, aggregation: str, radius: Whole) -> Array:
+    padded, offsets = _padded(context), _offsets(aggregation)
+    size = np.minimum(2 * radius + 1, np.array(padded.shape) - 2)
+    if not aggregation.startswith("3d"):
+        size[0] = 1
+    longest = {"glrlm": size.max(), "glszm": size.prod(), "gldzm": size.max(), "ngldm": 27}[family]
+    n = int(padded.max())
+    if (n + 1) * (longest + 1) > _LARGEST_MATRICES // 2:
+        raise InputError(
+            f"{n} grey levels and {longest} columns in the matrices of {family}",
+            allowed=f"at most {_LARGEST_MATRICES // 2 // (longest + 1) - 1} grey levels with this radius",
+            todo="choose a larger bin_width, use bin_number, or a smaller radius",
+        )
+    split = np.array([aggregation.startswith("2d"), family == "glrlm" and aggregation.endswith("avg")])
+    solid = np.pad(context.region.morphological, 1)
+    what = _LEVELS[family]
+    return _by_voxel(
+        lambda at: window_levels(what, padded, solid, offsets, split, int(longest), n, radius, at),
+        np.argwhere(padded > 0).astype(np.int64),
+    )
+
+
+def _peaks(region: Region, radius: Whole) -> Array:
+    means = np.full(region.image.shape, np.nan)
+    means[region.intensity] = Peaks(region).means
+    at = np.argwhere(region.intensity).astype(np.int64)
+    image = np.ascontiguousarray(region.image)
+    return _by_voxel(lambda part: window_peaks(image, means, region.intensity, radius, part), at)
+
+
+def _by_voxel(compute: Callable[[Whole], Array], at: Whole) -> Array:
+    """Compute parts of the voxels in threads: windows know nothing of each other."""
+    n = _threads()
+    return _threaded([partial(compute, part) for part in np.array_split(at, min(4 * n, len(at)))], n)
+
+
+def _by_slice(compute: Callable[[Whole], Array], first: int, last: int) -> Array:
+    """Compute stacks of slices in threads: a window slides along a line, and lines know nothing of each other."""
+    n = _threads()
+    ends = np.unique(np.linspace(first, last, min(4 * n, last - first) + 1).astype(np.int64))
+    return _threaded([partial(compute, ends[k : k + 2].copy()) for k in range(len(ends) - 1)], n)
+
+
+def _threaded(parts: list[Callable[[], Array]], threads: int) -> Array:
+    with ThreadPoolExecutor(threads) as pool:
+        return np.concatenate(list(pool.map(lambda part: part(), parts)), axis=1)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _pairs(levels: npt.NDArray[np.int32], aggregation: str, radius: npt.NDArray[np.int64]) -> Array:
-    flat = not aggregation.startswith("3d")
-    offsets = OFFSETS_2D if flat else OFFSETS_3D
+    offsets = _offsets(aggregation)
     d, slices = len(offsets), int(2 * radius[0] + 1)
     direction, plane = np.arange(d), np.arange(slices)[:, None]
     matrix = {
@@ -173,7 +290,10 @@ def _pairs(levels: npt.NDArray[np.int32], aggregation: str, radius: npt.NDArray[
             allowed=f"at most {int((_LARGEST_MATRICES / n_matrices) ** 0.5) - 1} grey levels",
             todo="choose a larger bin_width, use bin_number, or a merged aggregation (3d_comb)",
         )
-    return window_pairs(levels, offsets, matrix.astype(np.int64), n_matrices, n, radius)
+    matrix = matrix.astype(np.int64)
+    return _by_slice(
+        lambda planes: window_pairs(levels, offsets, matrix, n_matrices, n, radius, planes), 1, len(levels) - 1
+    )
 
 
 def _drawn(empty: Volume, region: Region, values: Array, column: str, unit: str) -> Volume:
@@ -183,6 +303,6 @@ def _drawn(empty: Volume, region: Region, values: Array, column: str, unit: str)
     notes = [*region.notes]
     if lost:
         notes.append(f"{column} has no value at {lost} of {values.size} voxels (windows where it is not defined)")
-    aggregation, tag = MAPPABLE[column]
-    told = (glcm if aggregation else intensity).FAMILY.features[tag].unit
+    family, _, tag = MAPPABLE[column]
+    told = FAMILIES[family].features[tag].unit
     return replace(empty, array=array, unit=unit if told == "intensity" else "", notes=tuple(notes))

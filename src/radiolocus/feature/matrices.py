@@ -48,8 +48,11 @@ def groups(keys: Whole, weights: npt.NDArray[np.generic] | None = None) -> tuple
         found = np.flatnonzero(counts)
         sums = counts if weights is None else added(keys, weights)
         return found, sums[found].astype(np.float64)
+    if weights is None:
+        found, counts = np.unique(keys, return_counts=True)
+        return found, counts.astype(np.float64)
     found, where = np.unique(keys, return_inverse=True)
-    return found, np.bincount(where).astype(np.float64) if weights is None else added(where, weights)
+    return found, added(where, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +170,9 @@ def slice_voxels(context: Context) -> Array:
     return made
 
 
-def by_plane(context: Context, aggregation: str, plane: Counts, level: Counts, other: Counts) -> LevelMatrices:
+def by_plane(
+    context: Context, aggregation: str, plane: Counts, level: Counts, other: Counts, count: Counts | None = None
+) -> LevelMatrices:
     """Count items of one region by their slice (2D), or all together (2.5D and 3D).
 
     Parameters
@@ -176,8 +181,10 @@ def by_plane(context: Context, aggregation: str, plane: Counts, level: Counts, o
     aggregation : str
     plane, level, other : ndarray of integers, shape (n,)
         Slice of each item in the box around the intensity mask, its grey level and its other number.
+    count : ndarray of integers, shape (n,), optional
+        How often each item comes; once when left out.
     """
     voxels = slice_voxels(context)
     if aggregation.startswith("2d"):
-        return tally(plane, level, other, voxels)
-    return tally(np.zeros_like(plane), level, other, np.array([voxels.sum()]))
+        return tally(plane, level, other, voxels, count)
+    return tally(np.zeros_like(plane), level, other, np.array([voxels.sum()]), count)

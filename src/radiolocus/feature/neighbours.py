@@ -9,42 +9,89 @@ import numpy.typing as npt
 
 from radiolocus.feature.core import Context
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
-from radiolocus.kernels.neighbourhood import compare_neighbours
+from radiolocus.feature.matrices import groups
+from radiolocus.kernels.neighbourhood import compare_neighbours, count_neighbours
 from radiolocus.model import Array
 
 __all__ = ["Neighbourhoods", "neighbourhoods"]
 
+Whole = npt.NDArray[np.int64]
+
+# Dense counting pays as long as the tables have not many more cells than there are voxels to fill them.
+_CELLS_PER_VOXEL = 8
+
 
 @dataclass(frozen=True, eq=False)
-class Neighbourhoods:
-    """One entry a voxel of the intensity mask in C order, shape (n,).
+class Dependence:
+    """Voxels of a slice and a grey level that have so many neighbours alike: `count` of each, shape (k,)."""
+
+    plane: Whole
+    level: Whole
+    alike: Whole
+    count: Whole
+
+
+@dataclass(frozen=True, eq=False)
+class Tone:
+    """Voxels of a slice and a grey level that have a neighbour, shape (k,), and how far they lie from the neighbours.
 
     Parameters
     ----------
-    plane : ndarray of int64
-        Slice in the box around the intensity mask.
-    level : ndarray of int32
-        Grey level.
-    neighbours, alike : ndarray of int32
-        Neighbours (Chebyshev distance 1) within the intensity mask, and those of the same grey level.
+    plane, level, count : ndarray of int64
+        Slice in the box around the intensity mask, grey level, and voxels.
     difference : ndarray
-        Absolute difference between the grey level and the mean of these neighbours.
+        Sum of the absolute differences between the grey level and the mean of the neighbours.
     """
 
-    plane: npt.NDArray[np.int64]
-    level: npt.NDArray[np.int32]
-    neighbours: npt.NDArray[np.int32]
-    alike: npt.NDArray[np.int32]
+    plane: Whole
+    level: Whole
+    count: Whole
     difference: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """What comes out of comparing each voxel with its neighbours (Chebyshev distance 1) within the intensity mask.
+
+    Neighbours in three dimensions are not told apart by slice: they are all of slice 0.
+    """
+
+    dependence: Dependence
+    tone: Tone
 
 
 def neighbourhoods(context: Context, within_slices: bool) -> Neighbourhoods:
     """Return the neighbourhoods of a region, compared once."""
 
     def make() -> Neighbourhoods:
-        at = np.flatnonzero(context.levels)
-        plane = at // (context.levels.shape[1] * context.levels.shape[2]) - 1
-        compared = compare_neighbours(context.levels, OFFSETS_2D if within_slices else OFFSETS_3D)
-        return Neighbourhoods(plane, context.levels.ravel()[at], *compared)
+        n_levels, planes = int(context.levels.max()), context.levels.shape[0] - 2 if within_slices else 1
+        most = 2 * len(OFFSETS_2D if within_slices else OFFSETS_3D) + 1
+        dense = planes * n_levels * most <= _CELLS_PER_VOXEL * context.values.size
+        return (_dense if dense else _sparse)(context, within_slices)
 
     return context.once(f"neighbourhoods/{within_slices}", make)
+
+
+def _dense(context: Context, within_slices: bool) -> Neighbourhoods:
+    levels, offsets = context.levels, OFFSETS_2D if within_slices else OFFSETS_3D
+    alike, inside, tone = count_neighbours(levels, offsets, int(levels.max()), within_slices)
+    plane, level, number = np.nonzero(alike)
+    dependence = Dependence(plane, level + 1, number, alike[plane, level, number])
+    count = inside[..., 1:].sum(axis=2)
+    difference = (tone[..., 1:] / np.arange(1, tone.shape[2])).sum(axis=2)
+    plane, level = np.nonzero(count)
+    return Neighbourhoods(dependence, Tone(plane, level + 1, count[plane, level], difference[plane, level]))
+
+
+def _sparse(context: Context, within_slices: bool) -> Neighbourhoods:
+    levels, offsets = context.levels, OFFSETS_2D if within_slices else OFFSETS_3D
+    at = np.flatnonzero(levels)
+    plane = at // (levels.shape[1] * levels.shape[2]) - 1 if within_slices else np.zeros_like(at)
+    level = levels.ravel()[at].astype(np.int64)
+    neighbours, alike, difference = compare_neighbours(levels, offsets)
+    some, width = neighbours > 0, int(level.max()) + 1
+    keys = plane[some] * width + level[some]
+    found, count = groups(keys)
+    _, s = groups(keys, difference[some])
+    tone = Tone(found // width, found % width, count.astype(np.int64), s)
+    return Neighbourhoods(Dependence(plane, level, alike.astype(np.int64), np.ones_like(plane)), tone)

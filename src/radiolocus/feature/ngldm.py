@@ -15,8 +15,8 @@ __all__ = ["FAMILY"]
 
 
 def _prepare(context: Context, aggregation: str) -> LevelMatrices:
-    near = neighbourhoods(context, within_slices=not aggregation.startswith("3d"))
-    return by_plane(context, aggregation, near.plane, near.level, near.alike + 1)
+    d = neighbourhoods(context, within_slices=not aggregation.startswith("3d")).dependence
+    return by_plane(context, aggregation, d.plane, d.level, d.alike + 1, d.count)
 
 
 FAMILY = Family(

@@ -91,20 +91,18 @@ class Tones:
 
 
 def _prepare(context: Context, aggregation: str) -> Tones:
-    near = neighbourhoods(context, within_slices=not aggregation.startswith("3d"))
-    some = near.neighbours > 0
-    if not some.any():
+    tone = neighbourhoods(context, within_slices=not aggregation.startswith("3d")).tone
+    if tone.count.size == 0:
         raise UndefinedError(
-            f"no voxel of the intensity mask ({some.size} voxels) has a neighbour"
+            f"no voxel of the intensity mask ({context.values.size} voxels) has a neighbour"
             + ("" if aggregation.startswith("3d") else " within its slice"),
             allowed="at least two neighbouring voxels",
         )
-    level = near.level[some].astype(np.int64)
-    plane = near.plane[some] if aggregation.startswith("2d") else 0
-    width = int(level.max()) + 1
-    keys = plane * width + level
-    found, count = groups(keys)
-    _, s = groups(keys, near.difference[some])
+    plane = tone.plane if aggregation.startswith("2d") else 0
+    width = int(tone.level.max()) + 1
+    keys = plane * width + tone.level
+    found, count = groups(keys, tone.count)
+    _, s = groups(keys, tone.difference)
     number, i = np.divmod(found, width)
     return Tones(np.unique(number, return_inverse=True)[1].astype(np.int64), i, count, s)
 
