@@ -78,7 +78,7 @@ def test_the_kind_of_suv_and_the_gantry_are_the_studys(study):
     assert "gantry tilt" in told[0]["got"]
     study.text += 'gantry = "correct"\n'
     means = {}
-    for kind, measure in (("bw", 70.0), ("lbm", 55.85710), ("bsa", 18.4808)):
+    for kind, measure in (("bw", 70.0), ("lbm", 55.85710), ("bsa", 71.84 * 70**0.425 * 175**0.725 / 1000)):
         study.text = study.text.split("suv")[0] + f'suv = "{kind}"\n'
         rows = read_table(study.run().root, "features/features").filter(pl.col("image") == "PET")
         assert rows.height == 12
