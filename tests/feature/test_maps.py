@@ -9,12 +9,15 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from naive import maps as naive
-from radiolocus.errors import ConfigError, InputError, RoiError
-from radiolocus.feature import glcm, intensity
-from radiolocus.feature.core import AGGREGATIONS
+from radiolocus.errors import ConfigError, InputError, RoiError, UndefinedError
+from radiolocus.feature import glcm, intensity, maps
+from radiolocus.feature.core import AGGREGATIONS, Context
 from radiolocus.feature.extract import extract
+from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.maps import MAPPABLE, feature_map
 from radiolocus.feature.settings import FeatureSettings
+from radiolocus.image.discretise import Scale
+from radiolocus.image.region import Region, prepare_region
 from radiolocus.kernels.window import PAIR_FEATURES, STATISTICS
 from radiolocus.model import Geometry, Mask, Volume
 from regions import pair, regions
@@ -39,7 +42,9 @@ def _same(got, expected):
 def test_the_kernels_know_every_feature_of_their_family():
     assert set(STATISTICS) == set(intensity.FAMILY.features)
     assert set(PAIR_FEATURES) == set(glcm.FAMILY.features)
-    assert len(MAPPABLE) == 18 + 6 * 25
+    assert {name for name, _, _ in MAPPABLE.values()} == set(FAMILIES) - {"morphology"}
+    of_families = 18 + 23 + 7 + 2 + 6 * (25 + 16) + 3 * (16 + 16 + 17 + 5)
+    assert len(MAPPABLE) == of_families
 
 
 @given(regions(), st.integers(1, 3))
@@ -88,7 +93,8 @@ def _blurred(seed, shape=(7, 8, 9)):
 
 
 def test_a_window_that_holds_the_region_gives_the_features_of_the_region():
-    settings = FeatureSettings(families=("intensity", "glcm"), bin_number=8, aggregations=tuple(AGGREGATIONS))
+    families = tuple(name for name in FAMILIES if name != "morphology")
+    settings = FeatureSettings(families=families, bin_number=8, aggregations=tuple(AGGREGATIONS))
     volume, mask = pair(*_blurred(1), (3.0, 1.0, 1.0))
     whole = extract(volume, mask, settings).values
     for name, one in feature_map(volume, mask, settings, whole, radius_voxels=9).items():
@@ -100,7 +106,8 @@ def test_a_window_that_holds_the_region_gives_the_features_of_the_region():
 def test_where_the_window_has_moved_from_changes_nothing_bit_for_bit():
     image, mask = _blurred(2)
     settings = FeatureSettings(bin_width=25, resegment_range=(-300, 400))
-    columns = ["stat_skew", "cm_joint_entr_3d_avg", "cm_clust_prom_3d_comb"]
+    columns = ["stat_skew", "cm_joint_entr_3d_avg", "cm_clust_prom_3d_comb", "ih_entropy", "rlm_rl_entr_3d_avg"]
+    columns += ["szm_sze_3d", "dzm_zd_var_2d", "ngl_dc_entr_3d", "ngt_busyness_2_5d"]
     whole = feature_map(*pair(image, mask), settings, columns, radius_voxels=1)
     # Without its first planes the lines of the region start elsewhere; one plane on, the windows are the same again.
     part = mask.copy()
@@ -166,8 +173,8 @@ def test_what_has_no_value_is_nan_and_counted():
     ("columns", "parts"),
     [
         ([], ("no feature",)),
-        (["morph_volume"], ("morph_volume", "family morphology", "intensity (stat_mean", "glcm")),
-        (["rlm_sre_3d_avg"], ("family glrlm",)),
+        (["morph_volume"], ("morph_volume", "family morphology", "any family but", "the shape of a window")),
+        (["rlm_sre"], ("unknown feature 'rlm_sre'", "did you mean 'rlm_sre_")),
         (["stat_mean", "stat_men"], ("unknown feature 'stat_men'", "did you mean 'stat_mean'?")),
         (["cm_contrast"], ("unknown feature 'cm_contrast'", "did you mean 'cm_contrast_")),
         (["log_sigma_3mm.stat_mean"], ("log_sigma_3mm.stat_mean",)),
@@ -194,6 +201,98 @@ def test_more_grey_levels_than_a_matrix_can_hold_are_refused():
     image[tuple(np.argwhere(mask)[0])] = 60000
     with pytest.raises(InputError, match=r"grey levels in 13 matrices.*at most 4\d{3} grey levels.*bin_width"):
         feature_map(*pair(image, mask), FeatureSettings(bin_width=1.0), ["cm_energy_3d_avg"], radius_voxels=1)
+
+
+def test_more_cells_than_a_matrix_of_zones_can_have_are_refused():
+    image, mask = _blurred(6, (30, 30, 30))
+    image[tuple(np.argwhere(mask)[0])] = 60000
+    with pytest.raises(InputError, match=r"grey levels and 20412 columns in the matrices of glszm.*smaller radius"):
+        feature_map(*pair(image, mask), FeatureSettings(bin_width=1.0), ["szm_sze_3d"], radius_voxels=14)
+
+
+OF_LEVELS = ("glrlm", "glszm", "gldzm", "ngldm", "ngtdm", "intensity_histogram", "intensity_volume_histogram")
+
+
+def _afresh(volume, mask, settings, columns, radius):
+    """Cut every window out, and take the features of it as those of a region; levels and scale of the whole."""
+    region = prepare_region(volume, mask, resegment_range=settings.resegment_range)
+    whole = Context(region, settings.discretise, settings.volume_scale(volume.unit))
+    known = np.unique(whole.values)
+    levels, scale = whole.discretise(known), whole.scale(known)
+    out = {column: np.full(region.image.shape, np.nan) for column in columns}
+    for at in np.argwhere(region.intensity):
+        box = tuple(slice(max(0, a - radius), a + radius + 1) for a in at)
+        inside = region.intensity[box]
+        part = Context(
+            Region(region.image[box], region.morphological[box], inside, region.spacing, (), {}),
+            lambda values: levels[np.searchsorted(known, values)],
+            lambda values: Scale(scale.step[np.searchsorted(known, values)], scale.last, scale.lowest, scale.width),
+        )
+        for column in columns:
+            name, aggregation, tag = MAPPABLE[column]
+            family = FAMILIES[name]
+            try:
+                prepared = family.prepare(part, aggregation)
+                out[column][tuple(at)] = family.reduce(family.features[tag].compute(prepared))
+            except UndefinedError:
+                pass
+    return out
+
+
+@pytest.mark.parametrize("family", OF_LEVELS)
+@examples(max_examples=12)
+@given(region=regions(), radius=st.integers(1, 3), low=st.sampled_from([1, 2]))
+def test_matrices_and_histograms_are_those_of_each_window(family, region, radius, low):
+    image, mask, spacing = region
+    image[np.argwhere(mask)[0][0], np.argwhere(mask)[0][1], np.argwhere(mask)[0][2]] = 3
+    settings = FeatureSettings(bin_width=1.0, resegment_range=(low, None))  # what is dropped is no border of zones
+    columns = [column for column, (name, _, _) in MAPPABLE.items() if name == family]
+    scene = pair(image, mask, spacing, "CT", "HU")
+    got = feature_map(*scene, settings, columns, radius_voxels=radius)
+    _same(got, _afresh(*scene, settings, columns, radius))
+
+
+def test_volume_histograms_of_any_scale_are_those_of_each_window():
+    volume, mask = pair(*_blurred(7, (5, 6, 6)), (3.0, 1.0, 1.0), "CT", "HU")
+    columns = [column for column in MAPPABLE if column.startswith("ivh_")]
+    for settings in (FeatureSettings(), FeatureSettings(ivh_bin_number=7), FeatureSettings(ivh_bin_width=20.0)):
+        _same(
+            feature_map(volume, mask, settings, columns, radius_voxels=2), _afresh(volume, mask, settings, columns, 2)
+        )
+
+
+def test_peaks_are_the_largest_of_the_spheres_around_the_voxels_of_the_window():
+    rng = np.random.default_rng(9)
+    image, mask = rng.integers(1, 9, (5, 14, 15)).astype(float), np.zeros((5, 14, 15), dtype=bool)
+    mask[1:4, 3:11, 3:12] = rng.random((3, 8, 9)) < 0.8
+    volume, region = pair(image, mask, (3.0, 2.0, 2.0))
+    got = feature_map(volume, region, FeatureSettings(), ["loc_peak_loc", "loc_peak_glob"], radius_voxels=1)
+    far = np.indices(image.shape).reshape(3, -1).T * (3.0, 2.0, 2.0)
+    radius = 10 * (3 / (4 * np.pi)) ** (1 / 3)
+    means = np.full(image.shape, np.nan)
+    for at in np.argwhere(mask):
+        near = np.linalg.norm(far - at * (3.0, 2.0, 2.0), axis=1) <= radius
+        means[tuple(at)] = image.ravel()[near].mean()
+    expected = {name: np.full(image.shape, np.nan) for name in got}
+    for at in np.argwhere(mask):
+        box = tuple(slice(a - 1, a + 2) for a in at)
+        inner, bright = mask[box], image[box][mask[box]]
+        expected["loc_peak_glob"][tuple(at)] = means[box][inner].max()
+        expected["loc_peak_loc"][tuple(at)] = means[box][inner][bright == bright.max()].max()
+    box = _box(mask)
+    _same(got, {name: array[box] for name, array in expected.items()})
+
+
+def test_the_number_of_threads_changes_nothing_bit_for_bit(monkeypatch):
+    volume, mask = pair(*_blurred(10))
+    columns = [c for c in MAPPABLE if c.endswith(("_3d", "_3d_comb", "_2d", "_glob", "_entropy", "auc")) or "stat" in c]
+    found = []
+    for threads in (1, 2, 5):
+        monkeypatch.setattr(maps, "_threads", lambda threads=threads: threads)
+        found.append(feature_map(volume, mask, FeatureSettings(bin_number=6), columns, radius_voxels=1))
+    for name in columns:
+        for other in found[1:]:
+            np.testing.assert_array_equal(found[0][name].array, other[name].array, err_msg=name)
 
 
 def test_an_empty_region_is_refused():

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
+from radiolocus.kernels.window_histogram import level_histogram, volume_histogram
 
 __all__ = ["PAIR_FEATURES", "STATISTICS", "window_pairs", "window_statistics"]
 
@@ -169,8 +170,10 @@ def _statistics(x: Array, out: Array) -> None:
 
 
 @kernel
-def window_statistics(image: Array, inside: npt.NDArray[np.bool_], radius: Whole) -> Array:
-    """Take the intensity statistics of the window around every voxel of a region.
+def window_statistics(
+    image: Array, inside: npt.NDArray[np.bool_], radius: Whole, planes: Whole, what: int, scale: Array
+) -> Array:
+    """Take statistics, or a histogram, of the window around every voxel of a region.
 
     The intensities of the window are kept in order; a step takes one plane out of them and merges another in.
 
@@ -181,21 +184,29 @@ def window_statistics(image: Array, inside: npt.NDArray[np.bool_], radius: Whole
         The region; finite intensities.
     radius : ndarray of int64, shape (3,)
         The window reaches so many voxels along (z, y, x) to either side; only its voxels inside the region count.
+    planes : ndarray of int64, shape (2,)
+        First slice of the voxels wanted, and the one after the last.
+    what : int
+        0: :data:`STATISTICS`. 1: :data:`~radiolocus.kernels.window_histogram.HISTOGRAM`; `image` holds grey levels.
+        2: :data:`~radiolocus.kernels.window_histogram.VOLUME_HISTOGRAM`; `image` holds the steps of `scale`.
+    scale : ndarray of float64, shape (3,)
+        See :func:`~radiolocus.kernels.window_histogram.volume_histogram`; of grey levels the largest and two zeros.
 
     Returns
     -------
-    ndarray of float64, shape (18, n)
-        :data:`STATISTICS` of the voxels of the region in C order; NaN where one is not defined.
+    ndarray of float64, shape (23, n)
+        As many rows as `what` has, of the voxels of the region in C order; NaN where one is not defined.
     """
     nz, ny, nx = inside.shape
-    out = np.full((18, np.count_nonzero(inside)), np.nan)
+    out = np.full((23, np.count_nonzero(inside[planes[0] : planes[1]])), np.nan)
+    levels = np.zeros(int(scale[0]) + 1 if what == 1 else 0)
     plane = (2 * radius[0] + 1) * (2 * radius[1] + 1)
     kept, spare = np.empty(plane * (2 * radius[2] + 1)), np.empty(plane * (2 * radius[2] + 1))
     leaving, entering = np.empty(plane), np.empty(plane)
-    one = np.empty(18)
+    one = np.full(23, np.nan)
     box = np.empty(4, dtype=np.int64)
     at = 0
-    for z in range(nz):
+    for z in range(planes[0], planes[1]):
         box[0], box[1] = max(0, z - radius[0]), min(nz, z + radius[0] + 1)
         for y in range(ny):
             box[2], box[3] = max(0, y - radius[1]), min(ny, y + radius[1] + 1)
@@ -214,7 +225,12 @@ def window_statistics(image: Array, inside: npt.NDArray[np.bool_], radius: Whole
                     kept, spare = spare, kept
                     right += 1
                 if inside[z, y, x]:
-                    _statistics(kept[:size], one)
+                    if what == 0:
+                        _statistics(kept[:size], one)
+                    elif what == 1:
+                        level_histogram(kept[:size], levels, one)
+                    else:
+                        volume_histogram(kept[:size], scale, one)
                     out[:, at] = one
                     at += 1
     return out
@@ -369,7 +385,9 @@ def _average(counts: Counts, levels: int, c_log_c: Array, one: Array, out: Array
 
 
 @kernel
-def window_pairs(padded: Levels, offsets: Whole, matrix: Whole, n_matrices: int, n_levels: int, radius: Whole) -> Array:
+def window_pairs(
+    padded: Levels, offsets: Whole, matrix: Whole, n_matrices: int, n_levels: int, radius: Whole, planes: Whole
+) -> Array:
     """Take the co-occurrence features of the window around every voxel of a region.
 
     Pairs of the plane that leaves are counted out of the matrices and their marginals, those of the plane that enters
@@ -386,6 +404,8 @@ def window_pairs(padded: Levels, offsets: Whole, matrix: Whole, n_matrices: int,
     n_matrices, n_levels : int
     radius : ndarray of int64, shape (3,)
         The window reaches so many voxels along (z, y, x) to either side; only its voxels inside the region count.
+    planes : ndarray of int64, shape (2,)
+        First slice of the voxels wanted, and the one after the last; slice 1 is the first that is not padding.
 
     Returns
     -------
@@ -409,11 +429,11 @@ def window_pairs(padded: Levels, offsets: Whole, matrix: Whole, n_matrices: int,
         np.zeros((n_matrices, n_levels), dtype=np.int64),
         np.zeros(n_matrices, dtype=np.int64),
     )
-    out = np.full((25, np.count_nonzero(padded)), np.nan)
+    out = np.full((25, np.count_nonzero(padded[planes[0] : planes[1]])), np.nan)
     one, mean = np.empty(25), np.empty(25)
     box = np.empty(5, dtype=np.int64)
     at = 0
-    for z in range(1, nz - 1):
+    for z in range(planes[0], planes[1]):
         box[0], box[1], box[4] = max(1, z - radius[0]), min(nz - 1, z + radius[0] + 1), z - radius[0]
         for y in range(1, ny - 1):
             box[2], box[3] = max(1, y - radius[1]), min(ny - 1, y + radius[1] + 1)
