@@ -15,7 +15,7 @@ from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 
-__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "thin"]
+__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "standardised", "thin"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -49,7 +49,7 @@ class PrincipalComponents:
     variants: Whole
 
 
-def _standardised(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Whole, Array]]:
+def standardised(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Whole, Array]]:
     """Yield (index, centred dosage over √(2p(1 − p))) of the chosen variants, block by block; missing is the mean."""
     here = np.arange(rows.size, dtype=np.int64)
     for start in range(0, source.variants.height, _BLOCK):
@@ -95,11 +95,11 @@ def thin(
     position = variants["base_pair_location"].to_numpy()
     taken: list[int] = []
     near = _Window(rows.size)
-    for index, standardised in _standardised(source, rows, np.flatnonzero(enough.to_numpy()).astype(np.int64)):
-        length = np.sqrt((standardised**2).sum(axis=1))
+    for index, scaled in standardised(source, rows, np.flatnonzero(enough.to_numpy()).astype(np.int64)):
+        length = np.sqrt((scaled**2).sum(axis=1))
         # every sample heterozygous: common, and yet nothing varies
         varied = length > 1e-9
-        unit = (standardised / np.where(varied, length, 1.0)[:, None]).astype(np.float32)
+        unit = (scaled / np.where(varied, length, 1.0)[:, None]).astype(np.float32)
         for i, vector, keep in zip(index, unit, varied, strict=True):
             near.forget(int(chromosome[i]), int(position[i]), window)
             if keep and near.largest_r2(vector) <= max_r2:
@@ -176,8 +176,8 @@ def principal_components(source: GenotypeSource, rows: Whole, chosen: Whole, com
             todo="set principal_components lower, or give genotypes of more of the genome",
         )
     relationship = np.zeros((n, n))
-    for _, standardised in _standardised(source, rows, chosen):
-        relationship += standardised.T @ standardised
+    for _, scaled in standardised(source, rows, chosen):
+        relationship += scaled.T @ scaled
     relationship /= chosen.size
     values, vectors = eigh(relationship, subset_by_index=[n - components, n - 1])
     values, vectors = values[::-1], vectors[:, ::-1]

@@ -1,0 +1,147 @@
+"""Principal components of many samples: a randomised method of stated accuracy, and relatives projected."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import eigh, qr
+
+from radiolocus.errors import FitError
+from radiolocus.genome.structure import PrincipalComponents, standardised
+from radiolocus.model import Array
+from radiolocus.read.genotypes import GenotypeSource
+
+__all__ = ["TOLERANCE", "project", "randomised_components"]
+
+Whole = npt.NDArray[np.int64]
+
+TOLERANCE = 1e-6
+_EXTRA = 10
+_MOST_PASSES = 40
+_BLOCK = 1024
+
+
+def _relationship_times(source: GenotypeSource, rows: Whole, chosen: Whole, vectors: Array) -> Array:
+    """Multiply by the relationship matrix ZZᵀ/m without making it: one pass over the genotypes."""
+    out = np.zeros_like(vectors)
+    for _, scaled in standardised(source, rows, chosen):
+        out += scaled.T @ (scaled @ vectors)
+    return out / chosen.size
+
+
+def _trace(source: GenotypeSource, rows: Whole, chosen: Whole) -> float:
+    return sum(float((scaled**2).sum()) for _, scaled in standardised(source, rows, chosen)) / chosen.size
+
+
+def randomised_components(
+    source: GenotypeSource, rows: Whole, chosen: Whole, components: int, *, tolerance: float = TOLERANCE, seed: int = 0
+) -> tuple[PrincipalComponents, Array]:
+    """Principal components by a randomised block Krylov method.
+
+    Parameters
+    ----------
+    source : GenotypeSource
+    rows : ndarray of int, shape (n,)
+        Samples.
+    chosen : ndarray of int64
+        Index in the file of the variants, polymorphic among the samples.
+    components : int
+    tolerance : float
+        Largest ‖Av − λv‖ over λ₁ of any component, A the relationship matrix: eigenvalues are right to tolerance·λ₁,
+        and a component at a distance δ·λ₁ from the next eigenvalue is turned by at most tolerance/δ.
+    seed : int
+        Of the starting vectors.
+
+    Returns
+    -------
+    components : PrincipalComponents
+        As of :func:`radiolocus.genome.structure.principal_components`, which is exact and needs n² memory.
+    residual : ndarray, shape (k,)
+        ‖Av − λv‖/λ₁ reached for each component.
+
+    Raises
+    ------
+    FitError
+        Too few samples or variants, or the tolerance is not reached in 40 passes over the genotypes.
+
+    Notes
+    -----
+    Musco & Musco 2015 (arXiv:1504.05477): the space of Q, AQ, A²Q, ... of random Q grows by one pass over the
+    genotypes at a time; the components are the best within it (Rayleigh–Ritz).
+    """
+    n = rows.size
+    width = min(components + _EXTRA, n)
+    if components >= n or chosen.size <= components:
+        raise FitError(
+            f"{components} principal components of {n} samples from {chosen.size} variants",
+            where="principal components",
+            allowed="fewer than samples and variants",
+            todo="ask for fewer components, or prune less",
+        )
+    block = np.random.default_rng(seed).standard_normal((n, width))
+    basis, image = np.empty((n, 0)), np.empty((n, 0))
+    for _ in range(_MOST_PASSES):
+        # twice: what is left after one projection is small and no longer orthogonal
+        for _ in range(2):
+            block = block - basis @ (basis.T @ block)
+            block = qr(block, mode="economic")[0]
+        if basis.shape[1] + block.shape[1] > n:
+            block = block[:, : n - basis.shape[1]]
+        basis = np.column_stack([basis, block])
+        image = np.column_stack([image, _relationship_times(source, rows, chosen, block)])
+        small = basis.T @ image
+        values, turn = eigh((small + small.T) / 2)
+        values, turn = values[::-1][:components], turn[:, ::-1][:, :components]
+        vectors = basis @ turn
+        residual = np.linalg.norm(image @ turn - vectors * values, axis=0) / values[0]
+        if residual.max() <= tolerance or basis.shape[1] >= n:
+            break
+        block = image[:, -block.shape[1] :]
+    if residual.max() > max(tolerance, 1e-9):
+        raise FitError(
+            f"principal components are right to {residual.max():.1e} only after {_MOST_PASSES} passes",
+            where="principal components",
+            allowed=f"{tolerance:g}",
+            todo="ask for fewer components, or raise the tolerance",
+        )
+    largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(components)]
+    found = PrincipalComponents(
+        scores=np.ascontiguousarray(vectors * np.sign(largest)),
+        eigenvalues=values,
+        fraction=values / _trace(source, rows, chosen),
+        variants=chosen,
+    )
+    return found, residual
+
+
+def project(source: GenotypeSource, rows: Whole, found: PrincipalComponents, others: Whole) -> Array:
+    """Put further samples on principal components without letting them move the axes.
+
+    Parameters
+    ----------
+    source : GenotypeSource
+    rows : ndarray of int, shape (n,)
+        Samples of which the components were taken.
+    found : PrincipalComponents
+    others : ndarray of int, shape (k,)
+        Samples to place.
+
+    Returns
+    -------
+    ndarray, shape (k, components)
+        ZₒZᵀU/(mλ), genotypes standardised with the frequencies of `rows`, missing ones at their mean: a sample of
+        `rows` comes out where it was.
+    """
+    n = rows.size
+    both = np.concatenate([rows, others]).astype(np.int64)
+    out = np.zeros((others.size, found.scores.shape[1]))
+    for start in range(0, source.variants.height, _BLOCK):
+        index = found.variants[(found.variants >= start) & (found.variants < start + _BLOCK)]
+        if index.size == 0:
+            continue
+        dosage = source.read(both, start, start + _BLOCK).dosage[index - start].astype(np.float64)
+        frequency = np.nanmean(dosage[:, :n], axis=1, keepdims=True) / 2
+        scaled = (dosage - 2 * frequency) / np.sqrt(2 * frequency * (1 - frequency))
+        scaled = np.nan_to_num(scaled, nan=0.0)
+        out += scaled[:, n:].T @ (scaled[:, :n] @ found.scores)
+    return out / (found.variants.size * found.eigenvalues)

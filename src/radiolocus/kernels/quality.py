@@ -1,0 +1,195 @@
+"""Loops of genotype quality: genotype counts, Hardy–Weinberg's exact test, homozygosity of samples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.kernels.jit import kernel
+
+__all__ = ["HARD_CALL", "count_homozygous", "count_miscalled", "hard_calls", "hardy_weinberg", "tally_genotypes"]
+
+Whole = npt.NDArray[np.int64]
+Real = npt.NDArray[np.float64]
+Single = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+
+# A dosage further than this from 0, 1 and 2 has no hard call (--hard-call-threshold of PLINK 2); 1.9 in single
+# precision is within.
+HARD_CALL = 0.1 + 1e-6
+# Genotypes less likely than the observed one by e^-45 add nothing to a sum of doubles.
+_NEGLIGIBLE = 45.0
+_TIE = 1e-9
+
+
+@kernel
+def hard_calls(dosage: Single, calls: npt.NDArray[np.int8]) -> None:
+    """Round dosages to 0, 1 and 2; −1 where missing or further than 0.1 from all three.
+
+    Parameters
+    ----------
+    dosage : ndarray of float32, shape (variants, samples)
+    calls : ndarray of int8, shape (variants, samples)
+        Receives the calls.
+    """
+    for v in range(dosage.shape[0]):
+        for i in range(dosage.shape[1]):
+            value = dosage[v, i]
+            call = -1
+            if value == value:
+                nearest = int(value + np.float32(0.5))
+                if abs(value - np.float32(nearest)) <= np.float32(HARD_CALL):
+                    call = nearest
+            calls[v, i] = call
+
+
+@kernel
+def tally_genotypes(dosage: Single, calls: npt.NDArray[np.int8], male: Flags, counts: Whole, sums: Real) -> None:
+    """Count genotypes and sum dosages, apart for males and the others.
+
+    Parameters
+    ----------
+    dosage : ndarray of float32, shape (variants, samples)
+    calls : ndarray of int8, shape (variants, samples)
+        See :func:`hard_calls`.
+    male : ndarray of bool, shape (samples,)
+    counts : ndarray of int64, shape (variants, 2, 4)
+        Receives, for others (0) and males (1), the hard calls 0, 1 and 2, and the samples with a dosage.
+    sums : ndarray of float64, shape (variants, 2, 2)
+        Receives the sums of dosages and of their squares.
+    """
+    counts[:] = 0
+    sums[:] = 0.0
+    for v in range(dosage.shape[0]):
+        for i in range(dosage.shape[1]):
+            value = float(dosage[v, i])
+            if math.isnan(value):
+                continue
+            who = 1 if male[i] else 0
+            call = calls[v, i]
+            if call >= 0:
+                counts[v, who, call] += 1
+            counts[v, who, 3] += 1
+            sums[v, who, 0] += value
+            sums[v, who, 1] += value * value
+
+
+@kernel
+def count_homozygous(
+    calls: npt.NDArray[np.int8], expected: Real, homozygous: Whole, called: Whole, hoped: Real
+) -> None:
+    """Add up, for each sample, homozygous calls, calls, and the homozygous calls expected.
+
+    Parameters
+    ----------
+    calls : ndarray of int8, shape (variants, samples)
+    expected : ndarray of float64, shape (variants,)
+        Chance that a call is homozygous, 1 − 2pq; NaN leaves the variant out.
+    homozygous, called, hoped : ndarray, shape (samples,)
+        Are added to.
+    """
+    for v in range(calls.shape[0]):
+        chance = expected[v]
+        if math.isnan(chance):
+            continue
+        for i in range(calls.shape[1]):
+            call = calls[v, i]
+            if call >= 0:
+                called[i] += 1
+                homozygous[i] += call != 1
+                hoped[i] += chance
+
+
+@kernel
+def count_miscalled(calls: npt.NDArray[np.int8], one_copy: Flags, heterozygous: Whole) -> None:
+    """Count heterozygous calls of samples that have one copy; shape of `heterozygous`: (variants,)."""
+    for v in range(calls.shape[0]):
+        found = 0
+        for i in range(calls.shape[1]):
+            found += one_copy[i] and calls[v, i] == 1
+        heterozygous[v] = found
+
+
+@kernel
+def hardy_weinberg(counts: Whole, midp: bool, out: Real) -> None:
+    """Exact test of Hardy–Weinberg proportions, −log10 p of each row.
+
+    Parameters
+    ----------
+    counts : ndarray of int64, shape (tests, 3)
+        Homozygous, heterozygous, homozygous for the other allele.
+    midp : bool
+        Count the observed outcome, and those as likely, half (Graffelman & Moreno 2013,
+        doi:10.1515/sagmb-2012-0039).
+    out : ndarray of float64, shape (tests,)
+        Receives −log10 p; where nothing varies p is 1 and mid-p one half.
+
+    Notes
+    -----
+    Two-sided: the chance, given the alleles, of heterozygote counts that are at most as likely as the observed one
+    (Wigginton et al. 2005, doi:10.1086/429864). Summed outwards from the likeliest count in logs, so that p has no
+    smallest value.
+    """
+    for k in range(counts.shape[0]):
+        out[k] = _hardy(counts[k, 0], counts[k, 1], counts[k, 2], midp)
+
+
+@kernel
+def _hardy(one: int, het: int, two: int, midp: bool) -> float:
+    n = one + het + two
+    rare = 2 * min(one, two) + het
+    if rare == 0:
+        return math.log10(2.0) if midp else 0.0
+    mode = int(rare * (2.0 * n - rare) / (2.0 * n))
+    if (mode ^ rare) & 1:
+        mode += 1
+    mode = min(mode, rare)
+    observed = _log_ratio(rare, n, mode, het)
+    total = 1.0
+    # likelihoods of the tail are summed relative to the observed one
+    tail = _tail_term(0.0, observed, midp)
+    for step in (-2, 2):
+        log = 0.0
+        h = mode
+        while 0 <= h + step <= rare:
+            log += _log_step(rare, n, h, step)
+            h += step
+            if log < min(observed, 0.0) - _NEGLIGIBLE:
+                break
+            total += math.exp(log)
+            tail += _tail_term(log, observed, midp)
+    return max(0.0, -(observed + math.log(tail) - math.log(total)) / math.log(10.0))
+
+
+@kernel
+def _tail_term(log: float, observed: float, midp: bool) -> float:
+    apart = log - observed
+    if apart > _TIE:
+        return 0.0
+    if midp and apart >= -_TIE:
+        return 0.5
+    return math.exp(apart)
+
+
+@kernel
+def _log_step(rare: int, n: int, h: int, step: int) -> float:
+    """Log of P(h + step) / P(h) for steps of two heterozygotes."""
+    minor = (rare - h) // 2
+    major = n - h - minor
+    if step > 0:
+        return math.log(4.0 * minor * major / ((h + 2.0) * (h + 1.0)))
+    return math.log(h * (h - 1.0) / (4.0 * (minor + 1.0) * (major + 1.0)))
+
+
+@kernel
+def _log_ratio(rare: int, n: int, start: int, stop: int) -> float:
+    """Log of P(stop) / P(start)."""
+    step = 2 if stop > start else -2
+    log = 0.0
+    h = start
+    while h != stop:
+        log += _log_step(rare, n, h, step)
+        h += step
+    return log
