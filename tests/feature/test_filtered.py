@@ -48,6 +48,17 @@ def moments(values):
     return {"stat_mean": values.mean(), "stat_var": values.var(), "stat_min": values.min(), "stat_max": values.max()}
 
 
+def test_no_filter_changes_what_another_answers():
+    bands = [WaveletFilter(band=b, rotation_invariant=False) for b in ("LLL", "LLH", "LHL", "HHH", "LLL")]
+    kinds = [*bands[:2], LogFilter(sigma_mm=2.5), *bands[2:4], WaveletFilter(band="LLH"), *KINDS[3:]]
+    volume, mask = scan()
+    families = ("intensity", "local_intensity", "glcm", "gldzm")
+    together = extract(volume, mask, FeatureSettings(families, filters=tuple(kinds))).values
+    for options in kinds:
+        for column, value in extract(volume, mask, FeatureSettings(families, filters=(options,))).values.items():
+            assert together[column] == value, column
+
+
 @pytest.mark.parametrize("options", KINDS, ids=lambda o: o.name)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_features_are_those_of_the_whole_image_filtered(options, boundary):

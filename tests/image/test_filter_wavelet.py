@@ -5,7 +5,7 @@ import pytest
 
 from naive import filters as naive
 from radiolocus.errors import ConfigError
-from radiolocus.image.filter_wavelet import WaveletFilter, wavelet_filter
+from radiolocus.image.filter_wavelet import WaveletFilter, wavelet_filter, wavelet_filters
 from radiolocus.image.wavelet_taps import LOW_PASS
 
 ARRAY = np.random.default_rng(0).normal(size=(4, 5, 6))
@@ -88,3 +88,17 @@ def test_what_is_not_there_is_refused(change, got):
         WaveletFilter(**change)
     assert error.value.got.startswith(got)
     assert error.value.allowed
+
+
+def test_bands_asked_for_one_after_the_other_are_those_asked_for_alone():
+    bands = [("LLL", 1, False), ("LLH", 1, False), ("LLH", 2, False), ("LHH", 2, True), ("HLH", 1, False)]
+    wanted = [
+        WaveletFilter(wavelet="db2", band=band, level=level, rotation_invariant=turned, boundary=boundary)
+        for boundary in ("zero", "mirror")
+        for band, level, turned in zip(
+            names, (1, 1, 2, 2, 1, 1), (False, False, False, True, False, False), strict=True
+        )
+    ]
+    wanted.insert(3, WaveletFilter(dimension="2d", band="LH", rotation_invariant=False))
+    for options, found in zip(wanted, wavelet_filters(ARRAY, np.ones(3), wanted), strict=True):
+        np.testing.assert_array_equal(found, wavelet_filter(ARRAY, np.ones(3), options), options.name)

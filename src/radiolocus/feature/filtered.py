@@ -6,8 +6,10 @@ decided before that: the intensity mask comes from the intensities of the image 
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from radiolocus.errors import InputError, UndefinedError
@@ -15,7 +17,7 @@ from radiolocus.feature.core import Context, Family
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.settings import DEFAULT_BINS, FeatureSettings
 from radiolocus.image.discretise import fixed_bin_number, volume_scale
-from radiolocus.image.filters import FilterOptions, respond, unequal_edges
+from radiolocus.image.filters import FilterOptions, respond_each, unequal_edges
 from radiolocus.image.region import Region
 from radiolocus.model import Array
 
@@ -63,20 +65,32 @@ def responses(
     finite = max((reach for _, reach in wanted if math.isfinite(reach)), default=0.0)
     # As much of the image as the filters that end somewhere need, and all of it for the others.
     known: dict[float, Region] = {}
-    for options, reach in wanted:
+    for reach, group in itertools.groupby(wanted, key=lambda pair: pair[1]):
         margin = finite + around if math.isfinite(reach) else _ALL_MM
         if margin not in known:
             known[margin] = region(margin)
-        yield options, _context(known[margin], options, settings)
+        near = known[margin].cut(reach + around) if math.isfinite(reach) else known[margin]
+        yield from _contexts(near, [options for options, _ in group], around, settings)
 
 
-def _context(region: Region, options: FilterOptions, settings: FeatureSettings) -> Context | UndefinedError:
-    try:
-        response = respond(region.image, region.spacing, options)
-    except InputError as reason:
-        return UndefinedError(reason.got, where=reason.where, allowed=reason.allowed, todo=reason.todo)
+def _contexts(
+    region: Region, wanted: Sequence[FilterOptions], around: float, settings: FeatureSettings
+) -> Iterator[tuple[FilterOptions, Context | UndefinedError]]:
+    maps = respond_each(region.image, region.spacing, wanted)
+    for place, options in enumerate(wanted):
+        try:
+            response = next(maps)
+        except InputError as reason:
+            failed = UndefinedError(reason.got, where=reason.where, allowed=reason.allowed, todo=reason.todo)
+            yield options, failed
+            # An iterator that raised has ended.
+            maps = respond_each(region.image, region.spacing, wanted[place + 1 :])
+        else:
+            yield options, _context(replace(region, image=response, notes=()).cut(around), settings)
+
+
+def _context(mapped: Region, settings: FeatureSettings) -> Context:
     bins = settings.bin_number or DEFAULT_BINS
-    mapped = Region(response, region.morphological, region.intensity, region.spacing, (), region.counts)
     return Context(
         mapped,
         lambda values: fixed_bin_number(values, bins),

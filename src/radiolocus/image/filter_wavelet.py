@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +11,11 @@ import numpy as np
 from radiolocus.errors import ConfigError
 from radiolocus.image.filter_options import RotatedOptions, check_choice
 from radiolocus.image.pooling import pool
-from radiolocus.image.separable import Chain, centred, responses, rotations
+from radiolocus.image.separable import Chain, Separable, centred, responses, rotations
 from radiolocus.image.wavelet_taps import LOW_PASS
 from radiolocus.model import Array
 
-__all__ = ["WaveletFilter", "wavelet_filter"]
+__all__ = ["WaveletFilter", "wavelet_filter", "wavelet_filters"]
 
 _MOST_LEVELS = 8
 
@@ -78,9 +79,21 @@ def wavelet_filter(array: Array, spacing: Array, options: WaveletFilter) -> Arra
     ----------
     IBSI 2 reference manual, arXiv:2006.05470, "Separable wavelets".
     """
-    chains = tuple(_chain(options.wavelet, letter, options.level) for letter in options.band)
-    filters = rotations(chains) if options.rotation_invariant else [chains]
-    return pool(responses(array, filters, options.boundary), options.pooling)
+    return next(wavelet_filters(array, spacing, [options]))
+
+
+def wavelet_filters(array: Array, spacing: Array, wanted: Iterable[WaveletFilter]) -> Iterator[Array]:
+    """Yield sub-bands one after the other; see :func:`wavelet_filter`.
+
+    What neighbours have in common is computed once, so that bands are best asked for in the order of their names.
+    """
+    shared: dict[str, Separable] = {}
+    for options in wanted:
+        chains = tuple(_chain(options.wavelet, letter, options.level) for letter in options.band)
+        if options.rotation_invariant:
+            yield pool(responses(array, rotations(chains), options.boundary), options.pooling)
+        else:
+            yield shared.setdefault(options.boundary, Separable(array, options.boundary)).respond(chains)
 
 
 def _chain(wavelet: str, letter: str, level: int) -> Chain:

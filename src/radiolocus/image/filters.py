@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+import itertools
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +43,7 @@ from radiolocus.image.filter_riesz import (
     riesz_simoncelli_filter,
 )
 from radiolocus.image.filter_simoncelli import SimoncelliFilter, simoncelli_filter
-from radiolocus.image.filter_wavelet import WaveletFilter, wavelet_filter
+from radiolocus.image.filter_wavelet import WaveletFilter, wavelet_filters
 from radiolocus.model import Array, Volume
 from radiolocus.registry import Registry, suggest
 
@@ -68,6 +69,7 @@ __all__ = [
     "apply",
     "options_from",
     "respond",
+    "respond_each",
     "unequal_edges",
 ]
 
@@ -85,13 +87,16 @@ class Filter:
     options : type
         The dataclass of its options.
     compute : callable
-        From (array, spacing, options) to the response map.
+        From (array, spacing, options) to the response map; where `together`, from several options to as many maps.
+    together : bool
+        Whether filters of this kind have work in common.
     """
 
     title: str
     ibsi_id: str
     options: type[FilterOptions]
-    compute: Callable[[Array, Array, Any], Array]
+    compute: Callable[[Array, Array, Any], Any]
+    together: bool = False
 
 
 FILTERS: Registry[Filter] = Registry("image filter")
@@ -101,7 +106,7 @@ for _filter in (
     Filter("Laplacian of Gaussian", "L6PA", LogFilter, laplacian_of_gaussian),
     Filter("Laws kernels", "JTXT", LawsFilter, laws_filter),
     Filter("Gabor filter", "Q88H", GaborFilter, gabor_filter),
-    Filter("Separable wavelet", "25BO", WaveletFilter, wavelet_filter),
+    Filter("Separable wavelet", "25BO", WaveletFilter, wavelet_filters, together=True),
     Filter("Non-separable Simoncelli wavelet", "PRT7", SimoncelliFilter, simoncelli_filter),
     Filter("Riesz transform", "AYRS", RieszFilter, riesz_filter),
     Filter("Riesz-transformed Laplacian of Gaussian", "AYRS", RieszLogFilter, riesz_log_filter),
@@ -194,14 +199,30 @@ def respond(array: npt.NDArray[np.floating], spacing: Array, options: FilterOpti
     InputError
         NaN or infinite voxels, or an image too large to be transformed as a whole.
     """
+    return next(respond_each(array, spacing, [options]))
+
+
+def respond_each(array: npt.NDArray[np.floating], spacing: Array, wanted: Sequence[FilterOptions]) -> Iterator[Array]:
+    """Yield the response map of each of `wanted`, in their order; see :func:`respond`.
+
+    Maps must not be written to: neighbours of the same kind may be made from each other's parts.
+    """
+    if not wanted:
+        return
     bad = array.size - int(np.count_nonzero(np.isfinite(array)))
     if bad:
         raise InputError(
-            f"{bad} NaN or infinite voxels in an image that is to be filtered ({options.name})",
+            f"{bad} NaN or infinite voxels in an image that is to be filtered ({wanted[0].name})",
             allowed="finite intensities wherever the filter reaches",
             todo="repair the image, or crop it to where it is finite",
         )
-    return FILTERS[options.filter].compute(np.asarray(array, dtype=np.float64), spacing, options)
+    image: Array = np.asarray(array, dtype=np.float64)
+    for name, alike in itertools.groupby(wanted, key=lambda options: options.filter):
+        kind = FILTERS[name]
+        if kind.together:
+            yield from kind.compute(image, spacing, alike)
+        else:
+            yield from (kind.compute(image, spacing, options) for options in alike)
 
 
 def unequal_edges(spacing: Array, options: FilterOptions) -> str:

@@ -6,7 +6,7 @@ Interpolation, rounding, re-segmentation. Only the box around the region is ever
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from radiolocus.errors import GeometryError, InputError, RoiError
 from radiolocus.image.intensity import resegment, round_to_integer
 from radiolocus.image.resample import Box, Interpolation, Samples, new_grid, resample_image, resample_mask
-from radiolocus.model import Array, BoolArray, Geometry, Mask, Volume
+from radiolocus.model import Array, BoolArray, Mask, Volume
 
 __all__ = ["Region", "bounding_box", "check_pair", "finish_region", "prepare_region", "sample_finite", "vanished"]
 
@@ -48,6 +48,13 @@ class Region:
     spacing: Array
     notes: tuple[str, ...]
     counts: dict[str, int]
+
+    def cut(self, margin_mm: float) -> Region:
+        """Return the same region with no more image around it than `margin_mm` asks for, as views."""
+        box = _grown(bounding_box(self.morphological), self.spacing, self.image.shape, margin_mm)
+        return replace(
+            self, image=self.image[box], morphological=self.morphological[box], intensity=self.intensity[box]
+        )
 
 
 def bounding_box(mask: BoolArray) -> Box:
@@ -109,7 +116,7 @@ def prepare_region(
     box = check_pair(volume, mask)
     counts = {"voxels": int(np.count_nonzero(mask.array[box]))}
     if resample_mm is None:
-        box = _grown(box, volume.geometry, margin_mm)
+        box = _grown(box, volume.geometry.spacing, volume.geometry.shape, margin_mm)
         image, inside = volume.array[box].astype(np.float64), mask.array[box]
         spacing = volume.geometry.spacing
     else:
@@ -175,11 +182,10 @@ def _finite_inside(array: npt.NDArray[np.floating], mask: BoolArray, box: Box) -
         )
 
 
-def _grown(box: Box, geometry: Geometry, margin_mm: float) -> Box:
-    steps = np.ceil(margin_mm / geometry.spacing).astype(int)
+def _grown(box: Box, spacing: Array, shape: Sequence[int], margin_mm: float) -> Box:
+    steps = np.ceil(margin_mm / spacing).astype(int)
     grown = [
-        slice(max(p.start - int(s), 0), min(p.stop + int(s), n))
-        for p, s, n in zip(box, steps, geometry.shape, strict=True)
+        slice(max(p.start - int(s), 0), min(p.stop + int(s), n)) for p, s, n in zip(box, steps, shape, strict=True)
     ]
     return grown[0], grown[1], grown[2]
 
@@ -194,7 +200,7 @@ def _resampled(
     if not whole.any():
         raise vanished(mask, size)
     z, y, x = (slice(n.start + r.start, n.stop + r.start) for n, r in zip(bounding_box(whole), reach, strict=True))
-    box = _grown((z, y, x), grid.geometry, margin_mm)
+    box = _grown((z, y, x), size, grid.geometry.shape, margin_mm)
     inside = resample_mask(mask.array, grid, box)
     image = sample_finite(volume.array, lambda array: resample_image(array, grid, method, box), inside, method)
     return image, inside, size
