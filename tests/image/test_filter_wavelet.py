@@ -95,9 +95,7 @@ def test_bands_asked_for_one_after_the_other_are_those_asked_for_alone():
     wanted = [
         WaveletFilter(wavelet="db2", band=band, level=level, rotation_invariant=turned, boundary=boundary)
         for boundary in ("zero", "mirror")
-        for band, level, turned in zip(
-            names, (1, 1, 2, 2, 1, 1), (False, False, False, True, False, False), strict=True
-        )
+        for band, level, turned in [*bands, bands[0]]
     ]
     wanted.insert(3, WaveletFilter(dimension="2d", band="LH", rotation_invariant=False))
     for options, found in zip(wanted, wavelet_filters(ARRAY, np.ones(3), wanted), strict=True):
