@@ -7,6 +7,7 @@ contradiction; the others go on. Units are read, never guessed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
 from radiolocus.read.lesion_measures import MEASURES, present_measures, screen_events, screen_measures
+from radiolocus.read.lesion_parts import add_parts, screen_readers
 from radiolocus.read.lesion_screen import NUMBER, Screen
 from radiolocus.registry import suggest
 
-__all__ = ["LESION_COLUMNS", "TOO_SMALL_MM", "LesionColumns", "LesionTable", "read_lesions"]
+__all__ = ["LESION_COLUMNS", "LesionColumns", "LesionTable", "read_lesions", "screen_lesions"]
 
 LESION_COLUMNS = {
     "subject": pl.String(),
@@ -34,9 +36,6 @@ LESION_COLUMNS = {
 }
 """Columns of a lesion table: ``day`` counts from the baseline; ``kind`` is target, non-target or new; ``status`` is
 absent, present, too small, merged, progression, equivocal or NE."""
-
-TOO_SMALL_MM = 5.0
-"""Size given to a target that is seen but too small to measure (Eisenhauer 2009, section 4.3.1)."""
 
 KINDS = {
     "target": ("target", "t", "target lesion"),
@@ -59,9 +58,6 @@ _ALLOWED_STATUS = {
     "non-target": ("absent", "present", "progression", "NE"),
     "new": ("present", "equivocal", "absent", "NE"),
 }
-
-# Of a split lesion the state of its worst part stands.
-_WORST = {"absent": 0, "merged": 1, "too small": 2, "equivocal": 3, "present": 4, "progression": 5}
 
 _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _NODE_ORGAN = r"(?i)\blymph|\bnodes?\b|\bnodal\b"
@@ -213,10 +209,38 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         + [names.reader, names.part, names.axis]
         + [names.measures.get(m, m) for m in MEASURES],
     )
-    measures = present_measures(table.frame.columns, names.measures)
-    _need(table.frame.columns, names, table.source, bool(measures))
-    screen = Screen(_canonical(table.frame, table.row_number, names, table.source, measures), table.source)
-    screen.problems += [replace(p, stage="response") for p in table.problems]
+    return screen_lesions(table.frame, table.row_number, names, table.source, table.problems)
+
+
+def screen_lesions(
+    rows: pl.DataFrame,
+    row_number: Sequence[int],
+    names: LesionColumns,
+    source: str,
+    problems: Sequence[Problem] = (),
+) -> LesionTable:
+    """Screen rows that are already text.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+    row_number : sequence of int
+        Row of the file of each.
+    names : LesionColumns
+    source : str
+        File name.
+    problems : sequence of Problem
+        What was found on the way.
+
+    Raises
+    ------
+    TableError
+        As :func:`read_lesions`.
+    """
+    measures = present_measures(rows.columns, names.measures)
+    _need(rows.columns, names, source, bool(measures))
+    screen = Screen(_canonical(rows, row_number, names, source, measures), source)
+    screen.problems += [replace(p, stage="response") for p in problems]
     nameless = screen.frame["subject"].is_null()
     if nameless.any():
         first = screen.frame.filter(nameless)["row"][0]
@@ -225,7 +249,7 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         screen.frame = screen.frame.filter(~nameless)
     subjects = tuple(screen.frame["subject"].unique().sort().to_list())
     _screen_words(screen)
-    _screen_readers(screen, names)
+    screen_readers(screen, names.keep_reader)
     screen_measures(screen, list(measures))
     sizes = [
         m for m in measures if MEASURES[m].level == "lesion" and not MEASURES[m].words and not m.startswith("earlier")
@@ -233,7 +257,7 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
     _screen_sizes(screen, names, sizes)
     _screen_days(screen, names)
     screen_events(screen, list(measures))
-    _add_parts(screen, sizes)
+    add_parts(screen, sizes)
     _screen_lesions(screen, sizes)
     types = LESION_COLUMNS | {m: MEASURES[m].dtype for m in measures}
     frame = screen.frame.select([pl.col(c).cast(t) for c, t in types.items()])
@@ -253,7 +277,7 @@ def _need(columns: list[str], names: LesionColumns, source: str, measured: bool)
 
 
 def _canonical(
-    frame: pl.DataFrame, rows: tuple[int, ...], names: LesionColumns, source: str, measures: dict[str, str]
+    frame: pl.DataFrame, rows: Sequence[int], names: LesionColumns, source: str, measures: dict[str, str]
 ) -> pl.DataFrame:
     """Text under our names, row numbers beside it."""
 
@@ -263,7 +287,7 @@ def _canonical(
 
     unit = _unit(frame, names, source) if names.diameter in frame.columns else pl.lit("mm")
     return frame.select(
-        pl.Series("row", rows, pl.Int64),
+        pl.Series("row", list(rows), pl.Int64),
         *(column(getattr(names, c)).alias(c) for c in ("subject", "visit", "lesion", "organ")),
         column(names.day).alias("when"),
         column(names.kind).str.to_lowercase().alias("said_kind"),
@@ -336,74 +360,6 @@ def _screen_words(screen: Screen) -> None:
         "yes or no, true or false, 1 or 0",
         "correct the cell",
     )
-
-
-def _screen_readers(screen: Screen, names: LesionColumns) -> None:
-    """One reader, and nodes on their short axis."""
-    if names.keep_reader:
-        others = screen.frame.filter(pl.col("reader").is_not_null() & (pl.col("reader") != names.keep_reader))
-        if others.height:
-            screen.note(
-                f"{others.height} rows of readers other than '{names.keep_reader}' left out", count=others.height
-            )
-            screen.frame = screen.frame.join(others.select("row"), on="row", how="anti", maintain_order="left")
-    said = pl.col("reader").drop_nulls()
-    screen.aside(
-        (said.n_unique().over("subject") > 1) & pl.col("reader").is_not_null(),
-        pl.format("several readers, here '{}'", "reader"),
-        "one reader in a table",
-        "name the reader that counts (keep_reader), or compare them with reader agreement",
-    )
-    axis = pl.col("axis").str.to_lowercase()
-    screen.aside(
-        pl.col("axis").is_not_null() & ~axis.is_in(["long", "short"]),
-        pl.format("axis '{}'", "axis"),
-        "long or short",
-        "correct the cell or leave it empty",
-    )
-    screen.aside(
-        (axis == "long") & pl.col("node").fill_null(False) & pl.col("size").is_not_null(),
-        "a lymph node measured on its long axis",
-        "the short axis of nodes",
-        "measure the short axis",
-    )
-
-
-def _add_parts(screen: Screen, sizes: list[str]) -> None:
-    """Make one row of the parts of a split lesion: their sizes added, mean density, largest uptake."""
-    key = ["subject", "visit", "lesion"]
-    split = pl.col("part").is_not_null().any().over(key) & (pl.len().over(key) > 1)
-    marked = screen.frame.with_columns(split.alias("_split"))
-    if not marked["_split"].any():
-        return
-    screen.aside(
-        (pl.len().over(*key, "part") > 1) & (pl.col("part").is_not_null().any().over(key)),
-        pl.format("the same part twice at one visit, '{}'", pl.col("part").fill_null("")),
-        "one row a part of a lesion",
-        "correct the parts",
-    )
-    nothing = pl.col("status").is_in(["absent", "merged"])
-    size = pl.when(nothing).then(0.0).when(pl.col("status") == "too small").then(TOO_SMALL_MM)
-    marked = screen.frame.with_columns(split.alias("_split"))
-    marked = marked.with_columns(
-        pl.when("_split").then(pl.coalesce("diameter_mm", size)).otherwise("diameter_mm").alias("diameter_mm")
-    )
-    # A part that was not evaluated leaves the lesion not evaluated.
-    unknown = (pl.col("status") == "NE").any()
-    whole = {"diameter_mm": pl.sum, **dict.fromkeys(sizes, pl.sum), "density_hu": pl.mean, "uptake": pl.max}
-    added = [
-        pl.when(unknown | pl.col(c).is_null().any()).then(None).otherwise(how(c)).alias(c)
-        for c, how in whole.items()
-        if c in marked.columns
-    ]
-    state = (
-        pl.when(unknown)
-        .then(pl.lit("NE"))
-        .otherwise(pl.col("status").sort_by(pl.col("status").replace_strict(_WORST, default=0)).last())
-    )
-    rest = [pl.col(c).first() for c in marked.columns if c not in {*key, "status", *whole}]
-    one = marked.filter("_split").group_by(key, maintain_order=True).agg(*rest, *added, state.alias("status"))
-    screen.frame = pl.concat([marked.filter(~pl.col("_split")), one.select(marked.columns)]).drop("_split").sort("row")
 
 
 def _screen_sizes(screen: Screen, names: LesionColumns, sizes: list[str]) -> None:

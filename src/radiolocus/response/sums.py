@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from radiolocus.kernels import recist as kernels
-from radiolocus.read.lesions import TOO_SMALL_MM
+from radiolocus.read.lesion_parts import TOO_SMALL_MM
 from radiolocus.response.criterion import TOLERANCE, Call, Course, Lesion, Rule, Visit
 
 __all__ = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from radiolocus.errors import TableError
-from radiolocus.read.lesions import LESION_COLUMNS, TOO_SMALL_MM
+from radiolocus.read.lesion_parts import TOO_SMALL_MM
+from radiolocus.read.lesions import LESION_COLUMNS
 
 __all__ = ["judged_by_pet", "visit_table"]
 
