@@ -220,6 +220,29 @@ def write_seg(
     return path
 
 
+def write_label_map(path, labels, names, affine, *, order=None, bits=8):
+    """Write a Label Map Segmentation: `labels` (z, y, x) holds segment numbers, `names` their labels."""
+
+    def turn(ds):
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+        ds.SegmentationType = "LABELMAP"
+        del ds.MaximumFractionalValue, ds.SegmentationFractionalType
+        ds.SegmentSequence = [_item(SegmentNumber=n, SegmentLabel=label) for n, label in names.items()]
+        for item in ds.PerFrameFunctionalGroupsSequence:
+            del item.SegmentIdentificationSequence
+        ds.BitsAllocated = ds.BitsStored = bits
+        ds.HighBit, ds.PixelPaddingValue = bits - 1, 0
+        kept = [plane for plane in np.asarray(labels) if plane.any()]
+        kept = kept if order is None else [kept[rank] for rank in np.argsort(np.argsort(order))]
+        flat = np.concatenate([plane.ravel() for plane in kept]).astype(f"<u{bits // 8}")
+        ds["PixelData"] = DataElement(
+            "PixelData", "OB" if bits == 8 else "OW", flat.tobytes() + b"\0" * (flat.nbytes % 2)
+        )
+
+    ranks = None if order is None else list(np.argsort(np.argsort(order)))
+    return write_seg(path, {"all": np.asarray(labels) != 0}, affine, kind="FRACTIONAL", order=ranks, edit=turn)
+
+
 def write_other(path, sop_class="1.2.840.10008.5.1.4.1.1.88.33", modality="SR"):
     """Write a DICOM object that is no image."""
     ds = _dataset(sop_class, ROOT + "5.1")

@@ -160,6 +160,27 @@ def test_several_series_are_listed_and_one_can_be_chosen(tmp_path):
     assert [(r["files"], r["rows"], r["columns"]) for r in rows] == [(5, 4, 6), (3, 4, 6)]
 
 
+def test_localisers_and_captures_are_not_slices(tmp_path):
+    folder = tmp_path / "ct"
+
+    def sagittal(k, ds):
+        ds.ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        ds.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+
+    def captured(k, ds):
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+
+    write_series(folder, STORED, extra={"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]})
+    write_series(folder / "localiser", STORED[:1], edit=sagittal)
+    write_series(folder / "capture", STORED[:2], edit=captured)
+    volume = read_dicom(folder).volume
+    np.testing.assert_array_equal(volume.array, STORED)
+    assert volume.notes == ("files that are not image slices were ignored: 1 x localiser, 2 x secondary capture",)
+    for part, kind in (("localiser", "1 x localiser"), ("capture", "2 x secondary capture")):
+        message = refused(folder / part, FormatError)
+        assert f"no DICOM image; files that are not image slices were ignored: {kind}" in message
+
+
 def test_nothing_there(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no DICOM image" in refused(tmp_path / "empty", FormatError)
@@ -349,6 +370,28 @@ def test_no_warning_reaches_the_user(tmp_path):
 def test_gantry_tilted_ct_of_a_scanner(data):
     folder = data("dicom_edge") / "dicom2nifti_failing" / "gantrytilting" / "001"
     assert "gantry tilt: slices are stacked 14.00 degrees off their normal" in refused(folder)
+
+
+def test_one_slice_and_two_slices_of_another_project(data):
+    folder = data("dicom_edge") / "rt-utils"
+    assert "a single slice without Slice Thickness (0018,0050)" in refused(folder / "one_slice_data")
+    two = read_dicom(folder / "mock_data").volume
+    assert two.array.shape[0] == 2
+    assert two.notes == ("files that are not image slices were ignored: 3 x RTSTRUCT",)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("dx_image.dcm", GeometryError, "ImageOrientationPatient is missing or not 6 numbers"),
+        ("sr_document.dcm", FormatError, "no DICOM image; files that are not image slices were ignored: 1 x SR"),
+        ("seg_image_ct_binary.dcm", FormatError, "no DICOM image; files that are not image slices were ignored: 1 x S"),
+    ],
+)
+def test_what_is_no_volume_of_another_project(data, tmp_path, name, kind, message):
+    (tmp_path / "one").mkdir()
+    shutil.copy(data("dicom_edge") / "highdicom" / name, tmp_path / "one")
+    assert message in refused(tmp_path / "one", kind)
 
 
 def test_two_sagittal_slices_of_a_scanner(data):

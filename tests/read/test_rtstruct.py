@@ -76,6 +76,7 @@ def test_vertices_on_centres_follow_the_half_open_rule_in_any_orientation(tmp_pa
     expected[1, 2:6, 3:8] = True
     np.testing.assert_array_equal(mask.array, expected)
     assert mask.notes == (
+        "all contours lie on slice 1, counted from 0",
         "18 pixel centres lie exactly on a contour: inside on edges towards smaller x or y, outside on others",
     )
 
@@ -96,7 +97,7 @@ def test_hole_island_and_keyhole(tmp_path, series):
     expected[5:7, 5:7] = True
     island_first = read(tmp_path, series, [contour(series, 0, p) for p in (island, hole, outer)])
     np.testing.assert_array_equal(island_first.array[0], expected)
-    assert nested.notes == xor.notes == island_first.notes == ()
+    assert nested.notes == xor.notes == island_first.notes == ("all contours lie on slice 0, counted from 0",)
 
 
 def test_volume_of_a_sphere(tmp_path):
@@ -142,7 +143,7 @@ def test_open_contours_beside_closed_ones_are_left_out_and_said(tmp_path, series
     planes = [contour(series, 1, box(0.5, 0.5, 4.5, 4.5)), contour(series, 1, [(3, 3)])]
     mask = read(tmp_path, series, planes, kinds=["CLOSED_PLANAR", "POINT"])
     assert mask.array.sum() == 16
-    assert mask.notes == ("contours that enclose nothing were left out: 1 POINT",)
+    assert mask.notes[0] == "contours that enclose nothing were left out: 1 POINT"
 
 
 def test_another_frame_of_reference_is_refused(tmp_path, series):
@@ -172,9 +173,9 @@ def test_dangling_references_are_counted(tmp_path, series):
 
 def test_missing_references_are_counted(tmp_path, series):
     planes = [contour(series, 1, box(0.5, 0.5, 4.5, 4.5), None)]
-    assert read(tmp_path, series, planes).notes == ("1 of 1 contours name no single slice: placed by position alone",)
+    assert read(tmp_path, series, planes).notes[0] == "1 of 1 contours name no single slice: placed by position alone"
     mask = read(tmp_path, series, planes, drawn_on="1.2.3")
-    assert mask.notes == ("the structure set refers to another series; its contours were placed by position alone",)
+    assert mask.notes[0] == "the structure set refers to another series; its contours were placed by position alone"
 
 
 def test_reference_at_odds_with_position_is_refused(tmp_path, series):
@@ -191,7 +192,7 @@ def test_contour_beyond_the_stack_is_refused(tmp_path, series, k, words):
 def test_contour_off_its_slice_goes_to_the_nearest_and_is_said(tmp_path, series):
     mask = read(tmp_path, series, [contour(series, 2.4, box(0.5, 0.5, 4.5, 4.5))])
     assert mask.array[2].sum() == 16
-    assert mask.notes == ("1 contours lie up to 1.2 mm off their slice",)
+    assert mask.notes[0] == "1 contours lie up to 1.2 mm off their slice"
     message = refused(GeometryError, tmp_path, series, [contour(series, 2.5, box(1, 1, 5, 5), None)])
     assert "halfway between slices 2 and 3" in message
 
@@ -221,8 +222,9 @@ def test_odd_contours_are_counted(tmp_path, series):
     assert mask.array[2].sum() == 16 + 25 - 2 * 4
     assert mask.array[5].sum() == 9
     assert mask.notes == (
-        "2 slices between the first and the last contour have none; nothing is interpolated",
-        "1 contours enclose no pixel centre and add nothing",
+        "2 slices between the first and the last contour have none (slices 3, 4, counted from 0); nothing is "
+        "interpolated",
+        "1 contours enclose no pixel centre and add nothing (slice 1, counted from 0)",
         "1 contours reach beyond the image and were cut at its edge",
         "1 contours partly overlap another on their slice: the overlap is outside (even-odd rule)",
     )
@@ -232,7 +234,28 @@ def test_degenerate_contours_enclose_nothing(tmp_path, series):
     planes = [contour(series, 1, p) for p in ([(2.2, 2.2)], [(2.2, 2.2), (5.2, 7.3)])]
     mask = read(tmp_path, series, planes)
     assert not mask.array.any()
-    assert "2 contours enclose no pixel centre and add nothing" in mask.notes
+    assert any(note.startswith("2 contours enclose no pixel centre and add nothing") for note in mask.notes)
+
+
+def test_a_slice_whose_contours_are_thinner_than_a_voxel_is_named(tmp_path, series):
+    thin = box(2.1, 2.1, 2.9, 9.9)
+    planes = [contour(series, k, box(1.5, 1.5, 4.5, 4.5) if k == 2 else thin) for k in (0, 1, 2, 4)]
+    mask = read(tmp_path, series, planes)
+    assert [int(plane.sum()) for plane in mask.array] == [0, 0, 9, 0, 0, 0]
+    assert mask.notes == (
+        "1 slices between the first and the last contour have none (slice 3, counted from 0); nothing is interpolated",
+        "3 contours enclose no pixel centre and add nothing (slices 0, 1, 4, counted from 0); no voxel is left of "
+        "slices 0, 1, 4, counted from 0",
+    )
+
+
+@pytest.mark.filterwarnings("ignore:The value length .17. exceeds:UserWarning")
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSED_PLANAR_XOR", "CLOSEDPLANAR_XOR"])
+def test_a_ring_is_the_same_however_it_is_written(tmp_path, series, kind):
+    outer, hole = box(0.5, 0.5, 10.5, 12.5), box(2.5, 2.5, 8.5, 9.5)
+    mask = read(tmp_path, series, [contour(series, 3, p) for p in (hole, outer)], kinds=[kind, kind])
+    assert mask.array[3].sum() == 10 * 12 - 6 * 7
+    assert not mask.array[3, 3:9, 3:10].any()
 
 
 @pytest.mark.parametrize("values", [[1.0, 2.0], ["1", "2", "nan"], None])

@@ -9,8 +9,19 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.uid import RLELossless
 
-from dicom_factory import OBLIQUE, SERIES, write_other, write_rtstruct, write_seg, write_series
+from dicom_factory import (
+    OBLIQUE,
+    SERIES,
+    recompress,
+    write_label_map,
+    write_other,
+    write_rtstruct,
+    write_seg,
+    write_series,
+)
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Geometry, Volume
 from radiolocus.read.dicom import DicomSeries, read_dicom
@@ -66,6 +77,71 @@ def test_a_single_segment_may_share_everything_but_the_position(axial):
     series, affine, path = axial
     write_seg(path, {"GTV": region()}, affine, shared=(*GROUPS, "SegmentIdentificationSequence"))
     np.testing.assert_array_equal(read_seg(path, series).array, region())
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("compress", [None, "RLE", "JPEG2000"])
+def test_a_label_map_holds_all_segments_in_one_frame_a_slice(tmp_path, bits, compress):
+    shape = (4, 64, 70)
+    affine = write_series(tmp_path / "ct", np.zeros(shape), frame=OBLIQUE)
+    series, path = read_dicom(tmp_path / "ct"), tmp_path / "seg.dcm"
+    high = 300 if bits == 16 else 200
+    labels = np.random.default_rng(8).choice([0, 1, 7, high], shape)
+    labels[2] = 0
+    order = [3, 0, 1] if compress is None else [0, 1, 3]
+    numbers = {1: "GTV", 7: "Oedema", high: "Necrosis"}
+    write_label_map(path, labels, numbers, affine, order=order, bits=bits)
+    if compress == "RLE":
+        ds = pydicom.dcmread(path)
+        ds.compress(RLELossless, generate_instance_uid=False)
+        ds.save_as(path)
+    elif compress:
+        recompress(path, compress)
+    assert segment_names(path) == tuple(numbers.values())
+    for number, label in numbers.items():
+        for asked in (label, str(number)):
+            mask = read_seg(path, series, asked)
+            np.testing.assert_array_equal(mask.array, labels == number)
+            assert mask.name == label
+    assert any("1 slices between" in note for note in mask.notes)
+    assert not any("fractional" in note for note in mask.notes)
+    write_label_map(path, np.where(labels == 7, 0, labels), numbers, affine, bits=bits)
+    with pytest.raises(RoiError, match="segment 7 'Oedema': the segment is empty"):
+        read_seg(path, series, "Oedema")
+
+
+def test_a_segment_is_chosen_by_what_it_is_of(axial):
+    series, affine, path = axial
+
+    def coded(ds):
+        for item, (code, meaning) in zip(
+            ds.SegmentSequence, [("108369006", "Neoplasm"), ("79654002", "Edema")], strict=True
+        ):
+            kind = Dataset()
+            kind.CodeValue, kind.CodingSchemeDesignator, kind.CodeMeaning = code, "SCT", meaning
+            item.SegmentedPropertyTypeCodeSequence = [kind]
+
+    write_seg(path, {"Segment_1": region(), "Segment_2": region(1)}, affine, edit=coded)
+    for asked in ("Edema", "edema", "79654002"):
+        np.testing.assert_array_equal(read_seg(path, series, asked).array, region(1))
+    with pytest.raises(RoiError) as caught:
+        read_seg(path, series, "Heart")
+    assert caught.value.allowed == "one of 1 'Segment_1' (108369006 Neoplasm), 2 'Segment_2' (79654002 Edema)"
+
+
+@pytest.mark.parametrize("kind", ["PROBABILITY", "OCCUPANCY"])
+def test_what_a_fraction_means_is_said(axial, kind):
+    series, affine, path = axial
+    write_seg(
+        path,
+        {"GTV": region().astype(np.uint8) * 255},
+        affine,
+        kind="FRACTIONAL",
+        edit=lambda ds: setattr(ds, "SegmentationFractionalType", kind),
+    )
+    mask = read_seg(path, series)
+    np.testing.assert_array_equal(mask.array, region())
+    assert any(note.startswith(f"fractional segmentation ({kind.lower()})") for note in mask.notes)
 
 
 @pytest.mark.parametrize("compress", [False, True])
@@ -248,7 +324,7 @@ def _fewer(ds):
 
 
 def _labelmap(ds):
-    ds.SegmentationType = "LABELMAP"
+    ds.SegmentationType = "LABELMAP"  # with the bits of a binary one
 
 
 def _bad_position(ds):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _HALF = 0.5 - 1e-6
 _COPLANAR = 0.05  # slice spacings between the planes of contours that are combined on one slice
 # Decimal text and the inverse affine leave noise below this; vertices drawn on pixel centres come back to them.
 _DECIMALS = 6
+_SHOWN = 12  # slices named in a note
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,24 +332,39 @@ def _plane_notes(planes: dict[int, list[_Contour]], series: DicomSeries) -> list
         notes.append(f"{sum(d > 0.01 for d in off)} contours lie up to {max(off):.3g} mm off their slice")
     empty = max(planes) - min(planes) + 1 - len(planes)
     if empty:
-        notes.append(f"{empty} slices between the first and the last contour have none; nothing is interpolated")
+        lacking = [k for k in range(min(planes), max(planes)) if k not in planes]
+        notes.append(
+            f"{empty} slices between the first and the last contour have none ({_slices(lacking)}); nothing is "
+            "interpolated"
+        )
+    if len(planes) == 1 and len(series.sop_uids) > 1:
+        notes.append(f"all contours lie on {_slices(planes)}")
     return notes
+
+
+def _slices(numbers: Iterable[int]) -> str:
+    listed = sorted(set(numbers))
+    shown = ", ".join(map(str, listed[:_SHOWN])) + (", ..." if len(listed) > _SHOWN else "")
+    return f"slice{'s' if len(listed) > 1 else ''} {shown}, counted from 0"
 
 
 def _fill(planes: dict[int, list[_Contour]], shape: tuple[int, int, int], where: str) -> tuple[BoolArray, list[str]]:
     array = np.zeros(shape, np.bool_)
-    thin = cut = overlapping = touched = 0
+    thin: list[int] = []
+    cut = overlapping = touched = 0
     edge = np.array(shape[1:]) - 0.5
     for k, group in planes.items():
         # Large before small: a hole or an island then clears or sets all of its pixels, an overlap only some.
         for c in sorted(group, key=lambda c: -_area(c.points)):
             inside, cleared = toggle_polygon(array[k], c.points)
-            thin += inside == 0
+            thin += [k] * (inside == 0)
             overlapping += 0 < cleared < inside
             cut += bool((c.points < -0.5).any() or (c.points > edge).any())
             touched += centres_on_outline(c.points, shape[1], shape[2], 10.0**-_DECIMALS)
+    lost = [k for k in set(thin) if not array[k].any()]
+    nothing = f"; no voxel is left of {_slices(lost)}" if lost else ""
     counted = (
-        (thin, "contours enclose no pixel centre and add nothing"),
+        (len(thin), f"contours enclose no pixel centre and add nothing ({_slices(thin)}){nothing}"),
         (cut, "contours reach beyond the image and were cut at its edge"),
         (overlapping, "contours partly overlap another on their slice: the overlap is outside (even-odd rule)"),
         (touched, "pixel centres lie exactly on a contour: inside on edges towards smaller x or y, outside on others"),

@@ -1,8 +1,9 @@
 """DICOM Segmentation objects as masks: every frame is put on the slice its own position names.
 
-Frames come in any order, empty ones may be omitted and segments may overlap (DICOM PS3.3 C.8.20); so the position and
-the segment of each frame are read from its functional groups, and nothing is taken from the order of the file. Frames
-that are not on the pixels and slices of the image are refused, never resampled.
+Frames come in any order, empty ones may be omitted and segments may overlap (DICOM PS3.3 C.8.20), or all stand as
+numbers in one label map (Supplement 243); so the position and the segment of each frame are read from its functional
+groups, and nothing is taken from the order of the file. Frames that are not on the pixels and slices of the image are
+refused, never resampled.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +22,30 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Array, BoolArray, Geometry, Mask
 from radiolocus.read.dicom import DicomSeries, read_header
+from radiolocus.read.pixels import decoded
 from radiolocus.read.rtstruct import name_pattern
 from radiolocus.read.slices import quiet
 
 __all__ = ["is_seg", "read_seg", "segment_names"]
 
-_SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+_STORAGE = ("1.2.840.10008.5.1.4.1.1.66.4", _LABEL_MAP)
+_KINDS = (("BINARY", 1), ("BINARY", 8), ("FRACTIONAL", 8), ("LABELMAP", 8), ("LABELMAP", 16))
 _PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 _OFF_GRID = 0.05  # of a voxel, as for the slices of an image: rounded positions pass, a shifted frame does not
 _ORIENTATION_TOLERANCE = 1e-3
 _SPACING_TOLERANCE = 1e-3
 _TODO_IMAGE = "use the series it was drawn on, or resample the segmentation to this one (nearest neighbour) yourself"
 _TODO_COPY = "fetch or export the segmentation again"
+
+
+@dataclass(frozen=True, eq=False)
+class _Segment:
+    """A segment: its number, its label, and the code and meaning of its property type."""
+
+    number: int
+    label: str
+    property: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +61,14 @@ class _Frame:
 
 def is_seg(header: Dataset | None) -> bool:
     """Tell from its header whether a file is a DICOM Segmentation object."""
-    return header is not None and header.get("SOPClassUID") == _SEGMENTATION_STORAGE
+    return header is not None and header.get("SOPClassUID") in _STORAGE
 
 
 @quiet()
 def segment_names(path: Path | str) -> tuple[str, ...]:
     """Labels of the segments of a Segmentation object, in the order of the file."""
     path = Path(path)
-    return tuple(label for _, label in _segments(_segmentation(path), path.name))
+    return tuple(s.label for s in _segments(_segmentation(path), path.name))
 
 
 @quiet()
@@ -64,12 +78,13 @@ def read_seg(path: Path | str, series: DicomSeries, segment: str | None = None) 
     Parameters
     ----------
     path : path
-        DICOM SEG file of type BINARY or FRACTIONAL.
+        DICOM SEG file of type BINARY, FRACTIONAL or LABELMAP.
     series : DicomSeries
         The image the segment was drawn on.
     segment : str, optional
-        Label or number of the segment, else a regular expression that matches one whole label; case does not matter.
-        Not needed when the file holds a single segment.
+        Label or number of the segment, else a regular expression that matches one whole label, else the code or the
+        meaning of its property type (``108369006``, ``Neoplasm``); case does not matter. Not needed when the file holds
+        a single segment.
 
     Returns
     -------
@@ -88,11 +103,12 @@ def read_seg(path: Path | str, series: DicomSeries, segment: str | None = None) 
     """
     path = Path(path)
     header = _segmentation(path)
-    number, label = _chosen(_segments(header, path.name), segment, path.name)
+    chosen = _chosen(_segments(header, path.name), segment, path.name)
+    number, label = chosen.number, chosen.label
     where = f"{path.name}: segment {number} '{label}'"
     notes = _check_reference(header, series, where)
     frames = _frames(header, number, where)
-    pixels = _Pixels(path, header, where)
+    pixels = _Pixels(path, header, where, number)
     array, more = _filled(frames, pixels, series.acquired, where)
     if not array.any():
         raise RoiError(
@@ -113,15 +129,14 @@ def _segmentation(path: Path) -> Dataset:
         kind = "not DICOM" if header is None else f"DICOM of modality {header.get('Modality', 'unknown')}"
         if header is not None and header.get("Modality") == "SEG":
             kind = f"a segmentation stored as {pydicom.uid.UID(header.SOPClassUID).name}"
-        raise FormatError(kind, where=path.name, allowed="Segmentation Storage of type BINARY or FRACTIONAL")
+        raise FormatError(kind, where=path.name, allowed="Segmentation Storage or Label Map Segmentation Storage")
     return header
 
 
-def _segments(header: Dataset, where: str) -> list[tuple[int, str]]:
-    """Number and label of every segment."""
+def _segments(header: Dataset, where: str) -> list[_Segment]:
     try:
         found = [
-            (int(item.SegmentNumber), str(item.get("SegmentLabel") or "").strip())
+            _Segment(int(item.SegmentNumber), str(item.get("SegmentLabel") or "").strip(), _property(item))
             for item in header.get("SegmentSequence") or []
         ]
     except Exception as error:  # a damaged sequence makes pydicom raise almost anything
@@ -135,19 +150,29 @@ def _segments(header: Dataset, where: str) -> list[tuple[int, str]]:
     return found
 
 
-def _chosen(segments: list[tuple[int, str]], asked: str | None, where: str) -> tuple[int, str]:
+def _property(item: Dataset) -> tuple[str, ...]:
+    """Code and meaning of what a segment is of."""
+    codes = item.get("SegmentedPropertyTypeCodeSequence") or []
+    names = ("CodeValue", "LongCodeValue", "CodeMeaning")
+    return tuple(str(code.get(name)).strip() for code in codes for name in names if code.get(name))
+
+
+def _chosen(segments: list[_Segment], asked: str | None, where: str) -> _Segment:
     if asked is None:
         found = segments
     else:
         text, pattern = asked.strip(), name_pattern(asked)
         found = (
-            [s for s in segments if text in (s[1], str(s[0]))]
-            or [s for s in segments if s[1].casefold() == text.casefold()]
-            or [s for s in segments if pattern is not None and pattern.fullmatch(s[1])]
+            [s for s in segments if text in (s.label, str(s.number))]
+            or [s for s in segments if s.label.casefold() == text.casefold()]
+            or [s for s in segments if pattern is not None and pattern.fullmatch(s.label)]
+            or [s for s in segments if text.casefold() in [name.casefold() for name in s.property]]
         )
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{number} '{label}'" for number, label in segments)
+    listed = ", ".join(
+        f"{s.number} '{s.label}'" + (f" ({' '.join(s.property)})" if s.property else "") for s in segments
+    )
     said = "no segment given" if asked is None else f"segment '{asked}'"
     raise RoiError(
         f"{said}: {len(found) or 'no'} segments match",
@@ -191,8 +216,11 @@ def _frames(header: Dataset, number: int, where: str) -> list[_Frame]:
         per_frame = list(header.get("PerFrameFunctionalGroupsSequence") or [])
         shared = (list(header.get("SharedFunctionalGroupsSequence") or []) or [Dataset()])[0]
         announced = int(header.get("NumberOfFrames") or 0)
-        named = [_group(shared, own, "SegmentIdentificationSequence") for own in per_frame]
-        numbers = [int(group.ReferencedSegmentNumber) for group in named]
+        if header.SegmentationType == "LABELMAP":  # its frames hold all segments
+            numbers = [number] * len(per_frame)
+        else:
+            named = [_group(shared, own, "SegmentIdentificationSequence") for own in per_frame]
+            numbers = [int(group.ReferencedSegmentNumber) for group in named]
         frames = [_frame(i, shared, per_frame[i]) for i, segment in enumerate(numbers) if segment == number]
     except Exception as error:
         raise _damaged(error, where) from None
@@ -253,16 +281,16 @@ def _damaged(error: Exception, where: str) -> FormatError:
 class _Pixels:
     """The frames of a file, unpacked one by one: all segments of a whole body at once would fill the memory."""
 
-    def __init__(self, path: Path, header: Dataset, where: str) -> None:
-        self.where = where
+    def __init__(self, path: Path, header: Dataset, where: str, number: int) -> None:
+        self.where, self.number = where, number
         self.rows, self.columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         self.kind = str(header.get("SegmentationType") or "")
         self.bits = int(header.get("BitsAllocated") or 0)
-        if (self.kind, self.bits) not in (("BINARY", 1), ("BINARY", 8), ("FRACTIONAL", 8)):
+        if (self.kind, self.bits) not in _KINDS:
             raise FormatError(
                 f"a segmentation of type {self.kind or 'unknown'} with {self.bits} bits a pixel",
                 where=where,
-                allowed="BINARY with 1 bit, FRACTIONAL with 8 bits",
+                allowed="BINARY with 1 bit, FRACTIONAL with 8 bits, LABELMAP with 8 or 16 bits",
                 todo="export it as BINARY",
             )
         self.top = self._top(header)
@@ -272,8 +300,8 @@ class _Pixels:
         self.stored = self._stored(path, int(header.NumberOfFrames))
 
     def _top(self, header: Dataset) -> int:
-        if self.kind == "BINARY":
-            return 1
+        if self.kind != "FRACTIONAL":
+            return 1 if self.kind == "BINARY" else 2**self.bits - 1
         top = int(header.get("MaximumFractionalValue") or 0)
         if top < 1:
             raise FormatError(
@@ -284,17 +312,18 @@ class _Pixels:
             )
         return top
 
-    def _stored(self, path: Path, frames: int) -> npt.NDArray[np.uint8]:
+    def _stored(self, path: Path, frames: int) -> npt.NDArray[np.unsignedinteger[Any]]:
+        kind: type[np.unsignedinteger[Any]] = np.uint16 if self.bits == 16 else np.uint8
         try:
             dataset = pydicom.dcmread(path)
             if dataset.file_meta.TransferSyntaxUID not in _PLAIN:
-                return np.ascontiguousarray(dataset.pixel_array).astype(np.uint8).reshape(-1)
+                return np.ascontiguousarray(decoded(dataset, self.where)).astype(kind).reshape(-1)
             content = bytes(dataset.get("PixelData") or b"")
         except Exception as error:  # decoders of many makers raise many things
             raise FormatError(
                 f"pixel data that cannot be decoded ({type(error).__name__})",
                 where=self.where,
-                allowed="uncompressed or RLE, and what the installed pydicom plugins decode",
+                allowed="uncompressed, deflated, RLE, JPEG, JPEG-LS or JPEG 2000",
                 todo=f"{_TODO_COPY}, uncompressed",
             ) from None
         needed = -(-frames * self.rows * self.columns * self.bits // 8)
@@ -306,7 +335,7 @@ class _Pixels:
                 todo=_TODO_COPY,
             )
         self.packed = self.bits == 1
-        return np.frombuffer(content, np.uint8)
+        return np.frombuffer(content[:needed], kind)
 
     def frame(self, index: int) -> BoolArray:
         """Pixels of one frame that belong to the segment, shape (rows, columns)."""
@@ -326,13 +355,15 @@ class _Pixels:
                 allowed=f"0 to {self.top} in a {self.kind} segmentation",
                 todo=_TODO_COPY,
             )
+        if self.kind == "LABELMAP":
+            return np.asarray(values == self.number).reshape(self.rows, self.columns)
         inside = 2 * values.astype(np.int64) >= self.top
         self.below += int(np.count_nonzero(values)) - int(np.count_nonzero(inside))
         return inside.reshape(self.rows, self.columns)
 
     def notes(self) -> list[str]:
         """What a person should know of the values of the frames taken so far."""
-        if self.kind == "BINARY":
+        if self.kind != "FRACTIONAL":
             return []
         return [
             f"fractional segmentation ({self.fraction}): voxels of at least 0.5 of the Maximum Fractional Value "
