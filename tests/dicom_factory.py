@@ -354,3 +354,30 @@ def recompress(path, kind):
     ds["PixelData"].is_undefined_length = True
     ds.file_meta.TransferSyntaxUID = {"JPEG": JPEGLosslessSV1, "JPEG2000": JPEG2000Lossless}[kind]
     ds.save_as(path)
+
+
+def write_examples(folder):
+    """Write what the documentation reads: PET with two regions, two b-values in one object, a tilted CT with a SEG."""
+
+    def body(k, ds):
+        ds.PatientSize, ds.PatientSex = 1.75, "M"
+
+    rng = np.random.default_rng(1)
+    affine = write_series(folder / "pet", rng.integers(3000, 9000, (8, 14, 14)), modality="PT", edit=body, extra=pet())
+    box = [(2.5, 2.5), (2.5, 9.5), (9.5, 9.5), (9.5, 2.5)]
+    planes = [(to_world(affine, [(k, y, x) for y, x in box]), sop_uid(k)) for k in range(2, 6)]
+    write_rtstruct(folder / "rs.dcm", {"GTV": planes, "Node 1": planes[:2]})
+    region = np.zeros((6, 10, 10), bool)
+    region[1:5, 2:8, 2:8] = True
+    for b in (0, 1000):
+        affine = write_series(folder.parent / f"dwi{b}", rng.integers(0, 900, region.shape), modality="MR")
+    write_enhanced(
+        folder / "dwi" / "enhanced.dcm",
+        [folder.parent / "dwi0", folder.parent / "dwi1000"],
+        per_frame=lambda i, k: {"MRDiffusionSequence": {"DiffusionBValue": 1000.0 * i}},
+    )
+    write_seg(folder / "dwi_seg.dcm", {"lesion": region}, affine)
+    a = np.deg2rad(12)
+    tilted = np.array([[1, 0, 0], [0, np.cos(a), 0], [0, np.sin(a), 1]])
+    affine = write_series(folder / "tilted", rng.integers(-100, 300, region.shape), frame=tilted)
+    write_seg(folder / "tilted_seg.dcm", {"lesion": region}, affine)

@@ -16,6 +16,7 @@ PINNED = [
     "Mask",
     "PlinkSource",
     "RadiolocusError",
+    "ReadOptions",
     "Recist11Options",
     "Volume",
     "extract",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from radiolocus.read.imaging import read_pair
     from radiolocus.read.lesions import read_lesions
     from radiolocus.read.nifti import write_nifti
+    from radiolocus.read.options import ReadOptions
     from radiolocus.read.plink import PlinkSource
     from radiolocus.response.recist11 import Recist11Options, recist11
     from radiolocus.stats.concordance import harrell_c
@@ -40,6 +41,7 @@ __all__ = [
     "Mask",
     "PlinkSource",
     "RadiolocusError",
+    "ReadOptions",
     "Recist11Options",
     "Volume",
     "extract",
@@ -66,6 +68,7 @@ _HOME = {
     "Mask": "model",
     "PlinkSource": "read.plink",
     "RadiolocusError": "errors",
+    "ReadOptions": "read.options",
     "Recist11Options": "response.recist11",
     "Volume": "model",
     "extract": "feature.extract",

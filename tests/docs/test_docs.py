@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_factory import write_examples
 from flow.small_study import GENETICS, MOLECULAR, RESPONSE, SmallStudy
 from radiolocus.config import load_study
 
@@ -37,6 +38,7 @@ def folder(tmp_path_factory):
     study = SmallStudy(root, n=24)
     study.text += GENETICS + MOLECULAR + RESPONSE
     study.file()
+    write_examples(root / "dicom")
     return root
 
 
