@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +10,7 @@ import polars as pl
 from radiolocus.app.features import PairFeatures, input_hashes
 from radiolocus.errors import ConfigError, FormatError, RadiolocusError
 from radiolocus.feature.pyradiomics import PyradiomicsParameters, extract_pyradiomics, read_image, read_pyradiomics
+from radiolocus.feature.pyradiomics_study import with_label
 from radiolocus.model import Problem
 from radiolocus.store import versions
 
@@ -38,8 +39,7 @@ def parameters_of(file: Path, *, settings: Path | None, roi: str | None, modalit
         return found
     if not (roi.isascii() and roi.isdigit() and int(roi) > 0):
         raise ConfigError(f"--roi {roi} with --pyradiomics", allowed="a label number above 0")
-    types = tuple(replace(kind, settings=replace(kind.settings, label=int(roi))) for kind in found.image_types)
-    return replace(found, settings=replace(found.settings, label=int(roi)), image_types=types)
+    return with_label(found, int(roi))
 
 
 def pyradiomics_of_pair(image: Path, mask: Path, parameters: PyradiomicsParameters) -> PairFeatures:

@@ -9,7 +9,7 @@ import polars as pl
 
 from radiolocus.errors import RadiolocusError
 from radiolocus.feature.extract import Extraction, extract
-from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, read_work
+from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, features_of, read_work
 from radiolocus.image.control import control_volume
 from radiolocus.image.perturb_options import PerturbOptions, seed_of
 from radiolocus.model import Problem
@@ -102,7 +102,7 @@ def measure_control(work: Work) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     if work.control is None:
         return pl.DataFrame(schema=TABLES["features/controls"].schema), ()
     try:
-        found = extract(control_volume(volume, mask, work.control, work.seed), mask, work.settings)
+        found = features_of(work, control_volume(volume, mask, work.control, work.seed), mask)
     except RadiolocusError as error:
         empty = pl.DataFrame(schema=TABLES["features/controls"].schema)
         return empty, (_lost(work, f"control {work.control}", error),)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 import polars as pl
 
 from radiolocus.errors import ConfigError
-from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.feature.extract import Extraction, FeatureSettings, extract
+from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters
+from radiolocus.feature.pyradiomics_study import extract_as_pyradiomics
 from radiolocus.feature.repeatability import RetestOptions
 from radiolocus.image.control import CONTROLS, Control
 from radiolocus.image.derive import DerivedRegion, derive
@@ -16,11 +18,12 @@ from radiolocus.image.thumbnail import thumbnail
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.read.discover import ImageUnit
 from radiolocus.read.imaging import read_regions
+from radiolocus.read.nifti import is_nifti
 from radiolocus.read.options import ReadOptions
 from radiolocus.registry import suggest
 from radiolocus.schema import TABLES, conform
 
-__all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "measure", "read_work", "works_of"]
+__all__ = ["ImageSource", "ImagingOptions", "Measured", "Work", "features_of", "measure", "read_work", "works_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class ImageSource(ReadOptions):
         Whether the features enter association and outcome; otherwise they are measured only.
     settings : FeatureSettings or None
         Settings of this image; what is not named is taken from ``[imaging.settings]``.
+    pyradiomics : str or None
+        Instead of settings: a PyRadiomics parameter file below the root. The features are those that it asks for, under
+        PyRadiomics' names and by its definitions.
     """
 
     name: str
@@ -65,9 +71,16 @@ class ImageSource(ReadOptions):
     regions: tuple[DerivedRegion, ...] = ()
     analyse: bool = True
     settings: FeatureSettings | None = None
+    pyradiomics: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.pyradiomics is not None and self.settings is not None:
+            raise ConfigError(
+                f"image '{self.name}' has both settings and pyradiomics",
+                allowed="one of them",
+                todo="the parameter file says all there is to say",
+            )
         if not self.name or any(c in self.name for c in ":@/\\ "):
             raise ConfigError(f"name = '{self.name}'", allowed="letters, digits, '_', '-', '.'")
         if self.table is None and not (self.image and self.mask):
@@ -128,9 +141,23 @@ class ImagingOptions:
             raise ConfigError(f"controls = {list(self.controls)}", allowed=f"{', '.join(CONTROLS)}, each once")
         if self.control_seed < 0:
             raise ConfigError(f"control_seed = {self.control_seed}", allowed="0 or more")
-        for name in self.perturb.images if self.perturb else ():
+        self._check_perturbed(names)
+
+    def _check_perturbed(self, names: list[str]) -> None:
+        if self.perturb is None:
+            return
+        for name in self.perturb.images:
             if name not in names:
                 raise ConfigError(f"perturb.images names '{name}'", allowed=", ".join(names), todo=suggest(name, names))
+        for image in self.images:
+            chosen = image.name in self.perturb.images if self.perturb.images else image.analyse
+            if chosen and image.pyradiomics is not None:
+                others = [i.name for i in self.images if i.pyradiomics is None]
+                raise ConfigError(
+                    f"perturb of image '{image.name}', whose features are PyRadiomics'",
+                    allowed=", ".join(others) or "images without pyradiomics",
+                    todo="name others in perturb.images, or measure the image again under another name",
+                )
 
     def settings_of(self, image: ImageSource) -> FeatureSettings:
         """Settings that hold for `image`."""
@@ -158,6 +185,7 @@ class Work:
     control: Control | None = None
     seed: int = 0
     reading: ReadOptions = field(default_factory=ReadOptions)
+    pyradiomics: PyradiomicsParameters | None = None
 
     @property
     def region(self) -> str:
@@ -182,7 +210,12 @@ class Measured:
 
 
 def works_of(
-    source: ImageSource, unit: ImageUnit, subject: str, settings: FeatureSettings, several: bool
+    source: ImageSource,
+    unit: ImageUnit,
+    subject: str,
+    settings: FeatureSettings,
+    several: bool,
+    pyradiomics: PyradiomicsParameters | None = None,
 ) -> list[Work]:
     """List what is measured of one pair: the drawn region, then those derived from it.
 
@@ -195,8 +228,11 @@ def works_of(
     settings : FeatureSettings
     several : bool
         Whether the pairs of the source are of several drawn regions; what is derived from each then carries its name.
+    pyradiomics : PyradiomicsParameters, optional
+        What the parameter file of the source says.
     """
     drawn = Work(subject, unit, source.name, source.modality, source.unit, settings, reading=source.reading)
+    drawn = replace(drawn, pyradiomics=pyradiomics)
     works = [drawn]
     for derived in source.regions:
         prefix = f"{drawn.region}." if several and not derived.of else ""
@@ -214,6 +250,17 @@ def read_work(work: Work) -> tuple[Volume, Mask]:
     return volume, masks[0] if derived is None else derive(volume, masks, derived, work.part)
 
 
+def features_of(work: Work, volume: Volume, mask: Mask) -> Extraction:
+    """Take the features of a unit, of its image and region or of what a control makes of them."""
+    parameters, unit = work.pyradiomics, work.unit
+    if parameters is None:
+        return extract(volume, mask, work.settings)
+    # A control has other intensities than the file, and a derived region another mask.
+    image_file = unit.image if work.control is None and is_nifti(unit.image) else None
+    mask_file = unit.mask if image_file and work.derived is None else None
+    return extract_as_pyradiomics(volume, mask, parameters, image_file=image_file, mask_file=mask_file, label=unit.roi)
+
+
 def measure(work: Work) -> Measured:
     """Read an image with its mask and compute its features and its thumbnail.
 
@@ -223,7 +270,7 @@ def measure(work: Work) -> Measured:
         The image, the mask, or the two together cannot be used.
     """
     volume, mask = read_work(work)
-    extraction = extract(volume, mask, work.settings)
+    extraction = features_of(work, volume, mask)
     key = {"subject": work.subject, "image": work.image, "visit": work.unit.visit, "roi": work.region}
     row = {**key, "modality": volume.modality, **extraction.values}
     schema = TABLES["features/features"].schema | {name: pl.Float64() for name in extraction.values}

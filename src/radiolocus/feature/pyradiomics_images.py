@@ -21,7 +21,7 @@ from radiolocus.image.region import bounding_box
 from radiolocus.image.wavelet_taps import LOW_PASS
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["Image", "Prepared", "derived", "prepare"]
+__all__ = ["Image", "Prepared", "derived", "prefixes", "prepare"]
 
 Numbers = npt.NDArray[Any]
 Floats = npt.NDArray[np.floating]
@@ -248,6 +248,41 @@ def _resegmented(
     return kept
 
 
+def prefixes(kind: ImageType) -> list[str]:
+    """Names of the images of one image type, in the order of :func:`derived`."""
+    settings = kind.settings
+    if kind.name == "LoG":
+        return [_log_name(sigma) for sigma in settings.sigma]
+    if kind.name == "Wavelet":
+        letters = "LH"
+        n = 2 if settings.force2D else 3
+        bands = [""]
+        for _ in range(n):
+            bands = [band + letter for band in bands for letter in letters]
+        levels = range(1, settings.level + 1)
+        names = [f"{_wavelet_name(k)}-{band}" for k in levels for band in bands if "H" in band]
+        return [*names, f"{_wavelet_name(settings.level)}-{'L' * n}"]
+    if kind.name == "LBP3D":
+        return [_pattern_name(level) for level in _pattern_levels(settings)]
+    return ["lbp-2D" if kind.name == "LBP2D" else kind.name.lower()]
+
+
+def _log_name(sigma: float) -> str:
+    return f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"
+
+
+def _wavelet_name(level: int) -> str:
+    return "wavelet" if level == 1 else f"wavelet{level}"
+
+
+def _pattern_name(level: int) -> str:
+    return f"lbp-3D-{'k' if level == KURTOSIS else f'm{level}'}"
+
+
+def _pattern_levels(settings: PyradiomicsSettings) -> tuple[int, ...]:
+    return (*range(1, settings.lbp3DLevels + 1), KURTOSIS)
+
+
 def derived(prepared: Prepared, kind: ImageType) -> Iterator[tuple[str, Numbers | UndefinedError]]:
     """Yield the images of one image type under PyRadiomics' names.
 
@@ -268,7 +303,7 @@ def derived(prepared: Prepared, kind: ImageType) -> Iterator[tuple[str, Numbers 
         yield "original", prepared.array
     elif kind.name == "LoG":
         for sigma in settings.sigma:
-            yield f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D", _log(prepared.image, sigma)
+            yield _log_name(sigma), _log(prepared.image, sigma)
     elif kind.name == "Wavelet":
         yield from _wavelets(prepared.array, settings)
     elif kind.name == "Gradient":
@@ -292,7 +327,7 @@ def _patterns_2d(array: Numbers, settings: PyradiomicsSettings) -> Numbers:
 
 
 def _patterns_3d(prepared: Prepared, settings: PyradiomicsSettings) -> Iterator[tuple[str, Numbers]]:
-    levels = (*range(1, settings.lbp3DLevels + 1), KURTOSIS)
+    levels = _pattern_levels(settings)
     maps = patterns_3d(
         prepared.array,
         prepared.kept,
@@ -303,7 +338,7 @@ def _patterns_3d(prepared: Prepared, settings: PyradiomicsSettings) -> Iterator[
     for level in levels:
         image = np.zeros(prepared.array.shape)
         image[prepared.kept] = maps[level]
-        yield f"lbp-3D-{'k' if level == KURTOSIS else f'm{level}'}", image
+        yield _pattern_name(level), image
 
 
 def _point(prepared: Prepared, name: str) -> Numbers | UndefinedError:
@@ -338,10 +373,8 @@ def _wavelets(array: Numbers, settings: PyradiomicsSettings) -> Iterator[tuple[s
         data = bands.pop("L" * len(axes))
         number = level - settings.start_level + 1
         if number >= 1:
-            prefix = "wavelet" if number == 1 else f"wavelet{number}"
-            yield from ((f"{prefix}-{name}", band[original]) for name, band in bands.items())
-    prefix = "wavelet" if settings.level == 1 else f"wavelet{settings.level}"
-    yield f"{prefix}-{'L' * len(axes)}", data[original]
+            yield from ((f"{_wavelet_name(number)}-{name}", band[original]) for name, band in bands.items())
+    yield f"{_wavelet_name(settings.level)}-{'L' * len(axes)}", data[original]
 
 
 def _bands(data: Floats, wavelet: str, axes: list[int]) -> dict[str, Floats]:

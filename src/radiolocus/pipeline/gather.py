@@ -11,8 +11,9 @@ import polars as pl
 
 from radiolocus.cohort import Cohort, SourceTable, build
 from radiolocus.config import Study
-from radiolocus.errors import RadiolocusError
-from radiolocus.feature.measure import ImagingOptions, Work, works_of
+from radiolocus.errors import ConfigError, RadiolocusError
+from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, works_of
+from radiolocus.feature.pyradiomics import PyradiomicsParameters, read_pyradiomics
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
@@ -60,6 +61,8 @@ class Gathered:
         Sources that cannot be used at all, by stage; their stages do not run.
     inputs : dict of str to dict of str to Path
         Input files by stage.
+    pyradiomics : dict of str to PyradiomicsParameters
+        What the parameter files of images say, by image.
     """
 
     cohort: Cohort
@@ -71,6 +74,7 @@ class Gathered:
     problems: dict[str, tuple[Problem, ...]]
     failed: dict[str, RadiolocusError]
     inputs: dict[str, dict[str, Path]]
+    pyradiomics: dict[str, PyradiomicsParameters]
 
 
 def as_problem(stage: str, error: Exception, **where: str) -> Problem:
@@ -130,6 +134,7 @@ class _Gatherer:
         self.failed: dict[str, RadiolocusError] = {}
         self.inputs: dict[str, dict[str, Path]] = {}
         self.membership: list[pl.DataFrame] = []
+        self.pyradiomics: dict[str, PyradiomicsParameters] = {}
 
     def path(self, stage: str, name: str, where: str) -> Path:
         path = inside(self.root, name, where)
@@ -171,16 +176,47 @@ class _Gatherer:
                 found = by_pattern(self.root, source.name, source.image, source.mask, source.roi)
                 problems = []
             found = each_region(found, source.rois, source.name)
+            parameters = self.parameters(source)
             mapping = self._match_images(cohort, source.name, found, problems)
             several = len({u.roi for u in found.units}) > 1
             listed = [
                 work
                 for u in found.units
                 if u.subject in mapping
-                for work in works_of(source, u, mapping[u.subject], imaging.settings_of(source), several)
+                for work in works_of(source, u, mapping[u.subject], imaging.settings_of(source), several, parameters)
             ]
             works += self._once(listed)
+        self._look_for_retest(imaging, works)
         return tuple(works)
+
+    def _look_for_retest(self, imaging: ImagingOptions, works: list[Work]) -> None:
+        """A visit of the retest that nobody has is a mistake of the study file, not a measurement that is missing."""
+        found = {work.unit.visit for work in works}
+        for visit in imaging.retest.visits if imaging.retest and works else ():
+            if visit not in found:
+                self.problems["features"].append(
+                    Problem(
+                        "features",
+                        f"visit '{visit}' of the retest was found for nobody",
+                        item=visit,
+                        where="imaging.retest.visits",
+                        allowed=", ".join(sorted(v for v in found if v)) or "none: no pattern or table names visits",
+                        todo="name the visits as {visit} or the column visit does",
+                    )
+                )
+
+    def parameters(self, source: ImageSource) -> PyradiomicsParameters | None:
+        """Read the PyRadiomics parameter file of an image."""
+        if source.pyradiomics is None:
+            return None
+        where = f"imaging.images '{source.name}'.pyradiomics"
+        path = self.path("features", source.pyradiomics, where)
+        if not path.is_file():
+            raise ConfigError(
+                f"no file '{source.pyradiomics}'", where=where, allowed="a PyRadiomics parameter file (YAML)"
+            )
+        self.pyradiomics[source.name] = read_pyradiomics(path)
+        return self.pyradiomics[source.name]
 
     def _once(self, works: list[Work]) -> list[Work]:
         """Keep one unit a name: several rows of a table may lead to one derived region, but not to two of a name."""
@@ -286,4 +322,5 @@ def gather(study: Study) -> Gathered:
         {stage: tuple(problems) for stage, problems in g.problems.items()},
         g.failed,
         g.inputs,
+        g.pyradiomics,
     )

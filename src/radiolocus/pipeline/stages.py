@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -19,6 +19,8 @@ from radiolocus.errors import ConfigError, InputError
 from radiolocus.feature.copies import VOLUME, control_works, copy_works, measure_control, measure_copies, volume_rows
 from radiolocus.feature.extract import dictionary
 from radiolocus.feature.measure import ImagingOptions, Work, measure
+from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters
+from radiolocus.feature.pyradiomics_study import pyradiomics_dictionary
 from radiolocus.feature.repeatability import repeatability
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
@@ -64,7 +66,8 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     for work in g.works:
         name = _name_of(work)
         how = (work.settings, work.modality, work.intensity_unit, work.unit.roi, work.derived, work.part, work.reading)
-        inputs[name] = digest(how, run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
+        theirs = (work.pyradiomics,) if work.pyradiomics else ()
+        inputs[name] = digest((*how, *theirs), run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
     run.prints.save()
     keys = [digest(name, key) for name, key in inputs.items()]
     notes = problem_frame("features", g.problems.get("features", ()))
@@ -79,7 +82,7 @@ def features(run: Run, imaging: ImagingOptions) -> str:
         for result, work in zip(results, g.works, strict=False)
     ]
     rows = _stacked([p["features"] for p in parts], empty("features/features"))
-    columns = _dictionary(imaging)
+    columns = _dictionary(imaging, g.pyradiomics)
     stage.write("features/features", rows, {c["feature"]: _column(c) for c in columns.iter_rows(named=True)})
     stage.write("features/dictionary", columns)
     stage.write("features/thumbnails", _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails")))
@@ -180,13 +183,19 @@ def _stacked(parts: list[pl.DataFrame], nothing: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([nothing, *parts], how="diagonal")
 
 
-def _dictionary(imaging: ImagingOptions) -> pl.DataFrame:
-    parts = [dictionary(imaging.settings_of(image)) for image in imaging.images]
+def _dictionary(imaging: ImagingOptions, parameters: Mapping[str, PyradiomicsParameters]) -> pl.DataFrame:
+    parts = [
+        pyradiomics_dictionary(parameters[image.name])
+        if image.name in parameters
+        else dictionary(imaging.settings_of(image))
+        for image in imaging.images
+    ]
     return pl.concat(parts).unique("feature", keep="first", maintain_order=True)
 
 
 def _column(row: dict[str, str]) -> Column:
-    return Column(row["feature"], pl.Float64(), row["name"], row["unit"], f"IBSI {row['ibsi_id']}")
+    source = "PyRadiomics 3.0.1" if row["family"].startswith("pyradiomics") else f"IBSI {row['ibsi_id']}"
+    return Column(row["feature"], pl.Float64(), row["name"], row["unit"], source)
 
 
 def genetics(run: Run, options: GenotypeOptions) -> str:
