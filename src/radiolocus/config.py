@@ -170,6 +170,32 @@ def load_settings(file: Path | str) -> FeatureSettings:
     return settings
 
 
+def load_response(file: Path | str) -> ResponseOptions:
+    """Read and validate a settings file: TOML with the keys of ``[response]`` at its top.
+
+    Parameters
+    ----------
+    file : Path or str
+
+    Returns
+    -------
+    ResponseOptions
+        ``lesions`` is the name of the file where it does not say one.
+
+    Raises
+    ------
+    StudyError
+        All mistakes, each with its key and the nearest valid name.
+    """
+    file = Path(file)
+    raw = _toml(file, "give a file with the keys of [response], e.g. confirmation = true")
+    raw.setdefault("lesions", file.name)
+    options, mistakes = _validate(ResponseOptions, copy.deepcopy(raw), raw)
+    if options is None:
+        raise StudyError(file.name, tuple(mistakes))
+    return options
+
+
 def study_schema() -> dict[str, Any]:
     """JSON schema of the study file, for editors; descriptions come from the options' docstrings."""
     schema = TypeAdapter(Sections).json_schema()

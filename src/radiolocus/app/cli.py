@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -306,6 +307,52 @@ def _show(found: PairFeatures, out: Path | None) -> None:
         lost = f", {found.without_value} of them without value (see the column reason)" if found.without_value else ""
         _say(f"{found.table.height} features{lost}: {written}")
     if found.without_value:
+        raise typer.Exit(SET_ASIDE)
+
+
+@app.command(
+    short_help="Call responses from a lesion table or SDTM.",
+    epilog="Examples: radiolocus recist lesions.csv --out responses | radiolocus recist sdtm/ --reader INVESTIGATOR",
+)
+def recist(
+    table: Annotated[Path, typer.Argument(help="Lesion table, or folder with the SDTM domains TU, TR and RS.")],
+    criterion: Annotated[
+        list[str] | None,
+        typer.Option("--criterion", "-c", help="recist11 (default), irecist, percist, ...; give it again for more."),
+    ] = None,
+    settings: Annotated[
+        Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [response].")
+    ] = None,
+    confirmation: Annotated[
+        bool | None, typer.Option("--confirmation/--no-confirmation", help="Responses must be confirmed.")
+    ] = None,
+    unit: Annotated[str, typer.Option("--unit", help="mm or cm, or the column that says so.")] = "",
+    reader: Annotated[
+        list[str] | None, typer.Option("--reader", help="The reader that counts; give it again to compare two.")
+    ] = None,
+    error_mm: Annotated[float, typer.Option("--error-mm", min=0.0, help="Try measurement errors of this SD.")] = 0.0,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="How often.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same errors.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the tables; else all is shown.")] = None,
+) -> None:
+    """Call the response of every visit and subject, with the reason of every call."""
+    with loading():
+        from radiolocus.app.response import lines, order_of, responses_of_table
+        from radiolocus.app.response import write as write_responses
+
+    try:
+        asked = order_of(
+            table, settings, criteria=criterion or [], confirmation=confirmation, unit=unit, readers=reader or []
+        )
+        found = responses_of_table(table, replace(asked, error_mm=error_mm, draws=draws, seed=seed))
+    except ConfigError as error:
+        _stop(error.message, REFUSED)
+    for problem in found.problems:
+        where = ", ".join(x for x in (problem.where, problem.subject, problem.item) if x)
+        typer.echo(f"{problem.severity:<9} {where}: {problem.got}", err=True)
+    for line in lines(found) if out is None else write_responses(out, found):
+        _say(line)
+    if found.set_aside:
         raise typer.Exit(SET_ASIDE)
 
 

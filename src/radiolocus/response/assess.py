@@ -158,6 +158,9 @@ def _told(row: dict[str, object], visits: pl.DataFrame, kind: Criterion, classes
         word = last[-1]
     day = _first_of_block(rows, end)
     told = f"; progression dated by the first {day[1]}, day {day[0]:g}" if day and day[0] != end else ""
+    reason = str(row["reason"])
+    if day and end is None:
+        reason = reason.removesuffix("; no progression")
     if word != said:
         told += f"; in the words of {kind.title}: {word}"
     return row | {
@@ -165,7 +168,7 @@ def _told(row: dict[str, object], visits: pl.DataFrame, kind: Criterion, classes
         "progression_day": day[0] if day else end,
         # What waits for confirmation was evaluated all the same.
         "last_day": max([0.0, *(float(v["day"]) for v in rows if v["overall_response"] != "NE")]),
-        "reason": f"{row['reason']}{told}",
+        "reason": f"{reason}{told}",
     }
 
 

@@ -10,7 +10,7 @@ from radiolocus.read.lesions import LesionColumns
 from radiolocus.response.assess import CRITERION_NAMES
 from radiolocus.response.criterion import CriteriaOptions
 
-__all__ = ["ResponseOptions"]
+__all__ = ["CriterionName", "ResponseOptions"]
 
 CriterionName = Literal[
     "recist11", "choi", "eortc", "irecist", "lugano", "mrecist", "pcwg3", "percist", "rano", "volumetric", "who"

@@ -1,0 +1,150 @@
+"""Two readers of the same subjects, and what an error of measurement does to the calls."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from radiolocus.errors import InputError
+from radiolocus.response.assess import assess
+from radiolocus.response.criterion import CriteriaOptions
+from radiolocus.response.recist11 import best_response, time_points
+from radiolocus.stats.readers import bland_altman, cohen_kappa
+
+__all__ = ["AGREEMENT", "NOISE", "measurement_error", "reader_agreement"]
+
+AGREEMENT = {
+    "criterion": pl.String(),
+    "quantity": pl.String(),
+    "statistic": pl.String(),
+    "estimate": pl.Float64(),
+    "lower": pl.Float64(),
+    "upper": pl.Float64(),
+    "n": pl.Int64(),
+}
+"""Columns of the agreement of readers: κ of calls, Bland–Altman of the followed quantity."""
+
+NOISE = {
+    "subject": pl.String(),
+    "visit": pl.String(),
+    "call": pl.String(),
+    "kept": pl.Float64(),
+    "most_often": pl.String(),
+    "draws": pl.Int64(),
+}
+"""Columns of the effect of measurement error; ``visit`` is null for the best response."""
+
+
+def reader_agreement(
+    one: pl.DataFrame, other: pl.DataFrame, criterion: str = "recist11", options: CriteriaOptions | None = None
+) -> pl.DataFrame:
+    """Agreement of two readers on the visits and subjects that both have.
+
+    Parameters
+    ----------
+    one, other : polars.DataFrame
+        Lesion tables, one of each reader.
+    criterion : str
+    options : CriteriaOptions, optional
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of :data:`AGREEMENT`: κ of the calls of visits and of best responses, bias and limits of the quantity
+        and of its change from baseline. Calls of visits of one subject are not independent: their interval is
+        too narrow.
+    """
+    first, second = assess(one, criterion, options), assess(other, criterion, options)
+    visits = first.timepoints.filter(pl.col("day") > 0).join(
+        second.timepoints, on=["subject", "visit"], how="inner", suffix="_2", maintain_order="left"
+    )
+    best = first.best.join(second.best, on="subject", how="inner", suffix="_2", maintain_order="left")
+    rows: list[tuple[object, ...]] = []
+    for name, frame, column in (
+        ("call of visits", visits, "overall_response"),
+        ("best response", best, "best_response"),
+    ):
+        both = frame.drop_nulls([column, f"{column}_2"])
+        if both.height:
+            k = cohen_kappa(both[column].to_list(), both[f"{column}_2"].to_list())
+            rows += [
+                (name, "κ", k.value, k.lower, k.upper, k.n),
+                (name, "observed agreement", k.observed, None, None, k.n),
+            ]
+    for name, column in (("quantity of visits", "value"), ("change from baseline, %", "change_from_baseline")):
+        both = visits.drop_nulls([column, f"{column}_2"])
+        if both.height >= 2:
+            b = bland_altman(both[column].to_numpy(), both[f"{column}_2"].to_numpy())
+            rows += [
+                (name, "bias", b.bias, b.bias_lower, b.bias_upper, b.n),
+                (name, "lower limit of agreement", b.lower, b.lower_lower, b.lower_upper, b.n),
+                (name, "upper limit of agreement", b.upper, b.upper_lower, b.upper_upper, b.n),
+            ]
+    frame = pl.DataFrame([(criterion, *row) for row in rows], schema=AGREEMENT, orient="row")
+    return frame.with_columns(pl.col("estimate", "lower", "upper").fill_nan(None))
+
+
+def measurement_error(
+    lesions: pl.DataFrame,
+    error_mm: float,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+    options: CriteriaOptions | None = None,
+) -> pl.DataFrame:
+    """How often calls by RECIST 1.1 stay when every target is measured with an error.
+
+    Parameters
+    ----------
+    lesions : polars.DataFrame
+        As :func:`radiolocus.read.lesions.read_lesions` returns it.
+    error_mm : float
+        Standard deviation of independent normal errors of the diameters of targets, mm. What is absent stays absent.
+    draws : int
+    seed : int
+    options : CriteriaOptions, optional
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of :data:`NOISE`: the call as measured, the share of draws that keep it, the most frequent call.
+
+    Raises
+    ------
+    InputError
+        An error below 0, or no draw.
+    """
+    if not (error_mm >= 0 and draws >= 1):
+        raise InputError(f"error {error_mm:g} mm, {draws} draws", allowed="at least 0 mm, at least 1 draw")
+    chosen = options or CriteriaOptions()
+    # The order of rows must not decide which error a diameter gets.
+    ordered = lesions.sort("subject", "day", "kind", "lesion")
+    rng = np.random.default_rng(seed)
+    moved = (ordered["kind"] == "target").to_numpy() & (ordered["diameter_mm"].fill_null(0.0) > 0).to_numpy()
+    counted: list[pl.DataFrame] = []
+    for _ in range(draws):
+        shift = np.where(moved, rng.normal(0.0, 1.0, ordered.height) * error_mm, 0.0)
+        # A lesion that is seen has a size: errors do not make it vanish.
+        size = pl.when(pl.Series(moved)).then(pl.max_horizontal(pl.col("diameter_mm") + pl.Series(shift), 0.1))
+        counted.append(_calls(ordered.with_columns(size.otherwise("diameter_mm").alias("diameter_mm")), chosen))
+    told = _calls(ordered, chosen)
+    votes = (
+        pl.concat(counted).group_by("subject", "visit", "call").len().sort(["len", "call"], descending=[True, False])
+    )
+    most = votes.group_by("subject", "visit", maintain_order=True).agg(pl.col("call").first().alias("most_often"))
+    kept = votes.rename({"len": "times"})
+    joined = told.join(kept, on=["subject", "visit", "call"], how="left", nulls_equal=True, maintain_order="left").join(
+        most, on=["subject", "visit"], how="left", nulls_equal=True, maintain_order="left"
+    )
+    share = (pl.col("times").fill_null(0) / draws).alias("kept")
+    named = joined.with_columns(share, pl.lit(draws).alias("draws"))
+    return named.select([pl.col(c).cast(t) for c, t in NOISE.items()])
+
+
+def _calls(lesions: pl.DataFrame, options: CriteriaOptions) -> pl.DataFrame:
+    timepoints = time_points(lesions, options)
+    visits = timepoints.filter(pl.col("day") > 0).select("subject", "visit", pl.col("overall_response").alias("call"))
+    best = best_response(timepoints, options).select(
+        "subject", pl.lit(None, pl.String).alias("visit"), pl.col("best_response").alias("call")
+    )
+    return pl.concat([visits, best])
