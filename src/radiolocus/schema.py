@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-__all__ = ["TABLES", "Column", "Table", "conform", "empty"]
+__all__ = ["CONTROL", "TABLES", "Column", "Table", "conform", "empty"]
+
+#: Before the name of a negative control among blocks of predictors.
+CONTROL = "control: "
 
 Text, Real, Whole, Flag = pl.String(), pl.Float64(), pl.Int64(), pl.Boolean()
 
@@ -69,7 +72,7 @@ _INTERVAL = (
 )
 _MODEL = (
     Column("endpoint", Text, "endpoint of the study file"),
-    Column("predictors", Text, "block of predictors: clinical, imaging, molecular, genetic or all"),
+    Column("predictors", Text, "block of predictors: clinical, imaging, molecular, genetic, all or a negative control"),
 )
 
 _ALL = (

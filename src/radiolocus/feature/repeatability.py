@@ -30,7 +30,7 @@ class RetestOptions:
         The visits, the first of which is the one that later stages analyse.
     """
 
-    visits: tuple[str, ...] = ()
+    visits: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if len(self.visits) < 2 or len(set(self.visits)) < len(self.visits):

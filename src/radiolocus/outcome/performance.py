@@ -27,12 +27,11 @@ from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_block
 from radiolocus.outcome.groups import risk_groups
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.univariate import univariate
-from radiolocus.schema import conform, empty
+from radiolocus.schema import CONTROL, conform, empty
 
-__all__ = ["CONTROL", "Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
+__all__ = ["Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
 
 ALL = "all"
-CONTROL = "control: "
 
 
 @dataclass(frozen=True, eq=False)

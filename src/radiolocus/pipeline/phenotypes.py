@@ -11,8 +11,9 @@ from radiolocus.model import Problem
 from radiolocus.pipeline.run import Run
 from radiolocus.store import read_table
 
-__all__ = ["analysed_images", "control_frames", "phenotypes", "upstream_of"]
+__all__ = ["analysed_images", "control_frames", "phenotypes", "told_left_out", "upstream_of"]
 
+_LEFT_OUT = "imaging feature not analysed"
 _NOTHING = {"subject": pl.String}
 
 
@@ -67,6 +68,13 @@ def phenotypes(run: Run, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, l
         )
     notes = [Problem(stage, f"imaging feature not analysed: {why}", "note", item=name) for name, why in dropped.items()]
     return matrix.select("subject", *kept), notes
+
+
+def told_left_out(run: Run, stage: str) -> str:
+    """Say how many features a stage left out because they are not repeatable enough; nothing when there are none."""
+    problems = read_table(run.root, "problems")
+    rows = 0 if problems is None else problems.filter(pl.col("got").str.starts_with(_LEFT_OUT), stage=stage).height
+    return f"; {rows} imaging features left out by icc_min" if rows else ""
 
 
 def _again(run: Run) -> list[str]:

@@ -27,7 +27,7 @@ from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
-from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, upstream_of
+from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
@@ -246,7 +246,7 @@ def _scanned(prepared: Preparation, unit: tuple[int, int]) -> dict[str, pl.DataF
 def _told_scan(run: Run, tests: int) -> str:
     summary = read_table(run.root, "sumstats/summary")
     hits = 0 if summary is None else int(summary["genome_wide"].sum())
-    return f"{tests:,} tests, {hits} with p < 5e-8"
+    return f"{tests:,} tests, {hits} with p < 5e-8{told_left_out(run, 'genetics')}"
 
 
 def _clinical(run: Run, names: Sequence[str], where: str) -> pl.DataFrame:
@@ -317,7 +317,10 @@ def links(run: Run, options: LinkOptions) -> str:
         run.finish("link", stage, problem_frame("link", (*dropped, *found.problems)))
     table = read_table(run.root, "link/link")
     table = empty("link/link") if table is None else table
-    return f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
+    return (
+        f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
+        + told_left_out(run, "link")
+    )
 
 
 def outcome(run: Run, options: OutcomeOptions) -> str:
@@ -342,7 +345,7 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         run.finish("outcome", stage, problems, seed=options.seed)
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)
-    return f"{rows} models judged out of fold"
+    return f"{rows} models judged out of fold{told_left_out(run, 'outcome')}"
 
 
 def _units(

@@ -20,6 +20,7 @@ from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_record import planted, problems, provenance
+from radiolocus.report.sections_repeatability import repeatability
 from radiolocus.report.sections_response import response
 from radiolocus.report.source import STAGES, Artefacts
 from radiolocus.store import write_bytes
@@ -31,6 +32,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     cohort,
     images,
     features,
+    repeatability,
     genetics,
     link,
     outcome,

@@ -12,6 +12,18 @@ _PAPERS = {
     "standardized "
     "quantitative radiomics for high-throughput image-based phenotyping. Radiology 2020;295:328–338. "
     "doi:10.1148/radiol.2020191145",
+    "Perturbation": "Zwanenburg A, Leger S, Agolli L, et al. Assessing robustness of radiomic features by image "
+    "perturbation. Sci Rep 2019;9:614. doi:10.1038/s41598-018-36938-4",
+    "ICC": "Shrout PE, Fleiss JL. Intraclass correlations: uses in assessing rater reliability. Psychol Bull "
+    "1979;86:420–428. doi:10.1037/0033-2909.86.2.420",
+    "Intervals of ICC": "McGraw KO, Wong SP. Forming inferences about some intraclass correlation coefficients. "
+    "Psychol Methods 1996;1:30–46. doi:10.1037/1082-989X.1.1.30",
+    "Reading an ICC": "Koo TK, Li MY. A guideline of selecting and reporting intraclass correlation coefficients for "
+    "reliability research. J Chiropr Med 2016;15:155–163. doi:10.1016/j.jcm.2016.02.012",
+    "Repeatability coefficient": "Bland JM, Altman DG. Measuring agreement in method comparison studies. Stat Methods "
+    "Med Res 1999;8:135–160. doi:10.1177/096228029900800204",
+    "Negative controls": "Welch ML, McIntosh C, Haibe-Kains B, et al. Vulnerabilities of radiomic signature "
+    "development: the need for safeguards. Radiother Oncol 2019;130:2–9. doi:10.1016/j.radonc.2018.10.027",
     "Genome-wide level": "Pe'er I, Yelensky R, Altshuler D, Daly MJ. Estimation of the multiple testing burden for "
     "genomewide association studies of nearly all common variants. Genet Epidemiol 2008;32:381–385. "
     "doi:10.1002/gepi.20303",
@@ -43,6 +55,9 @@ _PAPERS = {
 
 _USED_BY = {
     "features/features": ("IBSI",),
+    "features/perturbed": ("Perturbation",),
+    "features/repeatability": ("ICC", "Intervals of ICC", "Reading an ICC", "Repeatability coefficient"),
+    "features/controls": ("Negative controls",),
     "sumstats/summary": ("Genome-wide level", "Genomic control", "False discovery rate"),
     "link/link": ("False discovery rate",),
     "outcome/univariate": ("C-index", "False discovery rate"),
@@ -69,6 +84,28 @@ def _features(art: Artefacts) -> str:
         f"Imaging features{named} follow the definitions of the Image Biomarker Standardisation Initiative (Zwanenburg "
         "2020); the settings of resampling, discretisation and aggregation are listed below."
     )
+
+
+def _repeatability(art: Artefacts) -> str:
+    perturbed = "perturbed copies of every image (Zwanenburg 2019)" if art.has("features/perturbed") else ""
+    visits = art.setting("imaging", "retest", "visits")
+    again = f"the visits {', '.join(visits)}" if visits else ""
+    return (
+        f"Repeatability was estimated from {' and '.join(p for p in (perturbed, again) if p)} as ICC(1,1) and ICC(3,1) "
+        "(Shrout & Fleiss 1979) with intervals of the F distribution (McGraw & Wong 1996), over all subjects and "
+        f"without any outcome.{_demands(art)}"
+    )
+
+
+def _demands(art: Artefacts) -> str:
+    asked = {stage: art.setting(stage, "icc_min") for stage in ("genetics", "link", "outcome")}
+    words = [
+        f"{stage}: {'lower end of the interval' if art.setting(stage, 'icc_by') == 'lower' else 'estimate'} of "
+        f"ICC(1,1) at least {least:g}"
+        for stage, least in asked.items()
+        if least is not None
+    ]
+    return f" Only repeatable features were analysed ({'; '.join(words)})." if words else ""
 
 
 def _adjustment(art: Artefacts) -> str:
@@ -121,6 +158,7 @@ def _response(_: Artefacts) -> str:
 
 _TOLD = (
     (("features/features",), _features),
+    (("features/repeatability",), _repeatability),
     (("sumstats/summary",), _genetics),
     (("link/link",), _link),
     (("outcome/performance", "outcome/univariate"), _outcome),

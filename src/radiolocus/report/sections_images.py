@@ -118,7 +118,10 @@ def features(art: Artefacts) -> Section | None:
     rows, absent = _summary(art, frame)
     columns = sum(1 for c in frame.columns if c not in _KEYS and frame.schema[c].is_numeric())
     blocks: list[Block] = []
-    found = correlate(wide(frame))
+    # The visits of a retest measure the same thing again.
+    again = (art.setting("imaging", "retest", "visits") or [])[1:]
+    once = frame.filter(~pl.col("visit").is_in(again))
+    found = correlate(wide(once)) if once.height else None
     if found is None:
         blocks.append(Text("Too few features or subjects with complete values for a map of correlations.", "note"))
     else:

@@ -7,12 +7,19 @@ import polars as pl
 from radiolocus.report.blocks import Block, Row, Section, Table, Text
 from radiolocus.report.figures_outcome import forest, ordered, protocol, selection_bars
 from radiolocus.report.figures_survival import kaplan_meier
-from radiolocus.report.numbers import count, interval, interval_cell, number_cell, p_cell, small_cell
+from radiolocus.report.numbers import MISSING, count, interval, interval_cell, number_cell, p_cell, small_cell
 from radiolocus.report.source import Artefacts
+from radiolocus.schema import CONTROL
 
 __all__ = ["outcome"]
 
 _SHOWN = 8
+_LEFT = {
+    "imaging": "everything",
+    "shuffled": "shape and histogram of the region; where its intensities lie is random",
+    "outside": "the region; its surroundings are random",
+    "volume": "volume of the region",
+}
 
 
 def _performance(frame: pl.DataFrame) -> Table:
@@ -153,6 +160,49 @@ def _selection(frame: pl.DataFrame) -> list[Block]:
     return blocks
 
 
+def _controls(frame: pl.DataFrame) -> list[Block]:
+    """Performance of negative controls beside that of imaging, and whether a signal survives them."""
+    compared = frame.filter(pl.col("predictors").str.starts_with(CONTROL) | (pl.col("predictors") == "imaging"))
+    if not frame["predictors"].str.starts_with(CONTROL).any():
+        return []
+    rows: list[Row] = []
+    survived = []
+    for r in ordered(compared).iter_rows(named=True):
+        name = r["predictors"].removeprefix(CONTROL)
+        alive = name in ("shuffled", "volume") and r["lower"] is not None and r["lower"] > 0.5
+        survived += [f"{r['endpoint']}: {name} {interval(r['estimate'], r['lower'], r['upper'])}"] if alive else []
+        rows.append(
+            [
+                r["endpoint"],
+                name,
+                _LEFT.get(name, MISSING),
+                r["metric"],
+                interval_cell(r["estimate"], r["lower"], r["upper"]),
+                number_cell(r["n"]),
+                number_cell(r["events"]),
+                number_cell(r["candidates"]),
+            ]
+        )
+    verdict = (
+        f"A signal survives: {'; '.join(survived)}. What survives shuffling is no matter of texture alone, and what "
+        "volume alone predicts needs no other feature."
+        if survived
+        else "No interval of the shuffled image or of volume alone lies above 0.5."
+    )
+    return [
+        Table(
+            "Negative controls",
+            ["endpoint", "predictors", "what is left", "metric", "estimate (95 % CI)", "n", "events", "candidates"],
+            rows,
+            [False] * 4 + [True] * 4,
+            note="The same features, model and folds as imaging, taken of images in which something was destroyed at "
+            "random (Welch et al. 2019). The control outside leaves the region as it is: it should do as well as "
+            "imaging. Intervals of rows do not test their difference. Controls are part of no other model.",
+        ),
+        Text(verdict, "note"),
+    ]
+
+
 def _units(art: Artefacts) -> dict[str, str]:
     endpoints = art.table("cohort/endpoints")
     return dict(endpoints.select("endpoint", "unit").unique().iter_rows()) if endpoints is not None else {}
@@ -178,7 +228,9 @@ def outcome(art: Artefacts) -> Section | None:
         return None
     blocks: list[Block] = []
     verdict = []
+    controls = _controls(performance) if performance is not None else []
     if performance is not None:
+        performance = performance.filter(~pl.col("predictors").str.starts_with(CONTROL))
         figure = forest(performance)
         blocks += [figure, _performance(performance)] if figure is not None else [_performance(performance)]
         for (endpoint, metric), part in ordered(performance).group_by(["endpoint", "metric"], maintain_order=True):
@@ -189,7 +241,7 @@ def outcome(art: Artefacts) -> Section | None:
             verdict.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
     else:
         blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
-    blocks += _risk_groups(art)
+    blocks += [*controls, *_risk_groups(art)]
     blocks += [_logrank(tests)] if tests is not None else []
     blocks += [_univariate(univariate)] if univariate is not None else []
     blocks += _selection(selection) if selection is not None else []
