@@ -3,7 +3,8 @@
 Started by ``radiomics.py`` with the Python of the extractor's own environment, so nothing here but the standard library
 is imported before the extractor is known. A line in is a case as JSON, a line out is what it took::
 
-    {"image": path, "mask": path, "bin_width": 25.0, "bins": 20, "low": -1000.0, "high": 400.0, "resample_mm": 2.0}
+    {"image": path, "mask": path, "bin_width": 25.0, "bins": 20, "low": -1000.0, "high": 400.0, "resample_mm": 2.0,
+     "filtered": false}
     {"wall": seconds, "cpu": seconds, "peak_mb": MB, "rise_mb": MB, "features": count, "check": {...}}
 """
 
@@ -21,6 +22,11 @@ from typing import Any
 
 FAMILIES = ("morphology", "intensity", "intensity_histogram", "glcm", "glrlm", "glszm", "ngtdm", "ngldm")
 
+CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "ngtdm", "gldm")
+#: In the order of the names, x first.
+BANDS = ("LLL", "LLH", "LHL", "LHH", "HLL", "HLH", "HHL", "HHH")
+SIGMAS_MM = (1.0, 2.0, 3.0)
+
 Run = Callable[[], dict]
 Prepare = Callable[[dict], Run]
 
@@ -32,8 +38,13 @@ def radiolocus() -> Prepare:
     def prepare(case: dict) -> Run:
         volume, mask = read_pair(case["image"], case["mask"], modality="CT")
         size = case["resample_mm"]
+        filters: list = []
+        if case["filtered"]:
+            filters += [{"filter": "wavelet", "band": band, "rotation_invariant": False} for band in BANDS]
+            filters += [{"filter": "log", "sigma_mm": sigma} for sigma in SIGMAS_MM]
         settings = FeatureSettings(
-            families=FAMILIES,
+            families=FAMILIES[1:] if filters else FAMILIES,
+            filters=tuple(filters),
             bin_width=case["bin_width"],
             resegment_range=(case["low"], case["high"]),
             resample_mm=(size, size, size) if size else None,
@@ -43,6 +54,37 @@ def radiolocus() -> Prepare:
         def run() -> dict:
             values = extract(volume, mask, settings).values
             return told(values, "morph_volume", "stat_mean", "cm_joint_entr_3d_avg")
+
+        return run
+
+    return prepare
+
+
+def radiolocus_as_pyradiomics() -> Prepare:
+    import tempfile
+
+    import SimpleITK as sitk  # noqa: N813
+
+    from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
+
+    def prepare(case: dict) -> Run:
+        size = case["resample_mm"]
+        setting = {"binWidth": case["bin_width"], "resegmentRange": [case["low"], case["high"]]}
+        setting |= {"interpolator": "sitkLinear", "resampledPixelSpacing": [size] * 3 if size else None}
+        kinds: dict = {"Original": {}}
+        if case["filtered"]:
+            kinds |= {"Wavelet": {}, "LoG": {"sigma": list(SIGMAS_MM)}}
+        wanted = dict.fromkeys(CLASSES[1:] if case["filtered"] else CLASSES)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "parameters.yaml"  # JSON is YAML
+            file.write_text(json.dumps({"setting": setting, "imageType": kinds, "featureClass": wanted}))
+            parameters = read_pyradiomics(file)
+        image, mask = sitk.ReadImage(case["image"]), sitk.ReadImage(case["mask"])
+
+        def run() -> dict:
+            values = extract_pyradiomics(image, mask, parameters).values
+            names = ("shape_MeshVolume", "firstorder_Mean", "glcm_JointEntropy")
+            return told(values, *(f"original_{n}" for n in names))
 
         return run
 
@@ -66,12 +108,14 @@ def pyradiomics() -> Prepare:
             interpolator="sitkLinear",
         )
         extractor.disableAllFeatures()
-        for name in ("shape", "firstorder", "glcm", "glrlm", "glszm", "ngtdm", "gldm"):
+        for name in CLASSES[1:] if case["filtered"] else CLASSES:
             extractor.enableFeatureClassByName(name)
+        if case["filtered"]:
+            extractor.enableImageTypes(Original={}, Wavelet={}, LoG={"sigma": list(SIGMAS_MM)})
         image, mask = sitk.ReadImage(case["image"]), sitk.ReadImage(case["mask"])
 
         def run() -> dict:
-            values = {k: v for k, v in extractor.execute(image, mask).items() if k.startswith("original_")}
+            values = {k: v for k, v in extractor.execute(image, mask).items() if not k.startswith("diagnostics_")}
             names = ("shape_MeshVolume", "firstorder_Mean", "glcm_JointEntropy")
             return told(values, *(f"original_{n}" for n in names))
 
@@ -207,6 +251,7 @@ def measured(run: Run) -> dict:
 
 EXTRACTORS: dict[str, Callable[[], Prepare]] = {
     "radiolocus": radiolocus,
+    "radiolocus-pyradiomics": radiolocus_as_pyradiomics,
     "pyradiomics": pyradiomics,
     "mirp": mirp,
     "nyxus": nyxus,
