@@ -258,14 +258,13 @@ def machine() -> str:
     """Say what this ran on."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     load = ", ".join(f"{n:.1f}" for n in os.getloadavg())
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores ({model}), {memory:.0f} GiB; load {load} at the "
-        f"start; Python {platform.python_version()}, {platform.system()} {platform.release()}"
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} cores ({next(names, platform.machine())}), "
+        f"{memory:.0f} GiB; load {load} at the start; Python {platform.python_version()}, "
+        f"{platform.system()} {platform.release()}"
     )
 
 
