@@ -180,6 +180,8 @@ def test_a_region_that_vanishes_in_resegmentation_is_refused():
     with pytest.raises(RoiError, match="after re-segmentation") as caught:
         extract(*pair(image, mask, spacing), FeatureSettings(resegment_range=(-1000, -500)))
     assert "(-1000.0, -500.0)" in caught.value.got
+    assert "at least one voxel" in caught.value.allowed
+    assert "re-segmentation settings" in caught.value.todo
 
 
 def test_grey_levels_are_told_when_they_were_made():
@@ -191,6 +193,24 @@ def test_too_many_grey_levels_are_refused():
     with pytest.raises(InputError, match=r"grey levels with bin_width = 0\.0001") as caught:
         extract(*pair(image, mask, spacing), FeatureSettings(bin_width=0.0001))
     assert caught.value.allowed == "at most 65536"
+    assert "larger bin_width, or use bin_number" in caught.value.todo
+
+
+@pytest.mark.parametrize("limits", [None, (None, 400.0)])
+def test_bins_that_begin_at_the_minimum_of_each_region_are_told(limits):
+    image, mask, spacing = blob()
+    scene = pair(image, mask, spacing)
+    (note,) = extract(*scene, FeatureSettings(("glcm",), bin_width=10, resegment_range=limits)).problems
+    assert note.severity == "note"
+    assert f"begin at the minimum of this region, {image[mask].min():g}" in note.got
+    assert "lower end of resegment_range" in note.allowed
+    assert "bin_number" in note.todo
+    for choice in (
+        FeatureSettings(("glcm",), bin_width=10, resegment_range=(-1000, limits and limits[1])),
+        FeatureSettings(("glcm",), bin_number=16, resegment_range=limits),
+        FeatureSettings(("intensity",), bin_width=10, resegment_range=limits),
+    ):
+        assert extract(*scene, choice).problems == ()
 
 
 def test_a_sheared_grid_is_refused():

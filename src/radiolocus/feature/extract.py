@@ -86,7 +86,20 @@ def extract(
         values[column] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
             problems.append(_no_value(column, value))
+    if "levels" in vars(context) and settings.bins_from_minimum:
+        problems.append(_from_minimum(settings, context))
     return Extraction(values, tuple(problems), _diagnostics(context))
+
+
+def _from_minimum(settings: FeatureSettings, context: Context) -> Problem:
+    return Problem(
+        _STAGE,
+        f"bin_width = {settings.bin_width:g} without a lowest intensity: bins begin at the minimum of this region, "
+        f"{context.values.min():g}, so that grey levels mean something else in every region",
+        "note",
+        allowed="a lower end of resegment_range, as IBSI asks for fixed bin sizes (CT: -1000 HU or so, PET: 0)",
+        todo="set resegment_range, e.g. [0.0, inf], or use bin_number",
+    )
 
 
 def dictionary(settings: FeatureSettings | None = None) -> pl.DataFrame:

@@ -161,6 +161,11 @@ class FeatureSettings:
         return (perturbed or self.resample_mm is not None) and volume.modality == "CT" and volume.unit == "HU"
 
     @property
+    def bins_from_minimum(self) -> bool:
+        """Whether bins of a fixed size begin at the smallest intensity of each region."""
+        return self.bin_width is not None and (self.resegment_range is None or self.resegment_range[0] is None)
+
+    @property
     def discretise(self) -> Callable[[Array], npt.NDArray[np.int32]]:
         """The discretisation: from intensities, shape (n,), to grey levels 1, 2, ..."""
         width, number = self.bin_width, self.bin_number or DEFAULT_BINS
