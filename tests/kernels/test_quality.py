@@ -43,15 +43,16 @@ def test_hard_calls_and_tallies():
     calls = np.empty(dosage.shape, dtype=np.int8)
     hard_calls(dosage, calls)
     np.testing.assert_array_equal(calls, [[naive.hard_call(float(x)) for x in row] for row in np.round(dosage, 6)])
-    male = rng.random(90) < 0.4
-    counts, sums = np.empty((7, 2, 4), dtype=np.int64), np.empty((7, 2, 2))
-    tally_genotypes(dosage, calls, male, counts, sums)
+    sex = rng.integers(0, 3, 90).astype(np.int8)
+    counts, sums = np.empty((7, 3, 5), dtype=np.int64), np.empty((7, 3, 2))
+    tally_genotypes(dosage, calls, sex, counts, sums)
     for v in range(7):
-        for who, mask in enumerate((~male, male)):
+        for who, mask in enumerate((sex == 0, sex == 1, sex == 2)):
             for call in range(3):
                 assert counts[v, who, call] == (calls[v, mask] == call).sum()
             seen = dosage[v, mask].astype(float)
             assert counts[v, who, 3] == (~np.isnan(seen)).sum()
+            assert counts[v, who, 4] == (np.modf(seen[~np.isnan(seen)])[0] != 0).sum()
             np.testing.assert_allclose(sums[v, who], [np.nansum(seen), np.nansum(seen**2)])
 
 

@@ -396,6 +396,62 @@ def map_(
         raise typer.Exit(SET_ASIDE)
 
 
+@app.command(
+    short_help="Control the quality of a genotype file.",
+    epilog="Example: radiolocus qc cohort.pgen --table clinical.csv --sex sex --colour site --out quality",
+)
+def qc(
+    genotypes: Annotated[Path, typer.Argument(help=".bed, .pgen, .bgen, .vcf(.gz), .bcf, or a prefix.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the tables, the lists to keep and the report.")],
+    min_call_rate: Annotated[float, typer.Option(help="Of variants.")] = 0.95,
+    min_sample_call_rate: Annotated[float, typer.Option(help="Of samples.")] = 0.95,
+    min_maf: Annotated[float, typer.Option(help="Minor allele frequency.")] = 0.01,
+    min_hwe_p: Annotated[float, typer.Option(help="Exact Hardy–Weinberg mid-p; 0: not tested.")] = 1e-6,
+    min_info: Annotated[float, typer.Option(help="Imputation quality; 0: not looked at.")] = 0.0,
+    max_f_deviation: Annotated[float, typer.Option(help="Standard deviations of F; 0: not looked at.")] = 5.0,
+    max_kinship: Annotated[float, typer.Option(help="Of samples that span the components.")] = 2**-3.5,
+    duplicates: Annotated[
+        bool, typer.Option("--drop-duplicates/--keep-duplicates", help="Twins count as such.")
+    ] = True,
+    prune_kb: Annotated[int, typer.Option(help="Window of LD pruning, kilobases.")] = 1000,
+    prune_r2: Annotated[float, typer.Option(help="Largest r² within a window.")] = 0.1,
+    components: Annotated[int, typer.Option(help="Principal components.")] = 10,
+    table: Annotated[Path | None, typer.Option(help="Table of the samples.")] = None,
+    id_: Annotated[str, typer.Option("--id", help="Its column of ids; default: the first.")] = "",
+    sex: Annotated[str, typer.Option(help="Its column of sex; default: what the genotype file says.")] = "",
+    colour: Annotated[
+        list[str] | None, typer.Option(help="Its column to colour components by; may be repeated.")
+    ] = None,
+    sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
+    dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
+    jobs: Jobs = 0,
+    fresh: Fresh = False,
+) -> None:
+    """Filter variants and samples, find relatives and principal components, and tell it all in one page."""
+    with loading():
+        from radiolocus.app.qc import QcOrder, quality_control
+        from radiolocus.genome.control import QcOptions
+
+    try:
+        options = QcOptions(
+            min_call_rate, min_sample_call_rate, min_maf, min_hwe_p, min_info, max_f_deviation, True, max_kinship,
+            duplicates, prune_kb, prune_r2, components,
+        )  # fmt: skip
+        order = QcOrder(sample_id, dosage, table, id_, sex, tuple(colour or ()))
+        found, notes = quality_control(
+            genotypes, out, options, order, jobs=jobs or os.cpu_count() or 1, fresh=fresh,
+            told=lambda step: typer.echo(f"         {step}", err=True),
+        )  # fmt: skip
+    except ConfigError as error:
+        _stop(error.message, REFUSED)
+    for note in notes:
+        typer.echo(f"note     {note}", err=True)
+    for unit, frame in (("variants", found.variants), ("samples", found.samples)):
+        _say(f"{frame['kept'].sum()} of {frame.height} {unit} kept")
+    _say(f"{found.samples['unrelated'].sum()} unrelated; {found.relatives.height} related pairs")
+    _say(f"report: {out / 'report.html'}")
+
+
 def _study(file: Path, root: Path | None) -> Study:
     with loading():
         from radiolocus.config import StudyError, load_study

@@ -25,7 +25,6 @@ MALE, FEMALE = 1, 2
 # Limits of --check-sex of PLINK 1.9: X homozygosity of women is near 0, of men 1.
 FEMALE_F, MALE_F = 0.2, 0.8
 _BLOCK = 1024
-_OTHERS, _MALES = 0, 1
 
 
 def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bool = True) -> pl.DataFrame:
@@ -48,7 +47,7 @@ def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bo
 
     Notes
     -----
-    On X a man's genotype counts one copy, and Hardy–Weinberg proportions are tested among the others; on Y men alone
+    On X a man's genotype counts one copy, and Hardy–Weinberg proportions are tested among the women; on Y men alone
     are looked at; on MT everybody has one copy, and neither proportions nor imputation quality are defined off the
     autosomes (XY, the pseudo-autosomal part, is one of them). A heterozygous call of a sample with one copy is
     counted in ``haploid_heterozygous``, and half a copy in the frequency, as PLINK 2 has it. Hard calls (counts,
@@ -56,8 +55,8 @@ def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bo
     over 2pq (Li et al. 2010, doi:10.1002/gepi.20533).
     """
     total = source.variants.height
-    counts = np.zeros((total, 2, 4), dtype=np.int64)
-    sums = np.zeros((total, 2, 2))
+    counts = np.zeros((total, 3, 5), dtype=np.int64)
+    sums = np.zeros((total, 3, 2))
     miscalled = np.zeros(total, dtype=np.int64)
     male = sex == MALE
     place = source.variants["chromosome"].to_numpy()
@@ -74,7 +73,7 @@ def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bo
                 found = np.empty(at.size, dtype=np.int64)
                 count_miscalled(calls[at], one_copy, found)
                 miscalled[first + at] = found
-        tally_genotypes(dosage, calls, male, counts[first:last], sums[first:last])
+        tally_genotypes(dosage, calls, sex, counts[first:last], sums[first:last])
         first = last
     return _variant_table(source, rows.size, int(male.sum()), counts, sums, miscalled, midp)
 
@@ -87,18 +86,18 @@ def _variant_table(
     diploid = place.is_in([*AUTOSOMES, "XY"]).to_numpy()
     observed = counts[:, :, 3].astype(np.float64)
     alleles = 2 * observed
-    alleles[on_x, _MALES] /= 2
+    alleles[on_x, MALE] /= 2
     effect = sums[:, :, 0].copy()
-    effect[on_x, _MALES] /= 2
+    effect[on_x, MALE] /= 2
     for table in (alleles, effect, observed):
-        table[on_y, _OTHERS] = 0
+        table[on_y, 0] = table[on_y, FEMALE] = 0
     people = np.where(on_y, men, n)
     with np.errstate(divide="ignore", invalid="ignore"):
         frequency = effect.sum(axis=1) / alleles.sum(axis=1)
         rate = observed.sum(axis=1) / people
     genotypes = counts[:, :, :3].sum(axis=1)
-    genotypes[on_x] = counts[on_x, _OTHERS, :3]
-    genotypes[on_y] = counts[on_y, _MALES, :3]
+    genotypes[on_x] = counts[on_x, FEMALE, :3]
+    genotypes[on_y] = counts[on_y, MALE, :3]
     tested = diploid | on_x
     hardy = np.full(len(counts), np.nan)
     log_p = np.empty(int(tested.sum()))
@@ -116,6 +115,7 @@ def _variant_table(
         pl.Series("heterozygous", genotypes[:, 1]),
         pl.Series("homozygous_other", genotypes[:, 0]),
         pl.Series("haploid_heterozygous", miscalled),
+        pl.Series("fractional_dosages", counts[:, :, 4].sum(axis=1)),
         *(pl.Series(name, values).fill_nan(None) for name, values in columns.items()),
     )
     stated = source.variants["stated_info"] if "stated_info" in source.variants.columns else None

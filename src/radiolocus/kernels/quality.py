@@ -46,18 +46,22 @@ def hard_calls(dosage: Single, calls: npt.NDArray[np.int8]) -> None:
 
 
 @kernel
-def tally_genotypes(dosage: Single, calls: npt.NDArray[np.int8], male: Flags, counts: Whole, sums: Real) -> None:
-    """Count genotypes and sum dosages, apart for males and the others.
+def tally_genotypes(
+    dosage: Single, calls: npt.NDArray[np.int8], sex: npt.NDArray[np.int8], counts: Whole, sums: Real
+) -> None:
+    """Count genotypes and sum dosages, apart for each sex.
 
     Parameters
     ----------
     dosage : ndarray of float32, shape (variants, samples)
     calls : ndarray of int8, shape (variants, samples)
         See :func:`hard_calls`.
-    male : ndarray of bool, shape (samples,)
-    counts : ndarray of int64, shape (variants, 2, 4)
-        Receives, for others (0) and males (1), the hard calls 0, 1 and 2, and the samples with a dosage.
-    sums : ndarray of float64, shape (variants, 2, 2)
+    sex : ndarray of int8, shape (samples,)
+        0 unknown, 1 male, 2 female.
+    counts : ndarray of int64, shape (variants, 3, 5)
+        Receives, for each sex, the hard calls 0, 1 and 2, the samples with a dosage, and those whose
+        dosage is no whole number.
+    sums : ndarray of float64, shape (variants, 3, 2)
         Receives the sums of dosages and of their squares.
     """
     counts[:] = 0
@@ -67,11 +71,12 @@ def tally_genotypes(dosage: Single, calls: npt.NDArray[np.int8], male: Flags, co
             value = float(dosage[v, i])
             if math.isnan(value):
                 continue
-            who = 1 if male[i] else 0
+            who = sex[i]
             call = calls[v, i]
             if call >= 0:
                 counts[v, who, call] += 1
             counts[v, who, 3] += 1
+            counts[v, who, 4] += value != call
             sums[v, who, 0] += value
             sums[v, who, 1] += value * value
 

@@ -19,6 +19,7 @@ from radiolocus.report.sections_genetics import genetics
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_outcome import outcome
+from radiolocus.report.sections_qc import quality
 from radiolocus.report.sections_record import planted, problems, provenance
 from radiolocus.report.sections_repeatability import repeatability
 from radiolocus.report.sections_response import response
@@ -33,6 +34,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     images,
     features,
     repeatability,
+    quality,
     genetics,
     link,
     outcome,

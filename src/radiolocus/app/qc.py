@@ -1,0 +1,209 @@
+"""Quality control of a genotype file, for ``radiolocus qc``: tables, lists to keep, and a report in a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from radiolocus.errors import ConfigError
+from radiolocus.genome.control import Control, QcOptions, control
+from radiolocus.model import Problem
+from radiolocus.pipeline.run import problem_frame
+from radiolocus.read.clinical import read_table
+from radiolocus.read.genotype_files import open_genotypes
+from radiolocus.read.genotypes import GenotypeSource
+from radiolocus.registry import suggest
+from radiolocus.report.html import write as write_report
+from radiolocus.schema import TABLES
+from radiolocus.store import (
+    ARTEFACT_SCHEMA,
+    Fingerprints,
+    Stage,
+    digest,
+    locked,
+    open_folder,
+    write_bytes,
+    write_json,
+    write_table,
+)
+
+__all__ = ["QcOrder", "quality_control"]
+
+_SEX = {"1": 1, "m": 1, "male": 1, "2": 2, "f": 2, "female": 2}
+
+
+@dataclass(frozen=True)
+class QcOrder:
+    """What is to be looked at beside the genotypes.
+
+    Parameters
+    ----------
+    sample_id : {"iid", "fid_iid"}
+    dosage : {"auto", "GT", "DS", "GP"}
+        See :func:`radiolocus.read.genotype_files.open_genotypes`.
+    table : Path or None
+        Table of the samples.
+    id : str
+        Its column of ids; empty: the first.
+    sex : str
+        Its column of sex (male, female, m, f, 1, 2); empty: what the genotype file says.
+    colours : tuple of str
+        Columns by which the principal components are coloured.
+    """
+
+    sample_id: str = "iid"
+    dosage: str = "auto"
+    table: Path | None = None
+    id: str = ""
+    sex: str = ""
+    colours: tuple[str, ...] = ()
+
+
+def quality_control(
+    genotypes: Path,
+    out: Path,
+    options: QcOptions,
+    order: QcOrder,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    told: Callable[[str], None] = lambda text: None,
+) -> tuple[Control, list[str]]:
+    """Control a genotype file and write what was found below `out`.
+
+    ``genome/variant_qc``, ``sample_qc``, ``relatives`` and ``qc_steps`` as Parquet and CSV; ``keep_variants.txt``,
+    ``keep_samples.txt`` and ``pruned_variants.txt`` (ids, one a line); ``report.html``.
+
+    Returns
+    -------
+    found : Control
+    notes : list of str
+        What a person should know.
+
+    Raises
+    ------
+    ConfigError, FormatError, TableError, FitError, StoreError
+        Options, files, tables or a folder that cannot be used; nothing left.
+    """
+    began = time.monotonic()
+    source = open_genotypes(genotypes, sample_id=order.sample_id, dosage=order.dosage)  # type: ignore[arg-type]
+    clinical, notes = _clinical(order, source)
+    sex = source.sex if clinical is None or not order.sex else _sexes(clinical[order.sex], order.sex)
+    name = f"Quality of {Path(source.path).name}"
+    with locked(out):
+        open_folder(out, name, digest(name), fresh=fresh)
+        prints = Fingerprints(out)
+        inputs = {file.name: prints.of(file) for file in source.files}
+        if order.table is not None:
+            inputs[order.table.name] = prints.of(order.table)
+        found = control(source, options, sex=sex, jobs=jobs, told=told)
+        samples = found.samples
+        if clinical is not None:
+            samples = samples.with_columns(clinical.select(order.colours))
+        stage = Stage(
+            out, "genome", (options, asdict(order) | {"table": str(order.table and order.table.name)}), inputs
+        )
+        tables = {
+            "variant_qc": found.variants,
+            "sample_qc": samples,
+            "relatives": found.relatives,
+            "qc_steps": found.steps,
+        }
+        for table, frame in tables.items():
+            stage.write(f"genome/{table}", frame)
+        told_notes = [Problem("qc", note, severity="note", where=name) for note in (*source.notes, *notes)]
+        write_table(out, "problems", problem_frame("qc", [*told_notes, *found.problems]))
+        stage.finish(seed=0, wall_time_s=time.monotonic() - began)
+        _write_lists(out, found)
+        _write_study(out, name, found, options, order)
+        told("report")
+        write_report(out)
+    notes += [problem.got for problem in found.problems]
+    return found, [*source.notes, *notes]
+
+
+def _clinical(order: QcOrder, source: GenotypeSource) -> tuple[pl.DataFrame | None, list[str]]:
+    """Put the table of the samples in the order of the genotype file."""
+    if order.table is None:
+        if order.sex or order.colours:
+            raise ConfigError("a column without a table", where="qc", todo="give --table")
+        return None, []
+    frame = read_table(order.table, id_column=order.id or None).frame
+    key = order.id or frame.columns[0]
+    known = set(TABLES["genome/sample_qc"].schema)
+    for column in (key, order.sex, *order.colours):
+        if column and column not in frame.columns:
+            raise ConfigError(
+                f"no column '{column}'",
+                where=order.table.name,
+                allowed=", ".join(frame.columns),
+                todo=suggest(column, frame.columns),
+            )
+    clash = known & set(order.colours)
+    if clash:
+        raise ConfigError(
+            f"column {', '.join(sorted(clash))} has the name of a result",
+            where=order.table.name,
+            todo="rename it in the table",
+        )
+    frame = frame.with_columns(pl.col(key).cast(pl.String)).unique(key, keep="none", maintain_order=True)
+    ids = pl.DataFrame({key: list(source.sample_ids)})
+    joined = ids.join(frame, on=key, how="left", maintain_order="left")
+    matched = len(set(ids[key]) & set(frame[key]))
+    notes = [f"{order.table.name}: {matched} of {ids.height} samples have a row of their own"]
+    return joined, notes
+
+
+def _sexes(column: pl.Series, name: str) -> npt.NDArray[np.int8]:
+    text = column.cast(pl.String).str.strip_chars().str.to_lowercase()
+    strange = text.filter(text.is_not_null() & ~text.is_in([*_SEX, "", "0", "na", "unknown"])).unique(
+        maintain_order=True
+    )
+    if strange.len():
+        raise ConfigError(
+            f"sex '{strange[0]}'",
+            where=f"column {name}",
+            allowed="male, female, m, f, 1, 2 or empty",
+            todo="recode the column",
+        )
+    return text.replace_strict(_SEX, default=0, return_dtype=pl.Int8).to_numpy().astype(np.int8)
+
+
+def _write_lists(out: Path, found: Control) -> None:
+    ids = found.variants["variant_id"]
+    lists = {
+        "keep_variants.txt": ids.filter(found.variants["kept"]),
+        "keep_samples.txt": found.samples["sample"].filter(found.samples["kept"]),
+        "pruned_variants.txt": ids.gather(found.pruned),
+    }
+    for name, values in lists.items():
+        write_bytes(out / name, "".join(f"{value}\n" for value in values).encode())
+
+
+def _write_study(out: Path, name: str, found: Control, options: QcOptions, order: QcOrder) -> None:
+    settings = asdict(options) | {
+        "colours": list(order.colours),
+        "pruned": int(found.pruned.size),
+        "eigenvalues": found.eigenvalues.tolist(),
+        "fraction": found.fraction.tolist(),
+        "residual": found.residual.tolist(),
+    }
+    write_json(
+        out / "study.json",
+        {
+            "name": name,
+            "identity": digest(name),
+            "radiolocus_version": version("radiolocus"),
+            "artefact_schema": ARTEFACT_SCHEMA,
+            "seed": 0,
+            "stages": {},
+            "settings": {"qc": settings},
+        },
+    )
