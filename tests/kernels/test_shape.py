@@ -81,6 +81,24 @@ def test_a_convex_solid_needs_few_candidates():
     assert len(shape.hull_candidates(np.pad(mask, 1))) < 0.1 * mask.sum()
 
 
+def test_inverse_distances_are_those_from_the_first_point():
+    spacing = np.array([3.0, 0.5, 1.25])
+    points = np.stack(np.meshgrid(*(np.arange(n) for n in (3, 4, 2)), indexing="ij"), axis=-1) * spacing
+    lengths = np.linalg.norm(points, axis=-1)
+    lengths[0, 0, 0] = np.inf
+    for function in (shape.inverse_distances, plain(shape.inverse_distances)):
+        np.testing.assert_allclose(function(np.array([3, 4, 2]), spacing), 1 / lengths, rtol=1e-15)
+
+
+def test_rows_stand_where_they_were():
+    filled = np.array([[False, True, True], [False, False, False], [True, False, True]])
+    lines = (np.arange(8) + 1 + 2j).reshape(2, 4)
+    expected = np.zeros((2, 3, 5), dtype=complex)
+    expected[:, :, :3][:, filled] = lines
+    for function in (shape.spread_rows, plain(shape.spread_rows)):
+        np.testing.assert_array_equal(function(lines, filled, 5), expected)
+
+
 @pytest.mark.parametrize(("planes", "half"), [(1, (1, 1)), (3, (2, 5)), (4, (6, 3))])
 def test_spectral_sums_know_the_mirror_images_of_the_weights(planes, half):
     rng = np.random.default_rng(5)

@@ -11,25 +11,21 @@ from functools import cache, cached_property
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes
 
 from radiolocus.errors import UndefinedError
+from radiolocus.feature.lags import lag_sums
 from radiolocus.image.region import Region, bounding_box
-from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums, spectral_sums
+from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["Shape", "ellipsoid_area", "lag_sums"]
+__all__ = ["Shape", "ellipsoid_area"]
 
 # Where a few voxels lie scattered over a large box, going through the pairs costs less than transforming the box.
 _PAIRS_PER_BOX_VOXEL = 100
 # Spectra need about 70 bytes a voxel of the box: 2 GB. Beyond, time is spent rather than memory.
 _LARGEST_SPECTRUM = 2**25
-# Planes of the spectrum worked on together: few enough to stay in the cache.
-_PLANES = 4
-
-Complex = npt.NDArray[np.complex128]
 
 
 @cache
@@ -70,64 +66,6 @@ def ellipsoid_area(semi_axes: Array) -> float:
         total += now / (1 - 4 * nu**2)
         before, now = now, ((2 * nu + 1) * (alpha + beta) / 2 * now - nu * alpha * beta * before) / (nu + 1)
     return 4 * np.pi * a * b * total
-
-
-def lag_sums(values: Array, mask: BoolArray, spacing: Array) -> tuple[float, float, float]:
-    """Sum over ordered pairs of voxels p ≠ q, weighted by the inverse of their distance, in O(N log N).
-
-    Parameters
-    ----------
-    values : ndarray, shape (z, y, x)
-        A value f at each voxel, 0 outside `mask`.
-    mask : ndarray of bool, shape (z, y, x)
-    spacing : ndarray, shape (3,)
-        Voxel size along (z, y, x) in mm.
-
-    Returns
-    -------
-    tuple of float
-        ``Σ f(p) f(q) / |p - q|``, ``Σ 1 / |p - q|`` and ``Σ f(q)² / |p - q|``.
-
-    Notes
-    -----
-    By Parseval's theorem each sum is one over the spectrum of the zero-padded grids. The spectrum of the weights is
-    real and even along each axis, hence a cosine transform of one octant. Planes of one frequency along the last axis
-    are worked on a few at a time, so that the padded grid is never held as a whole.
-    """
-    half = [scipy.fft.next_fast_len(n, real=True) for n in mask.shape]
-    z, y, x = (np.arange(m + 1.0) * s for m, s in zip(half, spacing, strict=True))
-    distance = np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)
-    distance[0, 0, 0] = np.inf
-    weights = scipy.fft.dctn(1.0 / distance, type=1, overwrite_x=True)
-    depth, height, width = (2 * m for m in half)
-    lines = [_lines(field, width) for field in (values, mask.astype(np.float64), values**2)]
-    # Frequencies inside the half spectrum stand for their mirror images too.
-    times = np.full(half[2] + 1, 2.0)
-    times[[0, -1]] = 1.0
-    total = np.zeros(3)
-    for start in range(0, len(times), _PLANES):
-        part = slice(start, start + _PLANES)
-        f, g, h = (_planes(line[part], depth, height) for line in lines)
-        octant = np.ascontiguousarray(weights[:, :, part].transpose(2, 0, 1))
-        total += spectral_sums(f, g, h, octant, times[part])
-    first, second, third = (total / (depth * height * width)).tolist()
-    return first, second, third
-
-
-def _lines(field: Array, width: int) -> Complex:
-    """Transform a field, shape (z, y, x), along x padded to `width`: shape (width / 2 + 1, z, y)."""
-    lines = np.empty((width // 2 + 1, *field.shape[:2]), dtype=np.complex128)
-    for z, plane in enumerate(field):
-        # One slice at a time: the padded copy and the turned result stay in the cache.
-        lines[:, z] = scipy.fft.rfft(plane, n=width, axis=1).T
-    return lines
-
-
-def _planes(lines: Complex, depth: int, height: int) -> Complex:
-    """Transform lines, shape (k, z, y), along the other two axes of the padded grid: shape (k, depth, height)."""
-    # Along y before z is padded: the padding is known to be zero.
-    planes = scipy.fft.fft(lines, n=height, axis=2)
-    return np.asarray(scipy.fft.fft(planes, n=depth, axis=1, overwrite_x=True))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,15 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array
 
-__all__ = ["cell_census", "hull_candidates", "moments", "pair_sums", "spectral_sums"]
+__all__ = [
+    "cell_census",
+    "hull_candidates",
+    "inverse_distances",
+    "moments",
+    "pair_sums",
+    "spectral_sums",
+    "spread_rows",
+]
 
 Whole = npt.NDArray[np.int64]
 Complex = npt.NDArray[np.complex128]
@@ -193,6 +201,46 @@ def pair_sums(points: Array, values: Array) -> tuple[float, float, float]:
 
 
 @kernel
+def spread_rows(lines: Complex, filled: npt.NDArray[np.bool_], height: int) -> Complex:
+    """Put one number a row where the row stands, and 0 elsewhere.
+
+    Parameters
+    ----------
+    lines : ndarray of complex128, shape (k, rows)
+        One number of each row that is not empty, for each of k frequencies.
+    filled : ndarray of bool, shape (z, y)
+        Which rows these are.
+    height : int
+        Length of the padded axis y.
+
+    Returns
+    -------
+    ndarray of complex128, shape (k, z, height)
+    """
+    nz, ny = filled.shape
+    planes = np.zeros((len(lines), nz, height), dtype=np.complex128)
+    for k in range(len(lines)):
+        row = 0
+        for z in range(nz):
+            for y in range(ny):
+                if filled[z, y]:
+                    planes[k, z, y] = lines[k, row]
+                    row += 1
+    return planes
+
+
+@kernel
+def _square(value: complex) -> float:
+    return value.real * value.real + value.imag * value.imag
+
+
+@kernel
+def _product(one: complex, other: complex) -> float:
+    """Real part of one number times the conjugate of the other."""
+    return one.real * other.real + one.imag * other.imag
+
+
+@kernel
 def spectral_sums(f: Complex, g: Complex, h: Complex, weights: Array, times: Array) -> Array:
     """Sum the powers of spectra over some planes of frequencies, weighted by a real spectrum with even axes.
 
@@ -215,14 +263,42 @@ def spectral_sums(f: Complex, g: Complex, h: Complex, weights: Array, times: Arr
     for k in range(len(f)):
         for z in range(depth):
             row = weights[k, min(z, depth - z)]
+            a, b, c = f[k, z], g[k, z], h[k, z]
             first, second, third = 0.0, 0.0, 0.0
-            for y in range(height):
-                w = row[min(y, height - y)]
-                a, b, c = f[k, z, y], g[k, z, y], h[k, z, y]
-                first += w * (a.real * a.real + a.imag * a.imag)
-                second += w * (b.real * b.real + b.imag * b.imag)
-                third += w * (b.real * c.real + b.imag * c.imag)
+            for y in range(height // 2 + 1):
+                # A frequency and its mirror image have one weight; the first and the middle one are their own.
+                twin = height - y if 0 < y < height - y else y
+                share = row[y] if twin != y else row[y] / 2
+                first += share * (_square(a[y]) + _square(a[twin]))
+                second += share * (_square(b[y]) + _square(b[twin]))
+                third += share * (_product(b[y], c[y]) + _product(b[twin], c[twin]))
             total[0] += times[k] * first
             total[1] += times[k] * second
             total[2] += times[k] * third
     return total
+
+
+@kernel
+def inverse_distances(shape: Whole, spacing: Array) -> Array:
+    """Return 1 / distance in mm of each point of a grid from its first, and 0 for that one itself.
+
+    Parameters
+    ----------
+    shape : ndarray of int64, shape (3,)
+    spacing : ndarray, shape (3,)
+        Steps of the grid along (z, y, x) in mm.
+
+    Returns
+    -------
+    ndarray, shape (shape[0], shape[1], shape[2])
+    """
+    out = np.empty((shape[0], shape[1], shape[2]))
+    along = (np.arange(shape[2]) * spacing[2]) ** 2
+    for z in range(shape[0]):
+        for y in range(shape[1]):
+            across = (z * spacing[0]) ** 2 + (y * spacing[1]) ** 2
+            row = out[z, y]
+            for x in range(shape[2]):
+                row[x] = 1.0 / np.sqrt(max(across + along[x], 1e-300))
+    out[0, 0, 0] = 0.0
+    return out

@@ -1,0 +1,106 @@
+"""Sums over all pairs of voxels of a region, weighted by the inverse of their distance, without going through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from radiolocus.kernels.shape import inverse_distances, spectral_sums, spread_rows
+from radiolocus.model import Array, BoolArray
+
+__all__ = ["lag_sums"]
+
+# Planes of the spectrum worked on together: few enough to stay in the cache.
+_PLANES = 2
+# Rows transformed together, for the same reason.
+_ROWS = 256
+
+Complex = npt.NDArray[np.complex128]
+#: Calls a function of each item, maybe several at a time, and returns the results in their order.
+Share = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+
+
+def _one_by_one(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [function(item) for item in items]
+
+
+def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = _one_by_one) -> tuple[float, float, float]:
+    """Sum over ordered pairs of voxels p ≠ q, weighted by the inverse of their distance, in O(N log N).
+
+    Parameters
+    ----------
+    values : ndarray, shape (z, y, x)
+        A value f at each voxel, 0 outside `mask`.
+    mask : ndarray of bool, shape (z, y, x)
+    spacing : ndarray, shape (3,)
+        Voxel size along (z, y, x) in mm.
+    share : callable
+        How the parts are gone through; no sum depends on it.
+
+    Returns
+    -------
+    tuple of float
+        ``Σ f(p) f(q) / |p - q|``, ``Σ 1 / |p - q|`` and ``Σ f(q)² / |p - q|``.
+
+    Notes
+    -----
+    By Parseval's theorem each sum is one over the spectrum of the zero-padded grids, so that nothing is transformed
+    back. The spectrum of the weights is real and even along each axis, hence a cosine transform of one octant. What is
+    known to be zero is not transformed: rows without voxels, and the padding of an axis before its turn. Planes of one
+    frequency along the last axis are worked on a few at a time, so that the padded grid is never held.
+    """
+    half = [scipy.fft.next_fast_len(n, real=True) for n in mask.shape]
+    filled: BoolArray = np.asarray(mask.any(axis=2))
+    fields = (
+        lambda block: values[block],
+        lambda block: mask[block].astype(np.float64),
+        lambda block: values[block] ** 2,
+    )
+    makers: list[Callable[[], Any]] = [partial(_weights, half, spacing)]
+    makers += [partial(_lines, field, filled, 2 * half[2]) for field in fields]
+    weights, *lines = share(lambda make: make(), makers)
+    # Frequencies inside the half spectrum stand for their mirror images too.
+    times = np.full(half[2] + 1, 2.0)
+    times[[0, -1]] = 1.0
+
+    def summed(start: int) -> Array:
+        part = slice(start, start + _PLANES)
+        f, g, h = (_planes(line[part], filled, 2 * half[0], 2 * half[1]) for line in lines)
+        return np.asarray(spectral_sums(f, g, h, weights[part], times[part]))
+
+    total = np.zeros(3)
+    for part in share(summed, range(0, len(times), _PLANES)):
+        total += part
+    first, second, third = (total / np.prod([2.0 * n for n in half])).tolist()
+    return first, second, third
+
+
+def _weights(half: Sequence[int], spacing: Array) -> Array:
+    """Transform the inverse distances of one octant: its axes are x, z, y."""
+    order = [2, 0, 1]
+    distances = inverse_distances(np.array(half)[order] + 1, spacing[order])
+    return np.asarray(scipy.fft.dctn(distances, type=1, overwrite_x=True))
+
+
+def _lines(field: Callable[[Any], Array], filled: BoolArray, width: int) -> Complex:
+    """Transform the rows of a field that are not empty along x padded to `width`: shape (width / 2 + 1, rows)."""
+    z, y = np.nonzero(filled)
+    lines = np.empty((width // 2 + 1, z.size), dtype=np.complex128)
+    for start in range(0, z.size, _ROWS):
+        part = slice(start, start + _ROWS)
+        # The padded copy and the turned result stay in the cache.
+        lines[:, part] = scipy.fft.rfft(field((z[part], y[part])), n=width, axis=1).T
+    return lines
+
+
+def _planes(lines: Complex, filled: BoolArray, depth: int, height: int) -> Complex:
+    """Transform lines, shape (k, rows), along the other two axes of the padded grid: shape (k, depth, height)."""
+    planes = spread_rows(lines, filled, height)
+    # Along y before z is padded: the padding is known to be zero.
+    planes = scipy.fft.fft(planes, axis=2, overwrite_x=True)
+    return np.asarray(scipy.fft.fft(planes, n=depth, axis=1))
