@@ -52,6 +52,8 @@ _LIBRARIES = ("numpy", "scipy", "numba", "polars", "pyarrow", "SimpleITK", "niba
 _PARTIAL = ".partial-"
 _SUFFIXES = (".parquet", ".csv")
 _NO_CSV = {"sumstats/sumstats", "features/thumbnails"}  # gigabytes of text, and binary pixels
+# What a genome-wide scan leaves beside tables of the vocabulary; folders of chromosomes are known by their name.
+_SCAN = {"by_phenotype", "effects", "options.json", "told.json"}
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
 
 
@@ -297,7 +299,8 @@ def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
 
 def _is_ours(room: str, path: Path) -> bool:
     known = {f"{name.split('/')[1]}{suffix}" for name in TABLES if name.startswith(f"{room}/") for suffix in _SUFFIXES}
-    return path.name in known | {"manifest.json", ".units"} or path.name.startswith(_PARTIAL)
+    known |= {"manifest.json", ".units"} | (_SCAN if room == "sumstats" else set())
+    return path.name in known or path.name.startswith((_PARTIAL, "chromosome=" if room == "sumstats" else _PARTIAL))
 
 
 def clear_room(root: Path, room: str) -> None:
@@ -307,9 +310,11 @@ def clear_room(root: Path, room: str) -> None:
         return
     # The manifest first: a kill amid the clearing must not leave one that vouches for what is gone.
     for path in sorted(folder.iterdir(), key=lambda p: p.name != "manifest.json"):
-        if path.name == ".units":
+        if not _is_ours(room, path):
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
-        elif _is_ours(room, path):
+        else:
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
@@ -392,6 +397,11 @@ class Stage:
     def write(self, name: str, frame: pl.DataFrame, columns: Mapping[str, Column] | None = None) -> None:
         """Write one of the stage's tables."""
         self._tables[name] = write_table(self.root, name, frame, columns)
+
+    def adopt(self, name: str, rows: int) -> None:
+        """Take a Parquet file below the folder, written by other means than :meth:`write`, for one of the stage's."""
+        with (self.root / f"{name}.parquet").open("rb") as file:
+            self._tables[name] = {"rows": rows, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
     def finish(self, *, seed: int | None, wall_time_s: float, keep_units: tuple[str, ...] = ()) -> None:
         """Write the manifest, which makes the stage finished, and drop the units not in `keep_units`."""

@@ -107,7 +107,7 @@ def test_t_from_sums_and_what_is_computed_again(style):
     state, t = np.array([[0, 2, 0, 0]], dtype=np.int8), np.empty((1, 4))
     again = style(scan.student_t)(sxy, sxx, np.ones((1, 1)), df, np.array([0, 0, 0, 1]), 1e-2, 2.24, state, t)
     assert again == 2
-    assert state.tolist() == [[-1, 2, -1, 0]]
+    assert state.tolist() == [[0, 2, -1, -1]]
     assert t[0, 0] == pytest.approx(0.3 * np.sqrt(50 / (1 - 0.09)))
     assert np.isnan(t[0, 1:3]).all()
     assert t[0, 3] == pytest.approx(0.9 * np.sqrt(20 / (4 - 0.81)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from radiolocus.associate.block import scan_design
@@ -24,11 +25,11 @@ from radiolocus.compute import run_units
 from radiolocus.errors import FitError
 from radiolocus.genome.qc import GenotypeOptions, Quality, assess
 from radiolocus.genome.structure import PrincipalComponents, principal_components, thin
-from radiolocus.model import GenotypeBlock, Problem
+from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import conform, empty
 
-__all__ = ["Preparation", "ScanResult", "plan", "prepare", "run_unit", "scan"]
+__all__ = ["Preparation", "ScanResult", "nothing_kept", "part_of", "plan", "prepare", "run_unit", "scan"]
 
 Unit = tuple[int, int]
 
@@ -43,8 +44,8 @@ class Preparation:
     options : GenotypeOptions
     scanned : Scanned
         Subjects, their rows in the genotype file, phenotypes and covariates.
-    quality : Quality
-        Variants and who of them is analysed.
+    judged : Quality or None
+        Variants and which of them are analysed; None where each unit judges its own.
     components : PrincipalComponents or None
     design : Design
     """
@@ -52,14 +53,25 @@ class Preparation:
     source: GenotypeSource
     options: GenotypeOptions
     scanned: Scanned
-    quality: Quality
+    judged: Quality | None
     components: PrincipalComponents | None
     design: Design
 
     @property
+    def quality(self) -> Quality:
+        """Variants and which of them are analysed, where they were judged first."""
+        if self.judged is None:
+            raise ValueError("the variants were not judged before the scan")
+        return self.judged
+
+    @property
     def samples(self) -> pl.DataFrame:
         """Table ``genome/samples``: analysed subjects, their call rate and principal components."""
-        frame = pl.DataFrame({"subject": self.scanned.subjects, "call_rate": self.quality.sample_call_rate})
+        return self.samples_with(self.quality.sample_call_rate)
+
+    def samples_with(self, call_rate: Array) -> pl.DataFrame:
+        """Table ``genome/samples`` with a call rate found elsewhere, shape (n,)."""
+        frame = pl.DataFrame({"subject": self.scanned.subjects, "call_rate": call_rate})
         if self.components is not None:
             scores = self.components.scores
             frame = frame.with_columns(pl.Series(f"PC{i + 1}", scores[:, i]) for i in range(scores.shape[1]))
@@ -91,6 +103,7 @@ def prepare(
     options: GenotypeOptions,
     *,
     sample_subjects: Sequence[str | None] | None = None,
+    judge_first: bool = True,
 ) -> Preparation:
     """Choose subjects and variants, find the principal components, and project the covariates out.
 
@@ -105,6 +118,9 @@ def prepare(
         `options.covariates` empty: every column of `covariates`.
     sample_subjects : sequence of str or None, optional
         Subject of each sample of the genotype file; default: the sample ids themselves.
+    judge_first : bool
+        Read all genotypes once to judge the variants before the scan; without it `quality` is None unless principal
+        components ask for it.
 
     Returns
     -------
@@ -122,16 +138,12 @@ def prepare(
         phenotype_names=options.phenotypes,
         covariate_names=options.covariates,
     )
-    quality = assess(source, scanned.rows, options)
-    if quality.kept.size == 0:
-        raise FitError(
-            f"none of the {quality.variants.height} variants can be analysed ({_commonest(quality.variants)})",
-            where=Path(source.path).name,
-            todo="look at min_maf and min_call_rate, and at whether the ids match the right people",
-        )
+    quality = assess(source, scanned.rows, options) if judge_first or options.principal_components else None
+    if quality is not None and quality.kept.size == 0:
+        raise nothing_kept(quality.variants, source)
     components = None
     matrix, names = scanned.covariates, scanned.covariate_names
-    if options.principal_components:
+    if quality is not None and options.principal_components:
         chosen = thin(source, scanned.rows, quality.variants)
         components = principal_components(source, scanned.rows, chosen, options.principal_components)
         matrix = np.column_stack([matrix, components.scores])
@@ -140,6 +152,15 @@ def prepare(
         scanned.phenotypes, matrix, phenotype_names=scanned.phenotype_names, covariate_names=names
     )
     return Preparation(source, options, scanned, quality, components, design)
+
+
+def nothing_kept(variants: pl.DataFrame, source: GenotypeSource) -> FitError:
+    """Say that no variant is left, and why most are not."""
+    return FitError(
+        f"none of the {variants.height} variants can be analysed ({_commonest(variants)})",
+        where=Path(source.path).name,
+        todo="look at min_maf and min_call_rate, and at whether the ids match the right people",
+    )
 
 
 def _commonest(variants: pl.DataFrame) -> str:
@@ -172,16 +193,21 @@ def run_unit(preparation: Preparation, unit: Unit) -> tuple[pl.DataFrame, tuple[
         return empty("sumstats/sumstats"), ()
     block = preparation.source.read(preparation.scanned.rows, start, stop)
     if inside.size < len(block.variant_id):
-        block = GenotypeBlock(
-            dosage=block.dosage[inside],
-            variant_id=tuple(block.variant_id[i] for i in inside),
-            chromosome=tuple(block.chromosome[i] for i in inside),
-            position=block.position[inside],
-            effect_allele=tuple(block.effect_allele[i] for i in inside),
-            other_allele=tuple(block.other_allele[i] for i in inside),
-        )
+        block = part_of(block, inside)
     options = preparation.options
     return scan_design(block, preparation.design, missing=options.missing, dtype=options.scan_dtype)
+
+
+def part_of(block: GenotypeBlock, chosen: npt.NDArray[np.int64]) -> GenotypeBlock:
+    """Some variants of a block."""
+    return GenotypeBlock(
+        dosage=block.dosage[chosen],
+        variant_id=tuple(block.variant_id[i] for i in chosen),
+        chromosome=tuple(block.chromosome[i] for i in chosen),
+        position=block.position[chosen],
+        effect_allele=tuple(block.effect_allele[i] for i in chosen),
+        other_allele=tuple(block.other_allele[i] for i in chosen),
+    )
 
 
 def scan(
@@ -222,10 +248,11 @@ def scan(
     ordered = [parts[index] for index in range(len(units))]
     sumstats = pl.concat([table for table, _ in ordered])
     analysed = preparation.design.columns.size
+    variants = preparation.quality.variants
     return ScanResult(
         sumstats,
-        summarise(sumstats, preparation.quality.kept.size, analysed),
-        preparation.quality.variants,
+        summarise(sumstats, int(variants["kept"].sum()), analysed),
+        variants,
         preparation.samples,
         preparation.problems + tuple(problem for _, problems in ordered for problem in problems),
     )

@@ -92,8 +92,20 @@ class Tiler:
     """
 
     def __init__(self, design: Design, missing: Missing, dtype: Precision) -> None:
+        self._others = _others(design, np.dtype(dtype))
+        self._make_room(design, missing, dtype)
+
+    def another(self) -> Tiler:
+        """One for another thread: room of its own, and what does not change shared."""
+        twin = object.__new__(Tiler)
+        twin._others = self._others
+        twin._make_room(self.design, self._missing, self._precision)
+        return twin
+
+    def _make_room(self, design: Design, missing: Missing, dtype: Precision) -> None:
         self.design = design
         self._missing = missing
+        self._precision = dtype
         self._dtype = np.dtype(dtype)
         self._stacked = design.stacked if dtype == "float64" else design.stacked32
         self.height = _WIDE if self._stacked.shape[1] > _MANY else _NARROW
@@ -101,7 +113,6 @@ class Tiler:
         self._product = np.empty((self.height, self._stacked.shape[1]), dtype=self._dtype)
         self._moments = np.zeros((self.height, 4))
         self._rows = np.arange(design.n, dtype=np.int64)
-        self._others = _others(design, self._dtype)
         self._own = np.array([pattern.own is not None for pattern in design.patterns])
 
     def scan(self, dosage: npt.NDArray[np.float32]) -> Tile:

@@ -16,7 +16,7 @@ from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 from radiolocus.schema import conform
 
-__all__ = ["GenotypeOptions", "Quality", "assess"]
+__all__ = ["GenotypeOptions", "Quality", "assess", "judge"]
 
 # 1 − 0.9 is a little less than 0.1: a frequency on the threshold is kept whichever allele is counted.
 _ROUNDING = 1e-9
@@ -149,14 +149,38 @@ def assess(source: GenotypeSource, rows: npt.NDArray[np.int64], options: Genotyp
         last = first + block.dosage.shape[0]
         count_alleles(block.dosage, observed[first:last], alleles[first:last], absent)
         first = last
-    frame = source.variants.with_columns(
+    return Quality(judge(source.variants, observed, alleles, n, options), 1.0 - absent / max(m, 1))
+
+
+def judge(
+    variants: pl.DataFrame, observed: npt.NDArray[np.int64], alleles: Array, n: int, options: GenotypeOptions
+) -> pl.DataFrame:
+    """Say of each variant whether it is analysed, and why not.
+
+    Parameters
+    ----------
+    variants : polars.DataFrame
+        Rows of :attr:`radiolocus.read.genotypes.GenotypeSource.variants`.
+    observed, alleles : ndarray, shape (variants,)
+        Genotypes that are not missing, and their effect alleles; see
+        :func:`radiolocus.kernels.genotype.count_alleles`.
+    n : int
+        Samples that are analysed.
+    options : GenotypeOptions
+
+    Returns
+    -------
+    polars.DataFrame
+        Table ``genome/variants``.
+    """
+    frame = variants.with_columns(
         pl.Series("effect_allele_frequency", alleles / np.maximum(2 * observed, 1)),
         pl.Series("call_rate", observed / max(n, 1)),
     ).with_columns(
         pl.when(pl.col("call_rate") > 0).then("effect_allele_frequency").alias("effect_allele_frequency"),
     )
     frame = frame.with_columns(_reason(options)).with_columns(pl.col("reason").is_null().alias("kept"))
-    return Quality(conform(frame, "genome/variants"), 1.0 - absent / max(m, 1))
+    return conform(frame, "genome/variants")
 
 
 def _reason(options: GenotypeOptions) -> pl.Expr:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 
 __all__ = [
+    "EDGES",
     "correct_absent",
     "drop_missing",
     "gather_moments",
@@ -21,6 +22,7 @@ __all__ = [
     "observed_in",
     "student_t",
     "sums_over",
+    "tally",
     "transpose_tile",
 ]
 
@@ -30,6 +32,9 @@ Whole = npt.NDArray[np.int64]
 State = npt.NDArray[np.int8]
 
 _STRIPE = 64
+# Bins of −log10 p: fine up to 1, where the median of a scan lies and inflation is read, coarser up to 10.
+_FINE, _TURN, _COARSE, _END = 1024, 1, 32, 10
+EDGES = np.concatenate([np.arange(_TURN * _FINE) / _FINE, _TURN + np.arange((_END - _TURN) * _COARSE + 1) / _COARSE])
 
 
 @kernel
@@ -444,3 +449,53 @@ def correct_absent(
                 sxx[g, v] -= turned[v] * turned[v]
         if kept.shape[0] > 0:
             kept[g] = found
+
+
+@kernel
+def tally(
+    log_p: Real,
+    histogram: npt.NDArray[np.int32],
+    tests: Whole,
+    top: Real,
+    top_variant: Whole,
+    variant_tests: Whole,
+    variant_top: Real,
+    variant_column: Whole,
+) -> None:
+    """Count tests and find the smallest p-values of a tile, phenotype by phenotype and variant by variant.
+
+    Parameters
+    ----------
+    log_p : ndarray of float64, shape (V, P)
+        −log10 p; NaN where no test was made.
+    histogram : ndarray of int32, shape (P, len(EDGES))
+        Counts are added: bin i begins at ``EDGES[i]``, the last has no end.
+    tests : ndarray of int64, shape (P,)
+        Counts are added.
+    top, top_variant : ndarray, shape (P,)
+        Largest −log10 p so far and the row of its variant; the first of equal ones stays.
+    variant_tests, variant_top, variant_column : ndarray, shape (V,)
+        Receive the tests of each variant, its largest −log10 p and the phenotype of it; −1 where there is none.
+    """
+    last = histogram.shape[1] - 1
+    for v in range(log_p.shape[0]):
+        count = 0
+        best = -1.0
+        column = -1
+        for p in range(log_p.shape[1]):
+            value = log_p[v, p]
+            if math.isnan(value):
+                continue
+            count += 1
+            place = value * _FINE if value < _TURN else _TURN * _FINE + (value - _TURN) * _COARSE
+            histogram[p, int(place) if place < last else last] += 1
+            tests[p] += 1
+            if value > top[p]:
+                top[p] = value
+                top_variant[p] = v
+            if value > best:
+                best = value
+                column = p
+        variant_tests[v] = count
+        variant_top[v] = best
+        variant_column[v] = column

@@ -9,7 +9,7 @@ from scipy.special import ndtri_exp
 from radiolocus.errors import ConfigError
 from radiolocus.model import Array
 
-__all__ = ["benjamini_hochberg", "bonferroni", "lambda_gc"]
+__all__ = ["benjamini_hochberg", "bonferroni", "lambda_gc", "lambda_of_median"]
 
 _LN10, _LN2 = float(np.log(10.0)), float(np.log(2.0))
 _MEDIAN_CHI2 = 0.454936423119572  # median of χ² with one degree of freedom
@@ -84,5 +84,10 @@ def lambda_gc(neg_log10_p: npt.ArrayLike) -> float:
     if values.size == 0:
         return float("nan")
     middle = [(values.size - 1) // 2, values.size // 2]
-    z = ndtri_exp(-np.partition(values, middle)[middle] * _LN10 - _LN2)
-    return float(np.mean(z * z) / _MEDIAN_CHI2)
+    return float(np.mean([lambda_of_median(value) for value in np.partition(values, middle)[middle]]))
+
+
+def lambda_of_median(neg_log10_p: float) -> float:
+    """Genomic inflation of tests whose median −log10 p is this; see :func:`lambda_gc`."""
+    z = ndtri_exp(-neg_log10_p * _LN10 - _LN2)
+    return float(z * z / _MEDIAN_CHI2)

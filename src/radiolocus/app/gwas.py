@@ -1,0 +1,67 @@
+"""``radiolocus gwas``: tables and genotypes from the command line to a folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from radiolocus.associate.genomewide import Finished, gwas
+from radiolocus.associate.gwas import GwasOptions
+from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.read.genotype_files import open_genotypes
+from radiolocus.read.subject_tables import read_subject_table
+
+__all__ = ["GwasOrder", "told", "write_gwas"]
+
+
+@dataclass(frozen=True)
+class GwasOrder:
+    """What the command asks for.
+
+    Parameters
+    ----------
+    genotypes, pheno : Path
+    covar : Path or None
+    sample_id : {"iid", "fid_iid"}
+    minus_nine : {"refuse", "missing", "number"}
+    categorical : tuple of str
+        Covariates to dummy-code.
+    options : GenotypeOptions
+    keep : GwasOptions
+    """
+
+    genotypes: Path
+    pheno: Path
+    covar: Path | None
+    sample_id: Literal["iid", "fid_iid"]
+    minus_nine: Literal["refuse", "missing", "number"]
+    categorical: tuple[str, ...]
+    options: GenotypeOptions
+    keep: GwasOptions
+
+
+def write_gwas(
+    order: GwasOrder, out: Path, *, jobs: int, fresh: bool, begin: Callable[[int], None], step: Callable[[], None]
+) -> Finished:
+    """Read the tables, scan, and write the results below `out`."""
+    source = open_genotypes(order.genotypes, sample_id=order.sample_id, dosage=order.options.dosage)
+    phenotypes = read_subject_table(order.pheno, sample_id=order.sample_id, minus_nine=order.minus_nine)
+    covariates = None
+    if order.covar is not None:
+        covariates = read_subject_table(
+            order.covar, sample_id=order.sample_id, minus_nine=order.minus_nine, categorical=order.categorical
+        )
+    return gwas(
+        source, phenotypes, covariates, out, options=order.options, keep=order.keep, jobs=jobs, fresh=fresh,
+        begin=begin, step=step,
+    )  # fmt: skip
+
+
+def told(finished: Finished) -> str:
+    """One line on what was done."""
+    return (
+        f"{finished.tests:,} tests ({finished.variants:,} variants × {finished.phenotypes:,} phenotypes) in "
+        f"{finished.subjects:,} subjects: {finished.genome_wide:,} with p < 5e-8, {finished.rows:,} rows kept"
+    )

@@ -1,0 +1,271 @@
+"""A whole scan from tables to a folder of results, in units that a kill does not lose."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from radiolocus.associate.dataset import PartWriter, part_writer, write_by_phenotype, write_rows, write_variant_ids
+from radiolocus.associate.design import Design
+from radiolocus.associate.gwas import GwasOptions, UnitResult, Workshop
+from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
+from radiolocus.associate.summary import PhenotypeSums, summarise_kept
+from radiolocus.compute import one_thread, run_units
+from radiolocus.errors import StoreError
+from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.kernels.scan import EDGES
+from radiolocus.model import Problem
+from radiolocus.read.genotypes import GenotypeSource
+from radiolocus.schema import TABLES, conform
+from radiolocus.store import Fingerprints, Stage, digest, locked, open_folder, write_json, write_table
+
+__all__ = ["Finished", "gwas"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a scan left.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the results.
+    tests, rows : int
+        Regressions made, and rows that were kept.
+    variants, phenotypes, subjects : int
+        Analysed.
+    genome_wide : int
+        Tests with p < 5e-8.
+    problems : polars.DataFrame
+        Table ``problems``.
+    """
+
+    root: Path
+    tests: int
+    rows: int
+    variants: int
+    phenotypes: int
+    subjects: int
+    genome_wide: int
+    problems: pl.DataFrame
+
+
+def gwas(
+    source: GenotypeSource,
+    phenotypes: pl.DataFrame,
+    covariates: pl.DataFrame | None,
+    out: Path | str,
+    *,
+    options: GenotypeOptions | None = None,
+    keep: GwasOptions | None = None,
+    jobs: int = 1,
+    fresh: bool = False,
+    begin: Callable[[int], None] = lambda _units: None,
+    step: Callable[[], None] = lambda: None,
+) -> Finished:
+    """Regress every phenotype on every variant and write what is kept below `out`.
+
+    A run that was killed goes on from its last finished block when it is called again, and ends with the same bytes,
+    whatever `jobs` is.
+
+    Parameters
+    ----------
+    source, phenotypes, covariates, options
+        See :func:`radiolocus.associate.scan.prepare`; `options` by default in single precision, whose accuracy is
+        stated in the documentation.
+    out : Path or str
+        Folder of the results: new, empty, or of this very scan.
+    keep : GwasOptions, optional
+    jobs : int
+        Threads.
+    fresh : bool
+        Remove what an earlier scan left.
+    begin, step : callable, optional
+        Told the number of blocks, and when one is done.
+
+    Returns
+    -------
+    Finished
+
+    Raises
+    ------
+    ConfigError, TableError, FitError
+        See :func:`radiolocus.associate.scan.prepare`.
+    StoreError
+        The folder holds something else, or cannot be written.
+    """
+    options = options or GenotypeOptions(scan_dtype="float32")
+    keep = keep or GwasOptions()
+    root = Path(out)
+    with locked(root):
+        prints = Fingerprints(root)
+        inputs = {path.name: prints.of(path) for path in source.files}
+        prints.save()
+        tables = {
+            "phenotypes": _bytes_of(phenotypes),
+            "covariates": "" if covariates is None else _bytes_of(covariates),
+        }
+        identity = digest("gwas", inputs, tables)
+        open_folder(root, "gwas", identity, fresh=fresh)
+        write_json(root / "study.json", {"name": "gwas", "identity": identity, "sections": ["genetics"]})
+        stage = Stage(root, "sumstats", (options, keep), inputs | tables)
+        if stage.manifest() is None:
+            _run(stage, source, phenotypes, covariates, options, keep, jobs, begin, step)
+        told = json.loads((root / "sumstats/told.json").read_text())
+        return Finished(root, **told, problems=pl.read_parquet(root / "problems.parquet"))
+
+
+def _bytes_of(frame: pl.DataFrame) -> str:
+    return hashlib.sha256(frame.write_ipc(None).getvalue()).hexdigest()
+
+
+def _run(
+    stage: Stage,
+    source: GenotypeSource,
+    phenotypes: pl.DataFrame,
+    covariates: pl.DataFrame | None,
+    options: GenotypeOptions,
+    keep: GwasOptions,
+    jobs: int,
+    begin: Callable[[int], None],
+    step: Callable[[], None],
+) -> None:
+    started = time.monotonic()
+    with one_thread():
+        prepared = prepare(source, phenotypes, covariates, options, judge_first=False)
+    effects = _effects_room(stage, prepared) if keep.effects else None
+    shop = Workshop(prepared, keep, effects)
+    units = plan(prepared)
+    keys = [digest(stage.key, unit) for unit in units]
+    todo = [i for i, key in enumerate(keys) if stage.load_unit(key) is None]
+    begin(len(units))
+    for _ in range(len(units) - len(todo)):
+        step()
+
+    def save(index: int) -> None:
+        stage.save_unit(keys[index], _packed(shop.run(units[index])))
+
+    # a unit that is done is on disk before it counts: nothing is held in memory
+    for _, outcome in run_units(save, todo, jobs=jobs, threads=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+        step()
+    _gather(stage, prepared, keep, keys, time.monotonic() - started)
+
+
+def _effects_room(stage: Stage, prepared: Preparation) -> Path:
+    """Arrays of the effects, NaN where no unit has written yet; those of the same scan are taken up."""
+    folder = stage.root / "sumstats" / "effects"
+    told = folder / "key.json"
+    if not (told.is_file() and json.loads(told.read_text()) == {"key": stage.key}):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(stage.root / "sumstats" / ".units", ignore_errors=True)
+        folder.mkdir(parents=True)
+        shape = (prepared.source.variants.height, prepared.design.columns.size)
+        for name in ("beta", "standard_error"):
+            room = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=shape)
+            room[:] = np.nan
+            room.flush()
+        order = np.sort(prepared.design.columns)
+        write_json(folder / "phenotypes.json", {"phenotypes": [prepared.design.phenotypes[c] for c in order]})
+        write_json(told, {"key": stage.key})
+    return folder
+
+
+def _packed(result: UnitResult) -> dict[str, pl.DataFrame]:
+    return {
+        "rows": result.rows,
+        "variants": result.variants,
+        "phenotypes": result.phenotypes,
+        "histogram": pl.DataFrame({"count": result.histogram.ravel()}),
+        "absent": pl.DataFrame({"count": result.absent}),
+        "problems": problem_rows(result.problems),
+    }
+
+
+def problem_rows(problems: Sequence[Problem]) -> pl.DataFrame:
+    """Problems as rows of table ``problems``, equal ones counted together."""
+    names = [f.name for f in fields(Problem)]
+    schema = {name: TABLES["problems"].schema[name] for name in names}
+    frame = pl.DataFrame([{name: getattr(p, name) for name in names} for p in problems], schema=schema)
+    return conform(frame.group_by(pl.exclude("count"), maintain_order=True).agg(pl.col("count").sum()), "problems")
+
+
+class _Sums:
+    """Totals of the units, in the order of the plan."""
+
+    def __init__(self, design: Design) -> None:
+        count = design.columns.size
+        self.tests = np.zeros(count, dtype=np.int64)
+        self.top = np.full(count, -1.0)
+        self.top_variant = np.full(count, -1, dtype=np.int64)
+        self.histogram = np.zeros((count, EDGES.size), dtype=np.int64)
+        self.absent = np.zeros(design.n, dtype=np.int64)
+        self.problems: list[pl.DataFrame] = []
+        self.rows_of: Counter[str] = Counter()
+        self.kept = 0
+
+    def add(self, unit: dict[str, pl.DataFrame]) -> None:
+        found = unit["phenotypes"]
+        top = found["top"].to_numpy()
+        better = top > self.top
+        self.top[better] = top[better]
+        self.top_variant[better] = found["top_variant"].to_numpy()[better]
+        self.tests += found["tests"].to_numpy()
+        self.histogram += unit["histogram"]["count"].to_numpy().reshape(self.histogram.shape)
+        self.absent += unit["absent"]["count"].to_numpy()
+        self.problems.append(unit["problems"])
+        self.rows_of.update(dict(unit["rows"]["phenotype"].value_counts().iter_rows()))
+        self.kept += int(unit["variants"]["kept"].sum())
+
+
+def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[str], seconds: float) -> None:
+    """Put the units together in their order, write the tables, and then the manifest."""
+    root, design, sums = stage.root, prepared.design, _Sums(prepared.design)
+    with part_writer(root / "sumstats/variants.parquet", "sumstats/variants") as variants:
+        parts = write_rows(root, _rows(stage, keys, sums, variants))
+    if sums.kept == 0:
+        raise nothing_kept(pl.read_parquet(variants.path), prepared.source)
+    for name, count in parts.items():
+        stage.adopt(name, count)
+    stage.adopt("sumstats/variants", variants.rows)
+    stage.adopt("sumstats/by_phenotype/part", write_by_phenotype(root, parts, sums.rows_of))
+    stage.adopt("sumstats/variant_ids", write_variant_ids(root))
+    found = PhenotypeSums(sums.tests, sums.top, sums.top_variant, sums.histogram)
+    ids = prepared.source.variants["variant_id"]
+    summary = summarise_kept(design, found, ids, [root / f"{name}.parquet" for name in parts], keep.p_value)
+    stage.write("sumstats/summary", summary)
+    write_table(root, "genome/samples", prepared.samples_with(1.0 - sums.absent / max(variants.rows, 1)))
+    told = {
+        "tests": int(sums.tests.sum()),
+        "rows": sum(parts.values()),
+        "variants": sums.kept,
+        "phenotypes": int(design.columns.size),
+        "subjects": design.n,
+        "genome_wide": int(summary["genome_wide"].sum()),
+    }
+    write_json(root / "sumstats/told.json", told)
+    write_json(root / "sumstats/options.json", {"genotypes": asdict(prepared.options), "keep": asdict(keep)})
+    write_table(root, "problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
+    stage.finish(seed=None, wall_time_s=seconds)
+
+
+def _rows(stage: Stage, keys: list[str], sums: _Sums, variants: PartWriter) -> Iterator[pl.DataFrame]:
+    for key in keys:
+        unit = stage.load_unit(key)
+        if unit is None:
+            raise StoreError(
+                "a finished block is not there any more", where=stage.room, todo="give the same command again"
+            )
+        sums.add(unit)
+        variants.add(unit["variants"])
+        yield unit["rows"]

@@ -1,0 +1,233 @@
+"""A genome-wide scan at scale: what is kept of each block of variants, and the unit that computes it.
+
+Nobody can keep ten million variants × a thousand phenotypes. Of each block stay the rows below a p-value (all rows of
+chosen phenotypes), the smallest p-value of each variant and of each phenotype, and a histogram of −log10 p from which
+genomic inflation is read.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from radiolocus.associate.block import labelled, omissions, rows_of
+from radiolocus.associate.design import Design
+from radiolocus.associate.scan import Preparation, Unit, part_of
+from radiolocus.associate.tile import KEPT, Tile, Tiler
+from radiolocus.errors import ConfigError
+from radiolocus.genome.qc import judge
+from radiolocus.kernels.genotype import count_alleles
+from radiolocus.kernels.scan import EDGES, tally
+from radiolocus.model import Array, GenotypeBlock, Problem
+from radiolocus.registry import suggest
+from radiolocus.schema import conform, empty
+
+__all__ = ["GwasOptions", "UnitResult", "Workshop"]
+
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GwasOptions:
+    """What is kept of a scan.
+
+    Parameters
+    ----------
+    p_value : float
+        Rows with a p-value at most this large are kept; 1 keeps all.
+    all_rows : tuple of str
+        Phenotypes of which every row is kept.
+    effects : bool
+        Also write coefficient and standard error of every pair as single-precision arrays.
+    """
+
+    p_value: float = 1e-5
+    all_rows: tuple[str, ...] = ()
+    effects: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.p_value <= 1:
+            raise ConfigError(f"p_value = {self.p_value}", where="gwas", allowed="above 0, at most 1")
+
+
+@dataclass(frozen=True, eq=False)
+class UnitResult:
+    """What is kept of one range of variants.
+
+    Parameters
+    ----------
+    rows : polars.DataFrame
+        Table ``sumstats/sumstats``, variant by variant.
+    variants : polars.DataFrame
+        Table ``sumstats/variants``: every variant of the range, analysed or not.
+    phenotypes : polars.DataFrame
+        Columns tests, top (−log10 p, −1 where none) and top_variant (number in the file, −1), one row a column of the
+        design.
+    histogram : ndarray of int32, shape (P, bins)
+        See :func:`radiolocus.kernels.scan.tally`.
+    absent : ndarray of int64, shape (n,)
+        Missing genotypes of each subject.
+    problems : tuple of Problem
+    """
+
+    rows: pl.DataFrame
+    variants: pl.DataFrame
+    phenotypes: pl.DataFrame
+    histogram: npt.NDArray[np.int32]
+    absent: Whole
+    problems: tuple[Problem, ...]
+
+
+@dataclass(eq=False)
+class _Kept:
+    """What the tiles of a unit leave behind."""
+
+    tests: Whole
+    top: Array
+    top_variant: Whole
+    histogram: npt.NDArray[np.int32]
+    variant: dict[str, Array | Whole]
+    rows: list[pl.DataFrame] = field(default_factory=list)
+    states: list[npt.NDArray[np.int8]] = field(default_factory=list)
+
+    @classmethod
+    def room(cls, phenotypes: int, variants: int) -> _Kept:
+        return cls(
+            np.zeros(phenotypes, dtype=np.int64),
+            np.full(phenotypes, -1.0),
+            np.full(phenotypes, -1, dtype=np.int64),
+            np.zeros((phenotypes, EDGES.size), dtype=np.int32),
+            {
+                "tests": np.zeros(variants, dtype=np.int64),
+                "top": np.full(variants, -1.0),
+                "column": np.full(variants, -1, dtype=np.int64),
+            },
+        )
+
+
+class Workshop:
+    """Runs units of one scan, in any thread; the room each thread needs is used again.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    options : GwasOptions
+    effects : Path or None
+        Folder with ``beta.npy`` and ``standard_error.npy``, float32 of shape (variants of the file, phenotypes of the
+        design), of which each unit fills its rows.
+
+    Raises
+    ------
+    ConfigError
+        A phenotype of `options.all_rows` that is not there.
+    """
+
+    def __init__(self, preparation: Preparation, options: GwasOptions, effects: Path | None = None) -> None:
+        self.preparation = preparation
+        self.options = options
+        design = preparation.design
+        for name in options.all_rows:
+            if name not in design.phenotypes:
+                raise ConfigError(
+                    f"no phenotype '{name}'", where="gwas", allowed=", ".join(design.phenotypes[:20]),
+                    todo=suggest(name, design.phenotypes),
+                )  # fmt: skip
+        wanted = set(options.all_rows)
+        self._order = np.argsort(design.columns)
+        self._whole = np.array([design.phenotypes[c] in wanted for c in design.columns[self._order]], dtype=np.bool_)
+        self._effects = effects
+        self._own = threading.local()
+        self._first = Tiler(design, preparation.options.missing, preparation.options.scan_dtype)
+
+    def _tiler(self) -> Tiler:
+        if not hasattr(self._own, "tiler"):
+            self._own.tiler = self._first.another()
+        tiler: Tiler = self._own.tiler
+        return tiler
+
+    def run(self, unit: Unit) -> UnitResult:
+        """Read, judge and scan one range of variants."""
+        start, stop = unit
+        preparation = self.preparation
+        n = preparation.scanned.rows.size
+        block = preparation.source.read(preparation.scanned.rows, start, stop)
+        count = len(block.variant_id)
+        observed, alleles, absent = (
+            np.zeros(count, dtype=np.int64), np.zeros(count), np.zeros(n, dtype=np.int64)
+        )  # fmt: skip
+        count_alleles(block.dosage, observed, alleles, absent)
+        variants = judge(preparation.source.variants.slice(start, count), observed, alleles, n, preparation.options)
+        inside = np.flatnonzero(variants["kept"].to_numpy()).astype(np.int64)
+        kept = _Kept.room(preparation.design.columns.size, count)
+        analysed = block if inside.size == count else part_of(block, inside)
+        self._scan(analysed, inside, start, kept)
+        rows = [labelled(pl.concat(kept.rows), analysed, preparation.design)] if kept.rows else []
+        states = np.concatenate(kept.states) if kept.states else np.zeros((0, 1), dtype=np.int8)
+        return UnitResult(
+            rows[0] if rows else empty("sumstats/sumstats"),
+            self._variants(variants, observed, kept),
+            pl.DataFrame({"tests": kept.tests, "top": kept.top, "top_variant": kept.top_variant}),
+            kept.histogram,
+            absent,
+            omissions(states, analysed.variant_id),
+        )
+
+    def _scan(self, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
+        tiler = self._tiler()
+        for first in range(0, inside.size, tiler.height):
+            tile = tiler.scan(block.dosage[first : first + tiler.height])
+            here = inside[first : first + tiler.height]
+            tests, top, column = np.empty_like(here), np.empty(here.size), np.empty_like(here)
+            best = np.full(kept.top_variant.shape, -1, dtype=np.int64)
+            tally(tile.log_p, kept.histogram, kept.tests, kept.top, best, tests, top, column)
+            kept.top_variant[best >= 0] = start + here[best[best >= 0]]
+            for name, values in (("tests", tests), ("top", top), ("column", column)):
+                kept.variant[name][here] = values
+            kept.rows.append(self._rows(tile).with_columns(pl.col("variant") + first))
+            kept.states.append(tile.state)
+            if self._effects is not None:
+                self._write_effects(tile, start + here)
+
+    def _rows(self, tile: Tile) -> pl.DataFrame:
+        """Rows that are kept, variant by variant, phenotypes in the order of the table they came from."""
+        ordered = tile.log_p[:, self._order]
+        wanted = (ordered >= -np.log10(self.options.p_value)) | self._whole
+        variant, place = np.nonzero(wanted & (tile.state[:, self._order] == KEPT))
+        return rows_of(tile, self.preparation.design, variant, self._order[place])
+
+    def _write_effects(self, tile: Tile, numbers: Whole) -> None:
+        design = self.preparation.design
+        beta, error = effects_of(tile, design)
+        for name, values in (("beta", beta), ("standard_error", error)):
+            whole = np.load(Path(str(self._effects)) / f"{name}.npy", mmap_mode="r+")
+            whole[numbers] = values[:, self._order]
+            whole.flush()
+
+    def _variants(self, variants: pl.DataFrame, observed: Whole, kept: _Kept) -> pl.DataFrame:
+        design = self.preparation.design
+        column, top = kept.variant["column"].astype(np.int64), kept.variant["top"]
+        names = pl.Series([*design.phenotypes, None], dtype=pl.String)
+        chosen = np.where(column >= 0, design.columns[np.maximum(column, 0)], len(design.phenotypes))
+        frame = variants.with_columns(
+            pl.Series("n", observed),
+            pl.Series("tests", kept.variant["tests"]),
+            names.gather(chosen).alias("top_phenotype"),
+            pl.Series("top_neg_log_10_p_value", np.where(top >= 0, top, np.nan)).fill_nan(None),
+        )
+        return conform(frame, "sumstats/variants")
+
+
+def effects_of(tile: Tile, design: Design) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Coefficient and standard error of every pair of a tile, NaN where there is none."""
+    pattern = design.pattern_of
+    sxx, df = tile.sxx[:, pattern], tile.df[:, pattern]
+    good = tile.state == KEPT
+    beta = np.divide(tile.sxy, sxx, out=np.full(good.shape, np.nan), where=good)
+    flat = np.sqrt(np.divide(tile.syy, sxx * df, out=np.full(good.shape, np.nan), where=good))
+    error = np.divide(beta, tile.t, out=flat, where=good & (tile.t != 0))
+    return (beta * design.length).astype(np.float32), (error * design.length).astype(np.float32)
