@@ -12,13 +12,32 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["CR", "LABELS", "NE", "NON", "NONE", "PD", "PR", "SD", "best", "first_response", "overall", "time_points"]
+__all__ = [
+    "CR",
+    "LABELS",
+    "NE",
+    "NON",
+    "NONE",
+    "PD",
+    "PD_LEAST_MM",
+    "PD_SHARE",
+    "PR",
+    "PR_SHARE",
+    "SD",
+    "best",
+    "first_response",
+    "overall",
+    "time_points",
+]
 
 NONE, CR, PR, SD, NON, PD, NE = 0, 1, 2, 3, 4, 5, 6
 LABELS = ("none", "CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
 
 Codes = npt.NDArray[np.int8]
 Ints = npt.NDArray[np.int64]
+
+PR_SHARE, PD_SHARE, PD_LEAST_MM = 0.7, 1.2, 5.0
+"""PR at this share of the baseline sum; PD at this share of the nadir and that many mm above it (section 4.3.1)."""
 
 _TOLERANCE = 1e-9
 
@@ -39,14 +58,14 @@ def overall(target: int, nontarget: int, new: bool) -> int:
 @kernel
 def _target(complete: bool, gone: bool, total: float, base: float, nadir: float) -> int:
     """Target response; `total` is the sum of what was measured. Order: PD of a part, NE, CR, PD, PR, SD."""
-    grown = total >= 1.2 * nadir - _TOLERANCE and total - nadir >= 5.0 - _TOLERANCE
+    grown = total >= PD_SHARE * nadir - _TOLERANCE and total - nadir >= PD_LEAST_MM - _TOLERANCE
     if not complete:
         return PD if grown else NE
     if gone:
         return CR
     if grown:
         return PD
-    return PR if total <= 0.7 * base + _TOLERANCE else SD
+    return PR if total <= PR_SHARE * base + _TOLERANCE else SD
 
 
 @kernel

@@ -13,6 +13,7 @@ from radiolocus.response import choi, irecist, lugano, metabolic, mrecist, pcwg3
 from radiolocus.response.criterion import CRITERIA, Course, CriteriaOptions, Criterion, courses
 from radiolocus.response.rates import response_rates
 from radiolocus.response.recist11 import best_response, recist11
+from radiolocus.response.recist11_rules import recist11_rule
 from radiolocus.response.therapy import before_new_therapy
 
 __all__ = ["CRITERION_NAMES", "Assessment", "assess"]
@@ -202,7 +203,7 @@ def _recist(lesions: pl.DataFrame, options: CriteriaOptions) -> Assessment:
     timepoints = found.timepoints.rename({"sum_mm": "value", "nadir_mm": "nadir"}).with_columns(
         named,
         pl.lit("sum of diameters, mm").alias("quantity"),
-        pl.format("recist11.{}", "overall_response").alias("rule"),
+        recist11_rule().alias("rule"),
     )
     return Assessment(
         schema.conform(timepoints, "response/criteria"),

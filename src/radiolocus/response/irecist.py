@@ -78,8 +78,7 @@ NEW_TARGETS = Rule(
     "new",
     "new lesions of {least} mm (nodes {node} mm) are new targets, at most {most} and {organ} an organ, summed apart",
     PAPER,
-    True,
-    {"least": 10, "node": 15, "most": 5, "organ": 2},
+    numbers={"least": 10, "node": 15, "most": 5, "organ": 2},
 )
 
 WORDS = {

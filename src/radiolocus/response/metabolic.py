@@ -53,8 +53,7 @@ P_MEASURABLE = Rule(
     "SULpeak of the hottest lesion at least {factor} × mean + {deviations} SD of the liver; "
     "without liver {pool_factor} × mean + {deviations} SD of the blood pool",
     PERCIST,
-    True,
-    {"factor": 1.5, "deviations": 2, "pool_factor": 2},
+    numbers={"factor": 1.5, "deviations": 2, "pool_factor": 2},
 )
 P_REFERENCE = Rule(
     "percist.REFERENCE",

@@ -19,7 +19,19 @@ from radiolocus.response.rates import response_rates
 from radiolocus.response.therapy import before_new_therapy
 from radiolocus.response.visits import visit_table
 
-__all__ = ["Recist11", "Recist11Options", "baseline_remarks", "best_response", "recist11", "time_points"]
+__all__ = [
+    "LEAST_MM",
+    "LEAST_NODE_MM",
+    "Recist11",
+    "Recist11Options",
+    "baseline_remarks",
+    "best_response",
+    "recist11",
+    "time_points",
+]
+
+LEAST_MM, LEAST_NODE_MM = 10.0, 15.0
+"""Smallest target at baseline: longest diameter, and short axis of a node (section 3.1.1)."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +283,7 @@ def baseline_remarks(lesions: pl.DataFrame, options: Recist11Options | None = No
         .filter(pl.col("len") > chosen.most_targets_an_organ)
         .sort("subject", "place")
     )
-    limit = pl.when("node").then(15.0).otherwise(10.0)
+    limit = pl.when("node").then(LEAST_NODE_MM).otherwise(LEAST_MM)
     small = base.with_columns(limit.alias("limit")).filter(pl.col("diameter_mm") < pl.col("limit") - 1e-9)
 
     def note(subject: str, got: str, allowed: str, item: str | None = None) -> Problem:

@@ -8,9 +8,10 @@ from radiolocus.errors import TableError
 from radiolocus.read.lesion_parts import TOO_SMALL_MM
 from radiolocus.read.lesions import LESION_COLUMNS
 
-__all__ = ["judged_by_pet", "visit_table"]
+__all__ = ["NORMAL_NODE_MM", "judged_by_pet", "visit_table"]
 
-_NORMAL_NODE_MM = 10.0
+NORMAL_NODE_MM = 10.0
+"""Short axis below which a node is normal (Eisenhauer 2009, section 3.1.1)."""
 # Sizes are summed as whole numbers of this part of a millimetre, so that a sum does not depend on the order of rows.
 _PART = 1e9
 
@@ -74,7 +75,7 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         target,
         (target & size.is_not_null()).alias("measured"),
         pl.when(target).then((size * _PART).round()).otherwise(0.0).fill_null(0.0).cast(pl.Int64).alias("total"),
-        (target & pl.when(node).then(size >= _NORMAL_NODE_MM).otherwise(size > 0).fill_null(False)).alias("remains"),
+        (target & pl.when(node).then(size >= NORMAL_NODE_MM).otherwise(size > 0).fill_null(False)).alias("remains"),
         (target & node).alias("nodal"),
         other.alias("nontargets"),
         (other & (status != "NE")).alias("evaluated"),

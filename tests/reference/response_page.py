@@ -1,0 +1,186 @@
+"""Writes ``docs/response.md`` from the rules, options and vocabularies of the code.
+
+Run ``PYTHONPATH=tests python tests/reference/response_page.py`` after a change of a rule.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from radiolocus.kernels.recist import LABELS, overall
+from radiolocus.read.lesion_measures import MEASURES
+from radiolocus.read.sdtm import ITEMS
+from radiolocus.response.comparison import COMPARISON
+from radiolocus.response.criterion import CRITERIA, Rule
+from radiolocus.response.endpoints import RULES
+from radiolocus.response.kinetics import MODELS
+from radiolocus.response.recist11 import Recist11Options, best_response
+from radiolocus.response.recist11_rules import RECIST11
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "response.md"
+
+_HEAD = """# Treatment response
+
+Lesions in, the response of every visit and the best response out, with the reason of every call in words and the key
+of the rule that decided it. The tables below are written from the rules that the code applies: do not edit this page,
+see `tests/reference/response_page.py`. *Wording* says where a rule comes from: "published table" when it was checked
+against a published table or question-and-answer page, "summary" when it follows a summary of the paper, whose own
+words were not at hand; check those before you cite them.
+
+```console
+$ radiolocus recist lesions.csv --criterion recist11 --criterion irecist --out responses
+responses/response: criteria, criteria_best, criteria_rates, timepoints, best, rates, endpoints, ...
+```
+
+In a study file:
+
+```toml
+[response]
+lesions = "lesions.csv"
+criterion = "recist11"      # of the figures and end points
+further = ["irecist"]       # beside it
+confirmation = true
+persistent = false          # arithmetic reading of a partial response
+visit_days = 56.0           # planned days between visits
+```
+
+In Python:
+
+```python
+from radiolocus.read.lesions import read_lesions
+from radiolocus.response.assess import assess
+
+lesions = read_lesions("lesions.csv")
+found = assess(lesions.frame, "recist11")
+print(found.best.select("subject", "best_response", "reason"))
+```
+
+## The lesion table
+
+One row a lesion and visit: `subject`, `visit`, `day` (a number or a date), `lesion`, `kind` (target, non-target,
+new), `organ`, `node`, `diameter_mm` (or `_cm`; or a unit is named: it is never guessed), `status` (absent, present,
+too small, merged, progression, equivocal, NE); and where they are known `reader`, `part` (of a split lesion), `axis`
+(long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before baseline, two baselines
+or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node measured on its long
+axis, negative or impossible sizes, several readers, a lesion twice at a visit, two visits on one day, a new lesion
+without a day. Visits after the start of another treatment are left out, and it is said.
+
+Further columns, read when they are there (`measures` names them where a file calls them otherwise):
+
+| column | of | what | unit or words |
+|---|---|---|---|
+"""
+
+_SDTM = """
+## CDISC SDTM
+
+`radiolocus recist FOLDER` reads `tr`, with `tu` and `rs` beside it (CSV, TSV, XLSX, Parquet; {items} of RSTESTCD).
+The baseline is the flagged visit (TRLOBXFL, TRBLFL), else the first; days come from TRDTC, else TRDY, else VISITDY; a
+visit is dated by its first assessment. Several evaluators are told apart by `--reader "INVESTIGATOR"`. A fragment
+`T04.1` belongs to `T04`; `T02/T03` is measured once, as `T02`. The sums (SUMDIAM) and responses that the study has
+are set beside ours in `response/comparison.csv` ({columns}): for every disagreement the reason of our call, and the
+option of RECIST 1.1 under which theirs follows, if there is one.
+"""
+
+_ENDS = """
+## End points
+
+Objective response rate: CR and PR over all subjects; disease control rate adds SD and NON-CR/NON-PD; intervals are
+exact (Clopper & Pearson 1934). Progression-free survival counts from the baseline to progression or death; duration
+of response from the first response (confirmed later, where confirmation is demanded). Who has neither is censored at
+the last evaluable visit, at baseline without one. Both are given under each of these rules, with Kaplan–Meier
+medians:
+
+| rule | meaning |
+|---|---|
+"""
+
+_KINETICS = """
+## Kinetics
+
+`response/kinetics` holds the depth of response and the day of the nadir; the growth rate before treatment (columns
+`earlier_mm`, `earlier_day`) and under it, 100 (exp(3 ln(D₂/D₁)/months) − 1) % a month (Ferté et al. 2014); and of the
+models {models} of the sum relative to baseline, f(t) = exp(−dt) + exp(gt) − 1 or one of its halves, the one of the
+smallest AIC, with the standard errors of its constants, R², residual and doubling time ln 2/g (Stein et al. 2011).
+
+`--reader R1 --reader R2` compares two readers: Cohen's κ of the calls, bias and limits of agreement of the sums
+(Bland & Altman 1986). `--error-mm 2 --draws 500 --seed 1` measures every target again with normal errors of 2 mm and
+says how often each call stays.
+"""
+
+
+def _rules(rules: tuple[Rule, ...]) -> list[str]:
+    lines = ["| key | call | rule | source | wording |", "|---|---|---|---|---|"]
+    for r in rules:
+        wording = "published table" if r.checked else "summary"
+        lines.append(f"| `{r.key}` | {r.call} | {r.words} | {r.source} | {wording} |")
+    return lines
+
+
+def _time_points() -> list[str]:
+    """The table of time points, by asking the code for every combination without new lesion."""
+    nontargets = ("none", "CR", "NON-CR/NON-PD", "NE", "PD")
+    lines = ["| targets | " + " | ".join(f"non-targets {n}" for n in nontargets) + " |", "|---" * 6 + "|"]
+    for target in ("CR", "PR", "SD", "PD", "NE", "none"):
+        calls = [LABELS[overall(LABELS.index(target), LABELS.index(n), False)] for n in nontargets]
+        lines.append(f"| {target} | " + " | ".join(calls) + " |")
+    return lines
+
+
+def _confirmed() -> list[str]:
+    """Best response with confirmation, by asking the code for two visits four weeks apart."""
+    lines = ["| first | four weeks later | first at day 42 or later | earlier |", "|---|---|---|---|"]
+    options = Recist11Options(confirmation=True)
+    for first, second in (
+        [("CR", s) for s in ("CR", "PR", "SD", "PD", "NE")]
+        + [("PR", s) for s in ("CR", "PR", "SD", "PD", "NE")]
+        + [("SD", "PD"), ("NE", "NE")]
+    ):
+        said = []
+        for day in (42.0, 7.0):
+            frame = pl.DataFrame(
+                {
+                    "subject": ["A"] * 3,
+                    "visit": ["0", "1", "2"],
+                    "day": [0.0, day, day + 28],
+                    "overall_response": [None, first, second],
+                    "targets": [1] * 3,
+                    "change_from_baseline": [None] * 3,
+                },
+                schema_overrides={"change_from_baseline": pl.Float64},
+            )
+            said.append(best_response(frame, options)["best_response"][0])
+        lines.append(f"| {first} | {second} | {said[0]} | {said[1]} |")
+    return lines
+
+
+def page() -> str:
+    """The page as the code says it."""
+    lines = [_HEAD.rstrip("\n")]
+    for name, m in MEASURES.items():
+        lines.append(f"| `{name}` | {m.level} | {m.meaning} | {', '.join(m.words) or m.unit or 'number'} |")
+    lines += [_SDTM.format(items=", ".join(ITEMS), columns=", ".join(COMPARISON)).rstrip("\n"), ""]
+    lines += [
+        "## RECIST 1.1 (`recist11`)",
+        "",
+        *_rules(RECIST11),
+        "",
+        "Response of a time point without new lesion",
+        "",
+    ]
+    lines += [*_time_points(), "", "A new lesion makes every one of them PD. Best response with confirmation:", ""]
+    lines += _confirmed()
+    for name in sorted(CRITERIA):
+        c = CRITERIA[name]
+        needs = f" Needs the columns {', '.join(f'`{n}`' for n in c.needs)}." if c.needs else ""
+        lines += ["", f"## {c.title} (`{name}`)", "", f"{c.paper}. Follows: {c.quantity}.{needs}", "", *_rules(c.rules)]
+        lines += ["", *(f"- {note}" for note in c.notes)]
+    lines += [_ENDS.rstrip("\n"), *(f"| {k} | {v} |" for k, v in RULES.items())]
+    lines.append(_KINETICS.format(models=", ".join(f"`{m}`" for m in MODELS)).rstrip("\n"))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
