@@ -22,7 +22,8 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artefacts") / "study"
     folder.mkdir()
     study = SmallStudy(folder, n=24)
-    study.text += GENETICS + MOLECULAR + OUTCOME + RESPONSE
+    study.text = study.text.replace("[imaging]\n", '[imaging]\ncontrols = ["shuffled", "volume"]\n')
+    study.text += "[imaging.perturb]\nnoise = 2\n" + GENETICS + MOLECULAR + OUTCOME + RESPONSE
     return study.run().root
 
 
