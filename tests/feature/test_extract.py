@@ -62,6 +62,24 @@ def test_threads_change_no_bit():
     assert spread == alone
 
 
+def test_threads_within_a_region_change_no_bit():
+    rng = np.random.default_rng(2)
+    mask = np.pad(rng.random((20, 30, 40)) < 0.7, ((0, 5), (3, 0), (2, 2)))
+    image = rng.normal(100, 20, mask.shape).cumsum(axis=2)
+    for choice in (EVERY, FeatureSettings(tuple(FAMILIES), filters=({"filter": "mean", "size": 3},))):
+        one, two, three = (extract(*pair(image, mask), choice, threads=n) for n in (1, 2, 3))
+        assert one.values == two.values == three.values == extract(*pair(image, mask), choice).values
+        assert one.problems == two.problems == three.problems
+        assert one.diagnostics == two.diagnostics == three.diagnostics
+
+
+def test_too_many_grey_levels_are_refused_whatever_the_threads():
+    image, mask, spacing = blob()
+    for threads in (1, 2):
+        with pytest.raises(InputError, match="grey levels"):
+            extract(*pair(image, mask, spacing), FeatureSettings(("glcm", "glszm"), bin_width=1e-5), threads=threads)
+
+
 def test_the_memory_layout_and_type_of_the_image_do_not_matter():
     image, mask, spacing = blob()
     image = np.round(image).astype(np.float32)

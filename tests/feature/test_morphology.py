@@ -10,8 +10,8 @@ from scipy.special import elliprg, eval_legendre
 
 from naive import shape as slow
 from radiolocus.feature.extract import extract
-from radiolocus.feature.settings import FeatureSettings
 from radiolocus.feature.lags import lag_sums
+from radiolocus.feature.settings import FeatureSettings
 from radiolocus.feature.shape import ellipsoid_area
 from radiolocus.kernels.shape import pair_sums
 from regions import pair, regions

@@ -87,7 +87,7 @@ def measure_copies(work: Work) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     rows, problems = [], []
     for copy in work.copies:
         try:
-            found = extract(volume, mask, work.settings, copy)
+            found = extract(volume, mask, work.settings, copy, threads=1)
         except RadiolocusError as error:
             problems.append(_lost(work, copy.name, error))
         else:

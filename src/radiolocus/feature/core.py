@@ -7,7 +7,8 @@ A feature that has no value for a region raises :class:`~radiolocus.errors.Undef
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from radiolocus.feature.crew import one_by_one
 from radiolocus.image.discretise import Scale, volume_scale
 from radiolocus.image.region import Region, bounding_box
 from radiolocus.kernels.intensity import place_levels, whole_counts
@@ -54,28 +56,36 @@ class Context:
         and on the smallest and the largest only.
     scale : callable
         From intensities of the region, shape (n,), to the even scale of the intensity-volume histogram.
+    share : callable
+        Calls a function of each item and returns the results in their order: how threads share the work.
     """
 
     region: Region
     discretise: Callable[[Array], npt.NDArray[np.int32]]
     scale: Callable[[Array], Scale] = volume_scale
+    share: Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]] = one_by_one
     _shared: dict[str, Any] = field(default_factory=dict)
+    _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """Return what `make` makes, made once a region: for what several aggregations or families share."""
-        if key not in self._shared:
-            self._shared[key] = make()
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._shared:
+                self._shared[key] = make()
         made: T = self._shared[key]
         return made
 
     @cached_property
     def values(self) -> Array:
         """Intensities inside the intensity mask, shape (n,)."""
-        return self.region.image[self.region.intensity]
+        return self.once("values", lambda: self.region.image[self.region.intensity])
 
     @cached_property
     def counted(self) -> tuple[Array, npt.NDArray[np.int64]] | None:
         """Different intensities, ascending, and how often each comes; None where they are not whole or range far."""
+        return self.once("counted", self._counted)
+
+    def _counted(self) -> tuple[Array, npt.NDArray[np.int64]] | None:
         lowest, counts = whole_counts(self.values, _COUNTED_RANGE)
         if counts.size == 0:
             return None
@@ -85,6 +95,9 @@ class Context:
     @cached_property
     def levels(self) -> Levels:
         """Grey levels on the box around the intensity mask with one voxel of 0 on every side; 0 is outside."""
+        return self.once("levels", self._levels)
+
+    def _levels(self) -> Levels:
         inside = self.region.intensity[bounding_box(self.region.intensity)]
         if self.counted is not None:
             different = self.counted[0]

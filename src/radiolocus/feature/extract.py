@@ -13,6 +13,7 @@ import polars as pl
 
 from radiolocus.errors import UndefinedError
 from radiolocus.feature.core import Context, Family, Feature
+from radiolocus.feature.crew import Crew, available_threads
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.filtered import families_of_responses, notes_on_responses, responses
 from radiolocus.feature.settings import FeatureSettings
@@ -48,7 +49,12 @@ class Extraction:
 
 
 def extract(
-    volume: Volume, mask: Mask, settings: FeatureSettings | None = None, perturbation: Perturbation | None = None
+    volume: Volume,
+    mask: Mask,
+    settings: FeatureSettings | None = None,
+    perturbation: Perturbation | None = None,
+    *,
+    threads: int | None = None,
 ) -> Extraction:
     """Take the features of one region.
 
@@ -60,6 +66,9 @@ def extract(
     settings : FeatureSettings, optional
     perturbation : Perturbation, optional
         How the image and the region are changed first.
+    threads : int, optional
+        Threads that share the work; no value depends on it. None: ``NUMBA_NUM_THREADS`` where that is set, else one a
+        core. Where many regions are measured at a time, one each is best.
 
     Returns
     -------
@@ -74,15 +83,21 @@ def extract(
     InputError
         NaN or infinite voxels inside the region or where interpolation reads; more than 65536 grey levels.
     """
-    settings = settings or FeatureSettings()
+    with Crew(available_threads() if threads is None else max(threads, 1)) as crew:
+        return _extracted(volume, mask, settings or FeatureSettings(), perturbation, crew)
+
+
+def _extracted(
+    volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None, crew: Crew
+) -> Extraction:
     around = partial(_region, volume, mask, settings, perturbation)
     region = around(max(family.margin_mm for family in _chosen(settings)))
-    context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
+    context = Context(region, settings.discretise, settings.volume_scale(volume.unit), crew.share)
     values: dict[str, float | None] = {}
     notes = [*region.notes, *notes_on_responses(region.spacing, settings)]
     problems = [Problem(_STAGE, note, "note") for note in notes]
-    found = _of_context(_chosen(settings), context, settings, "")
-    for column, value in itertools.chain(found, _of_responses(around, region, settings)):
+    found = _of_context(_chosen(settings), context, settings, "", crew)
+    for column, value in itertools.chain(found, _of_responses(around, region, settings, crew)):
         values[column] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
             problems.append(_no_value(column, value))
@@ -150,20 +165,25 @@ def _prefix(options: FilterOptions) -> str:
 
 
 def _of_responses(
-    around: Callable[[float], Region], region: Region, settings: FeatureSettings
+    around: Callable[[float], Region], region: Region, settings: FeatureSettings, crew: Crew
 ) -> Iterator[tuple[str, float | UndefinedError]]:
     if settings.filters:
         for options, context in responses(around, region.spacing, settings):
-            yield from _of_context(families_of_responses(settings), context, settings, _prefix(options))
+            yield from _of_context(families_of_responses(settings), context, settings, _prefix(options), crew)
 
 
 def _of_context(
-    families: list[Family], context: Context | UndefinedError, settings: FeatureSettings, prefix: str
+    families: list[Family], context: Context | UndefinedError, settings: FeatureSettings, prefix: str, crew: Crew
 ) -> Iterator[tuple[str, float | UndefinedError]]:
-    for family in families:
-        for aggregation, (suffix, _) in family.columns(settings.aggregations).items():
-            for feature, value in _of_family(family, context, aggregation):
-                yield prefix + feature.tag + suffix, value
+    parts = [
+        (family, aggregation, suffix)
+        for family in families
+        for aggregation, (suffix, _) in family.columns(settings.aggregations).items()
+    ]
+    found = crew.share(lambda part: list(_of_family(part[0], context, part[1])), parts)
+    for (_, _, suffix), values in zip(parts, found, strict=True):
+        for feature, value in values:
+            yield prefix + feature.tag + suffix, value
 
 
 def _of_family(

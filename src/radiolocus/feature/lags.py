@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
+from radiolocus.feature.crew import one_by_one
 from radiolocus.kernels.shape import inverse_distances, spectral_sums, spread_rows
 from radiolocus.model import Array, BoolArray
 
@@ -21,15 +22,10 @@ _PLANES = 2
 _ROWS = 256
 
 Complex = npt.NDArray[np.complex128]
-#: Calls a function of each item, maybe several at a time, and returns the results in their order.
 Share = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
-def _one_by_one(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    return [function(item) for item in items]
-
-
-def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = _one_by_one) -> tuple[float, float, float]:
+def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = one_by_one) -> tuple[float, float, float]:
     """Sum over ordered pairs of voxels p ≠ q, weighted by the inverse of their distance, in O(N log N).
 
     Parameters
@@ -40,7 +36,7 @@ def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = _one
     spacing : ndarray, shape (3,)
         Voxel size along (z, y, x) in mm.
     share : callable
-        How the parts are gone through; no sum depends on it.
+        Calls a function of each item and returns the results in their order: how threads share the work.
 
     Returns
     -------

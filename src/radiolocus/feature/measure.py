@@ -254,7 +254,7 @@ def features_of(work: Work, volume: Volume, mask: Mask) -> Extraction:
     """Take the features of a unit, of its image and region or of what a control makes of them."""
     parameters, unit = work.pyradiomics, work.unit
     if parameters is None:
-        return extract(volume, mask, work.settings)
+        return extract(volume, mask, work.settings, threads=1)
     # A control has other intensities than the file, and a derived region another mask.
     image_file = unit.image if work.control is None and is_nifti(unit.image) else None
     mask_file = unit.mask if image_file and work.derived is None else None

@@ -15,7 +15,7 @@ __all__ = ["FAMILY"]
 
 
 def _prepare(context: Context, aggregation: str) -> Shape:
-    return Shape(context.region)
+    return Shape(context.region, context.share)
 
 
 FAMILY = Family("morphology", "Morphology", _prepare)

@@ -6,8 +6,10 @@ to area and volume depends on its eight corners only, so cells are counted by pa
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from scipy.spatial import ConvexHull
 from skimage.measure import marching_cubes
 
 from radiolocus.errors import UndefinedError
+from radiolocus.feature.crew import one_by_one
 from radiolocus.feature.lags import lag_sums
 from radiolocus.image.region import Region, bounding_box
 from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums
@@ -75,9 +78,12 @@ class Shape:
     Parameters
     ----------
     region : Region
+    share : callable
+        How threads share the sums over pairs of voxels.
     """
 
     region: Region
+    share: Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]] = one_by_one
 
     @cached_property
     def solid(self) -> BoolArray:
@@ -200,7 +206,7 @@ class Shape:
         else:
             grid = np.zeros(inside.shape)
             grid[inside] = deviation
-            product, weight, square = lag_sums(grid, inside, self.spacing)
+            product, weight, square = lag_sums(grid, inside, self.spacing, self.share)
         moran = n / weight * product / squares
         geary = (n - 1) / weight * (square - product) / squares
         return moran, geary
