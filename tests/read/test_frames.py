@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
 
 from dicom_factory import (
@@ -158,6 +159,53 @@ def test_enhanced_pet_that_is_suv_already(tmp_path):
         )
         volume = read_dicom(path.parent, options).volume
         np.testing.assert_array_equal(volume.array, np.abs(STORED) * 0.5)
+
+
+def test_pet_converted_from_classic_slices(tmp_path):
+    # What enhanced PET has no place for stands in the groups of unassigned attributes, times with their date.
+    write_series(tmp_path / "pet", np.abs(STORED), modality="PT", slope=1.7, extra=pet())
+
+    def convert(ds):
+        kept = Dataset()
+        for name in ("Units", "DecayCorrection", "CorrectedImage", "RadiopharmaceuticalInformationSequence"):
+            kept.add(ds[name])
+            delattr(ds, name)
+        del ds.AcquisitionTime, ds.AcquisitionDate
+        ds.SharedFunctionalGroupsSequence[0].UnassignedSharedConvertedAttributesSequence = [kept]
+
+    path = write_enhanced(
+        tmp_path / "e" / "e.dcm",
+        tmp_path / "pet",
+        per_frame=lambda i, k: {"FrameContentSequence": {"FrameAcquisitionDateTime": f"202003011100{k:02d}"}},
+        edit=convert,
+    )
+    same(read_dicom(tmp_path / "pet"), read_dicom(path.parent))
+
+
+def test_groups_may_be_shared_or_the_frames_own(tmp_path):
+    write_series(tmp_path / "ct", STORED, slope=0.5, intercept=-10.0)
+
+    def move(ds):
+        (shared,) = ds.SharedFunctionalGroupsSequence
+        for item in ds.PerFrameFunctionalGroupsSequence:
+            shared.PixelValueTransformationSequence = item.PixelValueTransformationSequence
+            del item.PixelValueTransformationSequence
+            item.PixelMeasuresSequence = shared.PixelMeasuresSequence
+            item.PlaneOrientationSequence = shared.PlaneOrientationSequence
+        del shared.PixelMeasuresSequence, shared.PlaneOrientationSequence
+
+    path = write_enhanced(tmp_path / "e" / "e.dcm", tmp_path / "ct", edit=move)
+    same(read_dicom(tmp_path / "ct"), read_dicom(path.parent))
+
+
+def test_the_scan_of_a_selected_image_began_with_the_whole_series(tmp_path):
+    # Two dynamic frames of a series made later (series time 15:00): decay runs to the first acquisition of them all.
+    for n, clock in enumerate(("110000", "113000")):
+        header = pet(SeriesTime="150000", AcquisitionTime=clock, FrameReferenceTime=1000.0 * n)
+        write_series(tmp_path / "pet" / str(n), np.abs(STORED) + n, modality="PT", extra=header)
+    volume = read_dicom(tmp_path / "pet", ReadOptions(select={"FrameReferenceTime": 1000})).volume
+    expected = (np.abs(STORED) + 1) * 70_000 / (350e6 * 2 ** (-3600 / 6586.2))
+    np.testing.assert_allclose(volume.array, expected, rtol=3e-7)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from radiolocus.read.slices import Slice, quiet
 from radiolocus.read.suv import suv_scale
 from radiolocus.read.tilt import Tilt, tilt_of
 
-__all__ = ["DicomFolder", "DicomSeries", "list_series", "read_dicom", "read_header", "scan_folder"]
+__all__ = ["DicomFolder", "DicomSeries", "check_dicom", "list_series", "read_dicom", "read_header", "scan_folder"]
 
 _NOT_IMAGES = frozenset(("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SEG", "SR", "KO", "PR", "REG", "FID", "RWV"))
 _NOT_IMAGES |= {"secondary capture", "localiser"}
@@ -88,6 +88,20 @@ class DicomSeries:
         return self.volume.geometry if self.tilt is None else self.tilt.acquired
 
 
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """What the headers of a series come to: the planes in order, their grid as acquired, and what the values mean."""
+
+    slices: list[Slice]
+    grid: Geometry
+    modality: str
+    unit: str
+    factor: float
+    frame_of_reference_uid: str
+    series_uid: str
+    notes: tuple[str, ...]
+
+
 @quiet()
 def read_dicom(folder: Path | str, options: ReadOptions | None = None) -> DicomSeries:
     """Read the image series in a folder (and its subfolders).
@@ -113,30 +127,41 @@ def read_dicom(folder: Path | str, options: ReadOptions | None = None) -> DicomS
         Gantry tilt (unless it is to be corrected), missing or repeated slices, several stacks, irregular gaps, slices
         that differ in orientation, size or spacing.
     """
-    options = options or ReadOptions()
-    found = scan_folder(Path(folder))
+    plan = _planned(Path(folder), options or ReadOptions())
+    array = intensities(plan.slices, plan.grid.shape)
+    if plan.factor != 1.0:
+        for plane in array:
+            plane[...] = plane.astype(np.float64) * plan.factor
+    tilt, notes, grid = tilt_of(plan.grid), plan.notes, plan.grid
+    if tilt is not None:
+        array, told = _straight(tilt, array, plan.unit)
+        notes, grid = (*notes, told), tilt.upright
+    volume = Volume(array, grid, plan.modality, plan.unit, notes)
+    return DicomSeries(volume, tuple(s.uid for s in plan.slices), plan.frame_of_reference_uid, plan.series_uid, tilt)
+
+
+@quiet()
+def check_dicom(folder: Path | str, options: ReadOptions | None = None) -> None:
+    """Raise what :func:`read_dicom` would raise, as far as the headers tell; pixels are not read."""
+    _planned(Path(folder), options or ReadOptions())
+
+
+def _planned(folder: Path, options: ReadOptions) -> _Plan:
+    """Decide from the headers alone which planes make the volume, where they lie and what their values mean."""
+    found = scan_folder(folder)
     uid, files = _chosen(found, options.series)
     check_kind(files, found.name)
-    slices = selected(expand(files, found.name), options.select, found.name)
+    whole = expand(files, found.name)
+    slices = selected(whole, options.select, found.name)
     check_stacks(slices, found.name)
-    ordered, geometry, notes = stack(slices, found.name, tilted=options.gantry == "correct")
-    headers = [s.header for s in ordered]
-    modality = str(headers[0].get("Modality", "") or "")
-    factor, unit, more = _unit(headers, modality, options, found.name)
-    frames = {str(h.get("FrameOfReferenceUID", "") or "") for h in headers}
+    ordered, grid, notes = stack(slices, found.name, tilted=options.gantry == "correct")
+    modality = str(ordered[0].header.get("Modality", "") or "")
+    factor, unit, more = _unit([s.header for s in ordered], [s.header for s in whole], options, found.name)
+    frames = {str(s.header.get("FrameOfReferenceUID", "") or "") for s in ordered}
     if len(frames) > 1:
         raise GeometryError("slices of several frames of reference", where=found.name, allowed="one")
-    array = intensities(ordered, geometry.shape)
-    if factor != 1.0:
-        for plane in array:
-            plane[...] = plane.astype(np.float64) * factor
-    notes = [*found.notes, *lossy_notes(ordered), *notes, *more]
-    tilt = tilt_of(geometry)
-    if tilt is not None:
-        array, told = _straight(tilt, array, unit)
-        notes.append(told)
-    volume = Volume(array, tilt.upright if tilt else geometry, modality, unit, tuple(notes))
-    return DicomSeries(volume, tuple(s.uid for s in ordered), frames.pop(), uid, tilt)
+    told = (*found.notes, *lossy_notes(ordered), *notes, *more)
+    return _Plan(ordered, grid, modality, unit, factor, frames.pop(), uid, told)
 
 
 def _straight(tilt: Tilt, array: npt.NDArray[Any], unit: str) -> tuple[npt.NDArray[Any], str]:
@@ -234,7 +259,7 @@ def _kind(header: Dataset | None) -> str:
     """What a file is, as far as it is no slice of a measured image; else its modality."""
     if header is None:
         return "not DICOM or a DICOMDIR"
-    if str(header.get("SOPClassUID", "")).startswith(_SECONDARY_CAPTURE):
+    if f"{header.get('SOPClassUID', '')}.".startswith(f"{_SECONDARY_CAPTURE}."):
         return "secondary capture"
     listed = header.get("ImageType")
     if not isinstance(listed, str) and "LOCALIZER" in {str(v).upper() for v in listed or ()}:
@@ -282,9 +307,12 @@ def _chosen(found: DicomFolder, series_uid: str) -> tuple[str, list[Slice]]:
     )
 
 
-def _unit(headers: Sequence[Dataset], modality: str, options: ReadOptions, where: str) -> tuple[float, str, list[str]]:
+def _unit(
+    headers: Sequence[Dataset], whole: Sequence[Dataset], options: ReadOptions, where: str
+) -> tuple[float, str, list[str]]:
+    modality = str(headers[0].get("Modality", "") or "")
     if modality == "PT":
-        scale = suv_scale(headers, where, options.suv)
+        scale = suv_scale(headers, where, options.suv, whole)
         return scale.factor, scale.unit, list(scale.notes)
     if modality != "CT":
         return 1.0, "", []

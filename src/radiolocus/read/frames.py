@@ -19,8 +19,6 @@ __all__ = ["check_stacks", "differences", "expand", "selected"]
 
 _SHARED, _OWN = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _NOT_TOLD = (_SHARED, _OWN, "DimensionIndexSequence", "NumberOfFrames")
-# Converters keep what the enhanced objects have no place for in these two (PS3.3 C.7.6.16.2.25).
-_KEPT = ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence")
 _PET_UNITS = {
     "bq/ml": ("BQML", ""),
     "g/ml{suvbw}": ("GML", "BW"),
@@ -98,7 +96,10 @@ def _common(header: Dataset, shared: Dataset) -> Dataset:
 
 
 def _lay_open(target: Dataset, groups: Dataset) -> None:
-    """Put the attributes of functional groups where objects of a single frame have them."""
+    """Put the attributes of functional groups where objects of a single frame have them.
+
+    Among the groups of converted objects are two for what enhanced objects have no place for (PS3.3 C.7.6.16.2.25).
+    """
     for group in groups:
         if group.VR != "SQ" or not group.value:
             continue

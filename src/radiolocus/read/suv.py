@@ -58,7 +58,9 @@ def suv_factor(measure: float, dose_bq: float, decay_s: float, half_life_s: floa
     return float(measure / (dose_bq * 2.0 ** (-decay_s / half_life_s)))
 
 
-def suv_scale(headers: Sequence[Dataset], where: str = "", kind: SuvKind = "bw") -> SuvScale:
+def suv_scale(
+    headers: Sequence[Dataset], where: str = "", kind: SuvKind = "bw", whole: Sequence[Dataset] = ()
+) -> SuvScale:
     """Find the factor from rescaled intensities to SUV.
 
     Parameters
@@ -69,6 +71,8 @@ def suv_scale(headers: Sequence[Dataset], where: str = "", kind: SuvKind = "bw")
         Name of the series in messages.
     kind : {"bw", "lbm", "lbm_james", "bsa"}
         What the dose is divided by.
+    whole : sequence of Dataset
+        Headers of the series that the slices were selected from: its first acquisition may be that of another image.
 
     Returns
     -------
@@ -94,9 +98,9 @@ def suv_scale(headers: Sequence[Dataset], where: str = "", kind: SuvKind = "bw")
     if units in ("GML", "CM2ML"):
         return _already_suv(head, units, where, kind)
     if units == "CNTS":
-        return _philips(headers, where, kind)
+        return _philips(headers, where, kind, whole or headers)
     if units == "BQML":
-        return _from_activity(headers, where, kind)
+        return _from_activity(headers[0], where, kind, whole or headers)
     raise FormatError(
         f"PET Units (0054,1001) are {units or 'missing'}",
         where=where,
@@ -136,7 +140,7 @@ def _from_weight(head: Dataset, kind: SuvKind, where: str) -> tuple[float, str]:
     return measure / weight, text
 
 
-def _philips(headers: Sequence[Dataset], where: str, kind: SuvKind) -> SuvScale:
+def _philips(headers: Sequence[Dataset], where: str, kind: SuvKind, whole: Sequence[Dataset]) -> SuvScale:
     factor = _vendor_factor(headers, 0x00)
     if factor is not None:
         told = f"counts converted to SUVbw with the Philips factor (7053,1000) = {factor:.6g}"
@@ -146,7 +150,7 @@ def _philips(headers: Sequence[Dataset], where: str, kind: SuvKind) -> SuvScale:
         return SuvScale(factor * more, SUV_UNITS[kind], (told, f"SUVbw converted: {text}"))
     concentration = _vendor_factor(headers, 0x09)
     if concentration is not None:
-        scale = _from_activity(headers, where, kind)
+        scale = _from_activity(headers[0], where, kind, whole)
         told = f"counts converted to Bq/mL with the Philips factor (7053,1009) = {concentration:.6g}"
         return SuvScale(concentration * scale.factor, scale.unit, (told, *scale.notes))
     raise FormatError(
@@ -165,8 +169,7 @@ def _vendor_factor(headers: Sequence[Dataset], offset: int) -> float | None:
     return factor if factor is not None and 0 < factor < float("inf") else None
 
 
-def _from_activity(headers: Sequence[Dataset], where: str, kind: SuvKind) -> SuvScale:
-    head = headers[0]
+def _from_activity(head: Dataset, where: str, kind: SuvKind, whole: Sequence[Dataset]) -> SuvScale:
     correction = _decay_correction(head, where)
     notes = _corrections(head, where)
     measure, body = body_measure(head, kind, where)
@@ -192,7 +195,7 @@ def _from_activity(headers: Sequence[Dataset], where: str, kind: SuvKind) -> Suv
         text += ", decay-corrected to administration (ADMIN)"
         return SuvScale(suv_factor(measure, dose, 0.0, 1.0), unit, (text, *notes))
     half_life = positive(drugs[0], "RadionuclideHalfLife", "Radionuclide Half Life (0018,1075)", where)
-    decay, more = _decay(headers, drugs[0], half_life, where)
+    decay, more = _decay(whole, drugs[0], half_life, where)
     until = "scan start (START)" if correction == "START" else "Decay Correction DateTime (0018,9701)"
     text += f" decayed for {decay:g} s from injection to {until}, half-life {half_life:g} s"
     return SuvScale(suv_factor(measure, dose, decay, half_life), unit, (text, *notes, *more))
@@ -333,8 +336,9 @@ def _scan_time(headers: Sequence[Dataset], where: str) -> tuple[datetime, list[s
 
 def _when(header: Dataset, of: str) -> datetime | None:
     clock = _time_of_day(header.get(f"{of}Time"))
-    if clock is None:
-        return None
+    if clock is None:  # frames of converted objects have date and time in one
+        whole = [_moment(header.get(f"{part}{of}DateTime")) for part in ("Frame", "")]
+        return next((moment for moment in whole if moment is not None), None)
     # Without any date all times are taken to be of one day; the date itself never enters the result.
     for name in (f"{of}Date", "SeriesDate", "AcquisitionDate", "StudyDate"):
         day = _moment(header.get(name))
