@@ -13,14 +13,17 @@ import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
 
-__all__ = ["DEPENDENCE", "DISTANCES", "LEVEL_FEATURES", "RUNS", "ZONES", "window_levels"]
+__all__ = ["DEPENDENCE", "DISTANCES", "LEVEL_FEATURES", "RUNS", "ZONES", "cut_window", "window_levels"]
 
 Array = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int32]
 Whole = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-#: Counts by level and other number, the cells that hold one and how many these are, sums by level and by other number.
-Table = tuple[Whole, Whole, Whole, Whole, Whole]
+#: Counts by level and other number; level, and other number, of the cells that hold one; how many these are; sums by
+#: level, and by other number.
+Table = tuple[Whole, Whole, Whole, Whole, Whole, Whole]
+#: 1 / k² and k log₂ k.
+Known = tuple[Array, Array]
 
 #: The other number: length of runs, size of zones, their distance to the border, dependence of voxels.
 RUNS, ZONES, DISTANCES, DEPENDENCE = 0, 1, 2, 3
@@ -49,86 +52,88 @@ LEVEL_FEATURES = (
 
 @kernel
 def _add(table: Table, level: int, other: int) -> None:
-    counts, cells, filled, _, by_other = table
+    counts, levels, others, filled, _, by_other = table
     cell = level * by_other.size + other
     if counts[cell] == 0:
-        cells[filled[0]] = cell
+        levels[filled[0]], others[filled[0]] = level, other
         filled[0] += 1
     counts[cell] += 1
 
 
 @kernel
-def _emphases(p: float, i2: float, j2: float, out: Array) -> None:
-    out[0] += p / j2
+def _emphases(p: float, i2: float, j2: float, of_i: float, of_j: float, out: Array) -> None:
+    out[0] += p * of_j
     out[1] += p * j2
-    out[2] += p / i2
+    out[2] += p * of_i
     out[3] += p * i2
-    out[4] += p / (i2 * j2)
-    out[5] += p * i2 / j2
-    out[6] += p * j2 / i2
+    out[4] += p * of_i * of_j
+    out[5] += p * i2 * of_j
+    out[6] += p * j2 * of_i
     out[7] += p * i2 * j2
 
 
 @kernel
 def _spread(table: Table, total: float, out: Array) -> None:
     """Write the non-uniformities and variances."""
-    counts, cells, filled, by_level, by_other = table
-    width = by_other.size
+    counts, levels, others, filled, by_level, by_other = table
     mean_i, mean_j = 0.0, 0.0
-    for cell in cells[: filled[0]]:
-        i, j, c = cell // width, cell % width, counts[cell]
+    for k in range(filled[0]):
+        i, j = levels[k], others[k]
+        c = counts[i * by_other.size + j]
         by_level[i] += c
         by_other[j] += c
         mean_i += i * c
         mean_j += j * c
     mean_i, mean_j = mean_i / total, mean_j / total
-    for cell in cells[: filled[0]]:
-        i, j, c = cell // width, cell % width, counts[cell]
-        out[8] += float(by_level[i]) ** 2
-        out[10] += float(by_other[j]) ** 2
+    for k in range(filled[0]):
+        i, j = levels[k], others[k]
+        c = counts[i * by_other.size + j]
+        out[8] += float(by_level[i] * by_level[i])
+        out[10] += float(by_other[j] * by_other[j])
         by_level[i] = by_other[j] = 0
-        out[13] += (i - mean_i) ** 2 * c
-        out[14] += (j - mean_j) ** 2 * c
+        out[13] += (i - mean_i) * (i - mean_i) * c
+        out[14] += (j - mean_j) * (j - mean_j) * c
     out[8], out[10] = out[8] / total, out[10] / total
     out[9], out[11] = out[8] / total, out[10] / total
     out[13], out[14] = out[13] / total, out[14] / total
 
 
 @kernel
-def _features(table: Table, voxels: int, out: Array) -> None:
+def _features(table: Table, voxels: int, known: Known, out: Array) -> None:
     """Write :data:`LEVEL_FEATURES` of a table that is not empty, and empty it."""
-    counts, cells, filled, _, by_other = table
+    counts, levels, others, filled, _, by_other = table
+    inverse, c_log_c = known
     total = 0
-    for cell in cells[: filled[0]]:
-        total += counts[cell]
+    for k in range(filled[0]):
+        total += counts[levels[k] * by_other.size + others[k]]
     out[:] = 0.0
-    inner = 0.0
-    for cell in cells[: filled[0]]:
-        i, j, c = float(cell // by_other.size), float(cell % by_other.size), counts[cell]
-        _emphases(c / total, i * i, j * j, out)
-        inner += c * math.log2(c)
-        out[16] += (c / total) ** 2
+    inner, squares = 0.0, 0
+    for k in range(filled[0]):
+        i, j = levels[k], others[k]
+        c = counts[i * by_other.size + j]
+        _emphases(c / total, float(i * i), float(j * j), inverse[i], inverse[j], out)
+        inner += c_log_c[c]
+        squares += c * c
     _spread(table, total, out)
     out[12] = total / voxels
     out[15] = 0.0 if filled[0] == 1 else math.log2(total) - inner / total
-    for cell in cells[: filled[0]]:
-        counts[cell] = 0
+    out[16] = squares / total / total
+    for k in range(filled[0]):
+        counts[levels[k] * by_other.size + others[k]] = 0
     filled[0] = 0
 
 
 @kernel
-def _runs(cube: Levels, offset: Whole, first: int, last: int, table: Table) -> None:
-    dz, dy, dx = offset
-    for z in range(first, last):
-        for y in range(1, cube.shape[1] - 1):
-            for x in range(1, cube.shape[2] - 1):
-                level = cube[z, y, x]
-                if level == 0 or cube[z - dz, y - dy, x - dx] == level:
-                    continue
-                length = 1
-                while cube[z + length * dz, y + length * dy, x + length * dx] == level:
-                    length += 1
-                _add(table, level, length)
+def _runs(cube: Levels, step: int, first: int, last: int, table: Table) -> None:
+    """Count the runs that begin from place `first` of the flat window on, and before `last`."""
+    for at in range(first, last):
+        level = cube[at]
+        if level == 0 or cube[at - step] == level:
+            continue
+        length = 1
+        while cube[at + length * step] == level:
+            length += 1
+        _add(table, level, length)
 
 
 @kernel
@@ -153,51 +158,48 @@ def _depths(solid: Bools, depth: Levels, in_plane: bool) -> None:
 
 @kernel
 def _zones(
-    cube: Levels, offsets: Whole, first: int, last: int, depth: Levels, by_depth: bool, stack: Whole, table: Table
+    cube: Levels, steps: Whole, first: int, last: int, depth: Levels, by_depth: bool, stack: Whole, table: Table
 ) -> None:
-    """Count zones; they are taken out of `cube` as they are found."""
-    for z in range(first, last):
-        for y in range(1, cube.shape[1] - 1):
-            for x in range(1, cube.shape[2] - 1):
-                level = cube[z, y, x]
-                if level == 0:
-                    continue
-                cube[z, y, x] = 0
-                stack[0, 0], stack[0, 1], stack[0, 2] = z, y, x
-                size, nearest, left = 0, depth[z, y, x], 1
-                while left > 0:
-                    left -= 1
-                    a, b, c = stack[left, 0], stack[left, 1], stack[left, 2]
-                    size += 1
-                    nearest = min(nearest, depth[a, b, c])
-                    for d in range(len(offsets)):
-                        for sign in (-1, 1):
-                            k, m, n = a + sign * offsets[d, 0], b + sign * offsets[d, 1], c + sign * offsets[d, 2]
-                            if cube[k, m, n] == level:
-                                cube[k, m, n] = 0
-                                stack[left, 0], stack[left, 1], stack[left, 2] = k, m, n
-                                left += 1
-                _add(table, level, nearest if by_depth else size)
+    """Count zones of the flat window; they are taken out of it as they are found."""
+    for at in range(first, last):
+        level = cube[at]
+        if level == 0:
+            continue
+        cube[at] = 0
+        stack[0] = at
+        size, nearest, left = 0, depth[at], 1
+        while left > 0:
+            left -= 1
+            here = stack[left]
+            size += 1
+            nearest = min(nearest, depth[here])
+            for step in steps:
+                if cube[here + step] == level:
+                    cube[here + step] = 0
+                    stack[left] = here + step
+                    left += 1
+                if cube[here - step] == level:
+                    cube[here - step] = 0
+                    stack[left] = here - step
+                    left += 1
+        _add(table, level, nearest if by_depth else size)
 
 
 @kernel
-def _dependence(cube: Levels, offsets: Whole, first: int, last: int, table: Table) -> None:
-    for z in range(first, last):
-        for y in range(1, cube.shape[1] - 1):
-            for x in range(1, cube.shape[2] - 1):
-                level = cube[z, y, x]
-                if level == 0:
-                    continue
-                alike = 0
-                for d in range(len(offsets)):
-                    dz, dy, dx = offsets[d, 0], offsets[d, 1], offsets[d, 2]
-                    alike += cube[z + dz, y + dy, x + dx] == level
-                    alike += cube[z - dz, y - dy, x - dx] == level
-                _add(table, level, alike + 1)
+def _dependence(cube: Levels, steps: Whole, first: int, last: int, table: Table) -> None:
+    for at in range(first, last):
+        level = cube[at]
+        if level == 0:
+            continue
+        alike = 1
+        for step in steps:
+            alike += cube[at + step] == level
+            alike += cube[at - step] == level
+        _add(table, level, alike)
 
 
 @kernel
-def _cut(source: npt.NDArray[np.generic], at: Whole, radius: Whole, window: npt.NDArray[np.generic]) -> None:
+def cut_window(source: npt.NDArray[np.generic], at: Whole, radius: Whole, window: npt.NDArray[np.generic]) -> None:
     """Copy the window around `at` into the inner part of `window`; 0 where there is none."""
     window[:] = 0
     for axis_z in range(max(1, at[0] - radius[0]), min(source.shape[0] - 1, at[0] + radius[0] + 1)):
@@ -249,22 +251,30 @@ def window_levels(
     sz, sy, sx = 2 * radius[0] + 3, 2 * radius[1] + 3, 2 * radius[2] + 3
     cube, depth = np.zeros((sz, sy, sx), dtype=np.int32), np.zeros((sz, sy, sx), dtype=np.int32)
     mask = np.zeros((sz, sy, sx), dtype=np.bool_)
-    stack = np.empty((cube.size, 3), dtype=np.int64)
+    stack = np.empty(cube.size, dtype=np.int64)
     table = (
         np.zeros((n_levels + 1) * (longest + 1), dtype=np.int64),
+        np.empty(cube.size * len(offsets), dtype=np.int64),
         np.empty(cube.size * len(offsets), dtype=np.int64),
         np.zeros(1, dtype=np.int64),
         np.zeros(n_levels + 1, dtype=np.int64),
         np.zeros(longest + 1, dtype=np.int64),
     )
+    numbers = np.arange(1.0, max(n_levels, longest, cube.size * len(offsets)) + 1)
+    known = (
+        np.concatenate((np.zeros(1), 1 / (numbers * numbers))),
+        np.concatenate((np.zeros(1), numbers * np.log2(numbers))),
+    )
+    flat, deep = cube.reshape(-1), depth.reshape(-1)
+    steps = (offsets[:, 0] * sy + offsets[:, 1]) * sx + offsets[:, 2]
     in_plane = not offsets[:, 0].any()
     out, one = np.zeros((17, len(at))), np.empty(17)
     slices = sz - 2 if split[0] else 1
     directions = len(offsets) if split[1] else 1
     for n in range(len(at)):
-        _cut(padded, at[n], radius, cube)
+        cut_window(padded, at[n], radius, cube)
         if what == DISTANCES:
-            _cut(solid, at[n], radius, mask)
+            cut_window(solid, at[n], radius, mask)
             _depths(mask, depth, in_plane)
         matrices = 0
         for s in range(slices):
@@ -272,18 +282,19 @@ def window_levels(
             voxels = int(np.count_nonzero(cube[first:last]))
             if voxels == 0:
                 continue
+            first, last = first * sy * sx, last * sy * sx
             for d in range(directions):
+                merged = 1
                 if what == RUNS:
-                    chosen = offsets[d : d + 1] if split[1] else offsets
-                    for k in range(len(chosen)):
-                        _runs(cube, chosen[k], first, last, table)
-                    _features(table, voxels * len(chosen), one)
+                    chosen = steps[d : d + 1] if split[1] else steps
+                    merged = len(chosen)
+                    for step in chosen:
+                        _runs(flat, step, first, last, table)
                 elif what == DEPENDENCE:
-                    _dependence(cube, offsets, first, last, table)
-                    _features(table, voxels, one)
+                    _dependence(flat, steps, first, last, table)
                 else:
-                    _zones(cube, offsets, first, last, depth, what == DISTANCES, stack, table)
-                    _features(table, voxels, one)
+                    _zones(flat, steps, first, last, deep, what == DISTANCES, stack, table)
+                _features(table, voxels * merged, known, one)
                 out[:, n] += one
                 matrices += 1
         out[:, n] /= matrices

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
+from radiolocus.kernels.window_levels import cut_window
 
 __all__ = ["PEAKS", "TONES", "window_peaks", "window_tones"]
 
@@ -24,30 +25,26 @@ _BUSYNESS = 2  # not defined for a matrix whose products of level and probabilit
 
 
 @kernel
-def _compare(padded: Levels, box: Whole, offsets: Whole, counts: Whole, sums: Array, found: Whole) -> int:
-    """Sum up the differences of the voxels of a box to their neighbours within it; return how many levels come."""
+def _compare(cube: Levels, first: int, last: int, steps: Whole, counts: Whole, sums: Array, found: Whole) -> int:
+    """Sum up the differences of voxels of the flat window to their neighbours in it; return how many levels come."""
     filled = 0
-    for z in range(box[0], box[1]):
-        for y in range(box[2], box[3]):
-            for x in range(box[4], box[5]):
-                level = padded[z, y, x]
-                if level == 0:
-                    continue
-                inside, total = 0, 0
-                for d in range(len(offsets)):
-                    for sign in (-1, 1):
-                        i, j, k = z + sign * offsets[d, 0], y + sign * offsets[d, 1], x + sign * offsets[d, 2]
-                        if box[0] <= i < box[1] and box[2] <= j < box[3] and box[4] <= k < box[5]:
-                            other = padded[i, j, k]
-                            inside += other > 0
-                            total += other
-                if inside == 0:
-                    continue
-                if counts[level] == 0:
-                    found[filled] = level
-                    filled += 1
-                counts[level] += 1
-                sums[level] += abs(level * inside - total) / inside
+    for at in range(first, last):
+        level = cube[at]
+        if level == 0:
+            continue
+        inside, total = 0, 0
+        for step in steps:
+            before, after = cube[at - step], cube[at + step]
+            inside += before > 0
+            inside += after > 0
+            total += before + after
+        if inside == 0:
+            continue
+        if counts[level] == 0:
+            found[filled] = level
+            filled += 1
+        counts[level] += 1
+        sums[level] += abs(level * inside - total) / inside
     return filled
 
 
@@ -102,17 +99,16 @@ def window_tones(padded: Levels, offsets: Whole, by_slice: bool, n_levels: int, 
     counts, sums = np.zeros(n_levels + 1, dtype=np.int64), np.zeros(n_levels + 1)
     found = np.empty(n_levels + 1, dtype=np.int64)
     out, one = np.zeros((5, len(at))), np.empty(5)
-    box, part = np.empty(6, dtype=np.int64), np.empty(6, dtype=np.int64)
+    cube = np.zeros((2 * radius[0] + 3, 2 * radius[1] + 3, 2 * radius[2] + 3), dtype=np.int32)
+    flat, plane = cube.reshape(-1), cube.shape[1] * cube.shape[2]
+    steps = (offsets[:, 0] * cube.shape[1] + offsets[:, 1]) * cube.shape[2] + offsets[:, 2]
+    slices = cube.shape[0] - 2 if by_slice else 1
     for n in range(len(at)):
-        for axis in range(3):
-            box[2 * axis] = max(1, at[n, axis] - radius[axis])
-            box[2 * axis + 1] = min(padded.shape[axis] - 1, at[n, axis] + radius[axis] + 1)
+        cut_window(padded, at[n], radius, cube)
         matrices, busy = 0, 0
-        part[:] = box
-        for s in range(box[1] - box[0] if by_slice else 1):
-            if by_slice:
-                part[0], part[1] = box[0] + s, box[0] + s + 1
-            filled = _compare(padded, part, offsets, counts, sums, found)
+        for s in range(slices):
+            first, last = (s + 1, s + 2) if by_slice else (1, cube.shape[0] - 1)
+            filled = _compare(flat, first * plane, last * plane, steps, counts, sums, found)
             if filled == 0:
                 continue
             _features(found[:filled], counts, sums, one)
