@@ -10,7 +10,7 @@ from radiolocus.errors import ConfigError, FitError
 from radiolocus.model import Endpoint
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.performance import plan, run_unit, summarise
-from radiolocus.schema import TABLES
+from radiolocus.schema import CONTROL, TABLES
 
 OPTIONS = OutcomeOptions(
     clinical=("Age", "Sex", "Grade"), repeats=3, penalties=12, bootstrap=100, univariate_bootstrap=50, inner_folds=3
@@ -231,3 +231,36 @@ def test_nothing_to_predict_from(cohort):
     assert all(table.height == 0 for table in found.tables.values())
     with pytest.raises(ConfigError, match="unknown endpoint 'os'"):
         plan(cohort.endpoints, {}, replace(OPTIONS, endpoints=("os",)))
+
+
+def test_controls_are_judged_beside_imaging_and_change_nothing_else(same_cohort, done):
+    shuffled = same_cohort.frames["imaging"].select(
+        "subject", *(pl.col(c).shuffle(seed=j) for j, c in enumerate(same_cohort.frames["imaging"].columns[1:]))
+    )
+    few = same_cohort.frames["imaging"].select("subject", "PET:f0").head(66)
+    planned = plan(same_cohort.endpoints, same_cohort.frames, OPTIONS, {"shuffled": shuffled, "outside": few})
+    controls = [u for u in planned.units if u.task.predictors.startswith(CONTROL)]
+    assert {u.task.predictors for u in controls} == {"control: shuffled", "control: outside"}
+    assert planned.univariate.equals(done[0].univariate)
+    assert [u.name for u in planned.units if u not in controls] == [u.name for u in done[0].units]
+    results = [run_unit(u) for u in controls]
+    summary = summarise(replace(planned, units=tuple(controls)), results)
+    performance = rows(summary, "performance")
+    found = {(r["endpoint"], r["predictors"]): r for r in performance.iter_rows(named=True)}
+    assert found["relapse", "control: shuffled"]["estimate"] < 0.65
+    assert found["relapse", "control: outside"]["estimate"] > 0.65
+    assert found["relapse", "control: outside"]["n"] == 66
+    assert found["relapse", "control: outside"]["candidates"] == 1
+    for name in ("selection", "groups", "kaplan_meier", "logrank"):
+        assert rows(summary, name).height == 0
+    folds = [
+        rows(s, "predictions", endpoint="relapse", predictors=p).select("subject", "repeat", "fold")
+        for s, p in ((summary, "control: shuffled"), (done[2], "imaging"))
+    ]
+    assert folds[0].equals(folds[1])
+
+
+def test_controls_without_imaging_are_not_judged(same_cohort):
+    frames = {"clinical": same_cohort.frames["clinical"]}
+    planned = plan(same_cohort.endpoints, frames, OPTIONS, {"shuffled": same_cohort.frames["imaging"]})
+    assert {u.task.predictors for u in planned.units} == {"clinical"}
