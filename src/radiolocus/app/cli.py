@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from radiolocus.app.association import add_commands
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.errors import ConfigError, RadiolocusError
 
@@ -170,6 +171,41 @@ def run(
         raise typer.Exit(SET_ASIDE)
 
 
+@app.command(
+    "compile",
+    short_help="Compile the numerical loops now, not in the first run.",
+    epilog="Example, in the recipe of a container: NUMBA_CACHE_DIR=/var/cache/radiolocus radiolocus compile",
+)
+def compile_(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help="imaging, maps, genetics, link, outcome, response; all without.")
+    ] = None,
+) -> None:
+    """Compile the numerical loops for this machine's processor; a run does so itself when it has to."""
+    with loading():
+        from radiolocus.kernels.ahead import PARTS
+
+    if unknown := [part for part in parts or () if part not in PARTS]:
+        _stop(f"no part '{unknown[0]}'; allowed: {', '.join(PARTS)}", REFUSED)
+    if not _compile(*(parts or PARTS)):
+        _say("all is compiled")
+
+
+def _compile(*parts: str) -> bool:
+    """Compile what parts of a study need and has not been compiled yet, and say so."""
+    with loading():
+        from radiolocus.kernels.ahead import compile_ahead, needed
+
+    work = needed(parts)
+    if work is None:
+        return False
+    typer.echo(f"compiling {work.count} numerical loops, once: about {work.seconds:.0f} s", err=True)
+    with _bars() as bars:
+        bars.begin("compile", work.count)
+        compile_ahead(work, lambda: bars.step("compile"))
+    return True
+
+
 @app.command(short_help="Write report.html again.", epilog="Example: radiolocus report results")
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of the results.", exists=True, file_okay=False)],
@@ -253,6 +289,7 @@ def features(
             chosen = _settings(settings)
     except ConfigError as error:
         _stop(error.message, REFUSED)
+    _compile("imaging")
     if pyradiomics:
         _show(pyradiomics_of_pair(image, mask, theirs), out)
     else:
@@ -365,7 +402,7 @@ def map_(
     image: Image,
     mask: Region,
     feature: Annotated[
-        list[str], typer.Option("--feature", "-f", help="Column of intensity or glcm; give it again for more.")
+        list[str], typer.Option("--feature", "-f", help="Column of any family but morphology; give it again for more.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the maps.")],
     radius: Annotated[int | None, typer.Option("--radius", help="Voxels to either side of the middle.")] = None,
@@ -385,7 +422,9 @@ def map_(
     try:
         reading = _reading(suv, gantry, series, select)
         order = MapOrder(tuple(feature), radius, radius_mm, roi, modality, reading)
-        lines, notes, lost = map_of_pair(image, mask, _settings(settings), order, out)
+        chosen = _settings(settings)
+        _compile("maps")
+        lines, notes, lost = map_of_pair(image, mask, chosen, order, out)
     except ConfigError as error:
         _stop(error.message, REFUSED)
     for note in notes:
@@ -452,6 +491,9 @@ def qc(
     _say(f"report: {out / 'report.html'}")
 
 
+add_commands(app)
+
+
 def _study(file: Path, root: Path | None) -> Study:
     with loading():
         from radiolocus.config import StudyError, load_study
@@ -473,9 +515,10 @@ def _bars() -> Bars:
 
 def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: Path | None) -> Finished:
     with loading():
-        from radiolocus.pipeline import run_study
+        from radiolocus.pipeline import parts_of, run_study
 
     loaded = _study(study, root)
+    _compile(*parts_of(loaded.sections))
     with _bars() as bars:
         return run_study(loaded, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, strict=strict, progress=bars)
 

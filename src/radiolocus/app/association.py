@@ -1,0 +1,134 @@
+"""Commands of genome-wide association: ``gwas`` and ``query``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from radiolocus.app.loading import loading
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["add_commands"]
+
+SET_ASIDE = 3
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Give the command ``radiolocus`` its association commands."""
+    app.command(
+        short_help="Scan a genome for any number of phenotypes.",
+        epilog="Example: radiolocus gwas cohort.bed --pheno features.tsv --covar covariates.tsv --out gwas",
+    )(gwas)
+    app.command(
+        short_help="Ask the results of gwas for a region, a variant or a phenotype.",
+        epilog="Example: radiolocus query gwas --region 19:44.9e6-45.1e6",
+    )(query)
+
+
+def gwas(
+    genotypes: Annotated[Path, typer.Argument(help=".bed, .pgen, .bgen, .vcf(.gz), .bcf, or a prefix.")],
+    pheno: Annotated[Path, typer.Option("--pheno", help="Table: IID (or FID IID), then one column a phenotype.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")],
+    covar: Annotated[Path | None, typer.Option("--covar", help="Table of covariates, of the same form.")] = None,
+    phenotype: Annotated[
+        list[str] | None, typer.Option("--phenotype", help="Only this column; may be repeated. Default: all.")
+    ] = None,
+    covariate: Annotated[
+        list[str] | None, typer.Option("--covariate", help="Only this column; may be repeated. Default: all.")
+    ] = None,
+    categorical: Annotated[
+        list[str] | None, typer.Option("--categorical", help="Covariate to dummy-code; may be repeated.")
+    ] = None,
+    components: Annotated[int, typer.Option(min=0, help="Genetic principal components among the covariates.")] = 0,
+    min_maf: Annotated[float, typer.Option(help="Minor allele frequency.")] = 0.01,
+    min_call_rate: Annotated[float, typer.Option(help="Of variants.")] = 0.95,
+    missing: Annotated[str, typer.Option(help="Missing genotypes: mean, or drop the subject (exact).")] = "mean",
+    precision: Annotated[str, typer.Option(help="float32 or float64, of the matrix product.")] = "float32",
+    p_value: Annotated[float, typer.Option(help="Rows at most this large are kept; 1 keeps all.")] = 1e-5,
+    all_rows: Annotated[
+        list[str] | None, typer.Option("--all-rows", help="Phenotype of which every row is kept; may be repeated.")
+    ] = None,
+    effects: Annotated[bool, typer.Option("--effects", help="Also β and SE of every pair, as arrays.")] = False,
+    minus_nine: Annotated[str, typer.Option(help="What −9 is in a table: refuse, missing or number.")] = "refuse",
+    sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
+    dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
+    block_size: Annotated[int, typer.Option(min=1, help="Variants computed and kept at a time.")] = 2048,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Threads; 0 is one a core.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Remove earlier results, or take them up.")] = False,
+) -> None:
+    """Regress every phenotype on every variant; a run that was killed goes on where it stopped."""
+    with loading():
+        from rich.console import Console
+
+        from radiolocus.app.gwas import GwasOrder, told, write_gwas
+        from radiolocus.app.progress import Bars
+        from radiolocus.associate.gwas import GwasOptions
+        from radiolocus.genome.qc import GenotypeOptions
+
+    chosen: dict[str, Any] = {"sample_id": sample_id, "dosage": dosage, "missing": missing, "scan_dtype": precision}
+    options = GenotypeOptions(
+        min_maf=min_maf, min_call_rate=min_call_rate, principal_components=components,
+        covariates=tuple(covariate or ()), phenotypes=tuple(phenotype or ()), block_size=block_size, **chosen,
+    )  # fmt: skip
+    nine: Any = minus_nine
+    order = GwasOrder(
+        genotypes, pheno, covar, options.sample_id, nine, tuple(categorical or ()), options,
+        GwasOptions(p_value, tuple(all_rows or ()), effects),
+    )  # fmt: skip
+    with Bars(Console(stderr=True)) as bars:
+        finished = write_gwas(
+            order, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh,
+            begin=lambda units: bars.begin("gwas", units), step=lambda: bars.step("gwas"),
+        )  # fmt: skip
+    typer.echo(told(finished))
+    aside = int((finished.problems["severity"] == "set aside").sum())
+    typer.echo(f"results: {out}")
+    if aside:
+        typer.echo(f"{aside} problems set something aside: see {out / 'problems.csv'}")
+        raise typer.Exit(SET_ASIDE)
+
+
+def query(
+    folder: Annotated[Path, typer.Argument(help="Folder that gwas wrote.", exists=True, file_okay=False)],
+    region: Annotated[str | None, typer.Option("--region", help="19:44.9e6-45.1e6, 19:44905000 or 19.")] = None,
+    rsid: Annotated[list[str] | None, typer.Option("--rsid", help="Variant id; may be repeated.")] = None,
+    phenotype: Annotated[list[str] | None, typer.Option("--phenotype", help="May be repeated.")] = None,
+    p_value: Annotated[float, typer.Option(help="Only rows at most this large.")] = 1.0,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write .csv, .tsv or .parquet.")] = None,
+) -> None:
+    """Find the rows that were kept, by position or by phenotype, in well under a second."""
+    with loading():
+        from radiolocus.app.gwas import write_rows
+        from radiolocus.associate.query import query as ask
+        from radiolocus.associate.query import variants_of
+
+    rows = ask(folder, region=region, rsid=rsid or (), phenotype=phenotype or (), p_value=p_value)
+    if out is not None:
+        write_rows(rows, out)
+        typer.echo(f"{rows.height:,} rows: {out}")
+    else:
+        _show(rows)
+    for name in rsid or ():
+        for found in variants_of(folder, [name]).iter_rows(named=True):
+            typer.echo(_variant(found), err=True)
+
+
+def _show(rows: pl.DataFrame) -> None:
+    typer.echo(rows.write_csv(separator="\t"), nl=False)
+
+
+def _variant(found: dict[str, Any]) -> str:
+    place = f"{found['variant_id']} at {found['chromosome']}:{found['base_pair_location']}"
+    if not found["kept"]:
+        return f"{place}: not analysed: {found['reason']}"
+    if found["top_phenotype"] is None:
+        return f"{place}: no test could be made"
+    return (
+        f"{place}: {found['tests']:,} tests, the smallest p-value is 1e-{found['top_neg_log_10_p_value']:.3f} "
+        f"({found['top_phenotype']})"
+    )

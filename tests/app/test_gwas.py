@@ -1,0 +1,87 @@
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from radiolocus.app.cli import app
+from radiolocus.errors import RadiolocusError
+from radiolocus.read.plink import write_plink
+
+N, M = 60, 40
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(3)
+    dosage = rng.binomial(2, 0.4, (M, N)).astype(np.float32)
+    names = [f"s{i}" for i in range(N)]
+    variants = pl.DataFrame(
+        {
+            "chromosome": ["19"] * M,
+            "variant_id": [f"rs{i}" for i in range(M)],
+            "base_pair_location": np.arange(M) * 1000 + 44_900_000,
+            "effect_allele": ["A"] * M,
+            "other_allele": ["G"] * M,
+        }
+    )
+    write_plink(tmp_path / "g", dosage, variants, names)
+    pheno = pl.DataFrame({"#IID": names, "volume": dosage[9] + rng.normal(size=N) / 9, "flat": rng.normal(size=N)})
+    pheno.write_csv(tmp_path / "pheno.tsv", separator="\t")
+    site = ["a" if i % 2 else "b" for i in range(N)]
+    age = rng.normal(50, 9, N)
+    pl.DataFrame({"#IID": names, "age": age, "site": site, "twice": 2 * age}).write_csv(
+        tmp_path / "covar.tsv", separator="\t"
+    )
+    return tmp_path
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_from_files_to_answers(files):
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--covar", files / "covar.tsv", "--out", files / "out"]
+    run += ["--covariate", "age", "--covariate", "site", "--categorical", "site", "--jobs", "2"]
+    done = call(*run)
+    assert done.exit_code == 0, done.output
+    assert f"{2 * M} tests ({M} variants × 2 phenotypes) in {N} subjects" in done.stdout
+    assert call(*run).stdout == done.stdout
+    found = call("query", files / "out", "--rsid", "rs9")
+    assert found.exit_code == 0
+    lines = found.stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("volume\t19\t44909000\tA\tG\t")
+    assert "rs9 at 19:44909000: 2 tests, the smallest p-value is 1e-" in found.stderr
+    table = files / "rows.parquet"
+    assert call("query", files / "out", "--region", "19:44.9e6-45.1e6", "--out", table).exit_code == 0
+    assert "rs9" in pl.read_parquet(table)["variant_id"].to_list()
+    refused = call("query", files / "out", "--region", "19", "--out", files / "rows.txt")
+    assert isinstance(refused.exception, RadiolocusError)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "told"),
+    [
+        (["age", "site"], "covariate 'site' holds text ('b', 'a')"),
+        (["age", "twice"], "already determine: twice"),
+        (["ages"], "no covariate 'ages'"),
+    ],
+)
+def test_covariates_that_cannot_be_used(files, covariates, told):
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--covar", files / "covar.tsv", "--out", files / "out"]
+    for name in covariates:
+        run += ["--covariate", name]
+    failed = call(*run)
+    assert failed.exit_code != 0
+    assert isinstance(failed.exception, RadiolocusError)
+    assert told in failed.exception.message
+
+
+def test_a_constant_phenotype_is_set_aside_and_told(files):
+    table = pl.read_csv(files / "pheno.tsv", separator="\t").with_columns(pl.lit(4.0).alias("flat"))
+    table.write_csv(files / "pheno.tsv", separator="\t")
+    done = call("gwas", files / "g", "--pheno", files / "pheno.tsv", "--out", files / "out")
+    assert done.exit_code == 3
+    assert "(40 variants × 1 phenotypes)" in done.stdout
+    problems = pl.read_parquet(files / "out/problems.parquet")
+    assert problems.select("item", "got").rows() == [("flat", "one value in all 60 subjects that have it")]
