@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -48,6 +49,25 @@ def test_moments_are_sums_over_voxels(region):
         assert n == len(points)
         np.testing.assert_array_equal(first, points.sum(axis=0))
         np.testing.assert_array_equal(second, points.T @ points)
+
+
+@settings(max_examples=40, deadline=None)
+@given(regions())
+def test_weighted_sums_are_sums_over_voxels(region):
+    image, mask, _ = region
+    points, values = np.argwhere(mask), image[mask]
+    image[~mask] = np.nan
+    for function in (shape.weighted_sums, plain(shape.weighted_sums)):
+        assert function(image, mask).tolist() == [values.sum(), *(points.T @ values).tolist()]
+
+
+@settings(max_examples=40, deadline=None)
+@given(regions())
+def test_the_farthest_points_are_those_of_all_pairs(region):
+    points = np.argwhere(region[1]) * region[2]
+    expected = max(math.dist(a, b) for a in points for b in points)
+    for function in (shape.farthest, plain(shape.farthest)):
+        assert function(points) == pytest.approx(expected, rel=1e-15)
 
 
 @settings(max_examples=40, deadline=None)

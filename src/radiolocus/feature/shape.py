@@ -20,7 +20,8 @@ from radiolocus.errors import UndefinedError
 from radiolocus.feature.crew import one_by_one
 from radiolocus.feature.lags import lag_sums
 from radiolocus.image.region import Region, bounding_box
-from radiolocus.kernels.shape import cell_census, hull_candidates, moments, pair_sums
+from radiolocus.image.resample import Box
+from radiolocus.kernels.shape import cell_census, farthest, hull_candidates, moments, pair_sums, weighted_sums
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["Shape", "ellipsoid_area"]
@@ -88,8 +89,11 @@ class Shape:
     @cached_property
     def solid(self) -> BoolArray:
         """The morphological mask on its bounding box, with one voxel of false on every side."""
-        box = bounding_box(self.region.morphological)
-        return np.pad(self.region.morphological[box], 1)
+        return np.pad(self.region.morphological[self._box], 1)
+
+    @cached_property
+    def _box(self) -> Box:
+        return bounding_box(self.region.morphological)
 
     @property
     def spacing(self) -> Array:
@@ -142,11 +146,7 @@ class Shape:
     @cached_property
     def diameter(self) -> float:
         """Largest distance between two vertices of the mesh in mm; both are vertices of its hull."""
-        vertices = self.hull[2]
-        squared = 0.0
-        for i in range(len(vertices) - 1):
-            squared = max(squared, float(((vertices[i + 1 :] - vertices[i]) ** 2).sum(axis=1).max()))
-        return float(np.sqrt(squared))
+        return farthest(self.hull[2])
 
     @cached_property
     def axes(self) -> Array:
@@ -174,18 +174,16 @@ class Shape:
     @cached_property
     def centre(self) -> Array:
         """Centre of the morphological mask in mm, in the frame of the region's box."""
-        box = bounding_box(self.region.morphological)
-        start = np.array([part.start - 1 for part in box])
+        start = np.array([part.start - 1 for part in self._box])
         return (start + self._moments[1] / self.n_voxels) * self.spacing
 
     @cached_property
     def centre_of_intensity(self) -> Array:
         """Centre of the intensity mask weighted by intensity in mm, in the frame of the region's box."""
-        weighted = np.where(self.region.intensity, self.region.image, 0.0)
-        planes = [weighted.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
-        if planes[0].sum() == 0:
+        total, *first = weighted_sums(self.region.image, self.region.intensity).tolist()
+        if total == 0:
             raise UndefinedError("the intensities add up to 0: they have no centre", allowed="a sum other than 0")
-        return np.array([np.sum(p * np.arange(len(p))) / p.sum() for p in planes]) * self.spacing
+        return np.asarray(np.array(first) / total * self.spacing)
 
     @cached_property
     def autocorrelation(self) -> tuple[float, float]:

@@ -10,12 +10,14 @@ from radiolocus.model import Array
 
 __all__ = [
     "cell_census",
+    "farthest",
     "hull_candidates",
     "inverse_distances",
     "moments",
     "pair_sums",
     "spectral_sums",
     "spread_rows",
+    "weighted_sums",
 ]
 
 Whole = npt.NDArray[np.int64]
@@ -101,6 +103,52 @@ def moments(mask: npt.NDArray[np.bool_]) -> tuple[int, Whole, Whole]:
             second[2, 2] += sum_xx
     second[1, 0], second[2, 0], second[2, 1] = second[0, 1], second[0, 2], second[1, 2]
     return n, first, second
+
+
+@kernel
+def weighted_sums(image: Array, mask: npt.NDArray[np.bool_]) -> Array:
+    """Add up the intensities of a mask, and their products with each index.
+
+    Parameters
+    ----------
+    image : ndarray, shape (z, y, x)
+        May be anything outside the mask.
+    mask : ndarray of bool, shape (z, y, x)
+
+    Returns
+    -------
+    ndarray, shape (4,)
+        ``Σ f``, ``Σ z f``, ``Σ y f`` and ``Σ x f``.
+    """
+    nz, ny, nx = mask.shape
+    total = np.zeros(4)
+    for z in range(nz):
+        plane, plane_y, plane_x = 0.0, 0.0, 0.0
+        for y in range(ny):
+            row, row_x = 0.0, 0.0
+            for x in range(nx):
+                if mask[z, y, x]:
+                    row += image[z, y, x]
+                    row_x += x * image[z, y, x]
+            plane += row
+            plane_y += y * row
+            plane_x += row_x
+        total[0] += plane
+        total[1] += z * plane
+        total[2] += plane_y
+        total[3] += plane_x
+    return total
+
+
+@kernel
+def farthest(points: Array) -> float:
+    """Return the largest distance between two of `points`, shape (n, 3); 0 for one."""
+    largest = 0.0
+    for p in range(len(points)):
+        for q in range(p):
+            z, y, x = points[p, 0] - points[q, 0], points[p, 1] - points[q, 1], points[p, 2] - points[q, 2]
+            largest = max(largest, z * z + y * y + x * x)
+    return float(np.sqrt(largest))
 
 
 @kernel
