@@ -110,10 +110,15 @@ def install(name: str, peer: Peer, cache: Path) -> tuple[Path | None, str]:
     return python, subprocess.run([str(python), "-c", say], capture_output=True, text=True).stdout.strip()
 
 
-def synthetic(n: int) -> tuple[sitk.Image, sitk.Image]:
+def synthetic(n: int, rough: bool = False) -> tuple[sitk.Image, sitk.Image]:
     """Make a tumour of `n` voxels on a CT grid: uneven ellipsoid, three scales of texture, darker core, fat around it.
 
     Mean and spread of the intensities are near those of the sarcoma of STS_001 (about 12 grey levels of 25 HU).
+
+    With `rough`, two things that the smooth one lacks. The boundary is uneven down to single voxels, as a threshold or
+    a network draws it: 12 to 15 % of the voxels have a face outside (smooth: 7 to 9 %), and loose voxels and holes lie
+    near the surface by the thousand, so that meshes and diameters have many vertices. And the region is of mixed tissue,
+    fat to calcification, with noise between neighbours: 33 grey levels of 25 HU instead of 12.
     """
     rng = np.random.default_rng(SEED)
     spacing = np.array([3.27, 0.9766, 0.9766])
@@ -126,8 +131,13 @@ def synthetic(n: int) -> tuple[sitk.Image, sitk.Image]:
 
     grid = np.indices(shape) - ((shape - 1) / 2)[:, None, None, None]
     distance = np.sqrt(((grid / radius[:, None, None, None]) ** 2).sum(axis=0)) + 0.12 * noise(12)
+    if rough:
+        # Noise of about two voxels across the surface.
+        distance = distance + 2 * 0.9766 / (radius * spacing).mean() * noise(0.5)
     inside = distance <= np.partition(distance.ravel(), n - 1)[n - 1]
     tissue = 40 + 25 * noise(10) + 15 * noise(3) + 12 * noise(0.6) - 35 * np.exp(-((distance / 0.45) ** 2))
+    if rough:
+        tissue = tissue - 110 * (noise(8) > 1.2) + 250 * np.clip(noise(2) - 2, 0, None) + 40 * noise(0.3)
     image = np.round(np.where(inside, tissue, -90 + 15 * noise(2) + 10 * noise(0.6)))
     return as_images(image, inside, spacing)
 
@@ -153,8 +163,10 @@ def pairs() -> list[tuple[str, float | None, sitk.Image, sitk.Image]]:
     if sarcoma.exists():
         volume, region = read_pair(sarcoma / "image", sarcoma / "mask", modality="CT")
         found.append(("STS_001 CT", None, *as_images(volume.array, region.array, volume.geometry.spacing)))
-    found += [(f"synthetic CT, {n // 1000}k", None, *synthetic(n)) for n in (262_000, 748_000)]
-    if len(found) < 5:
+    for n in (262_000, 748_000):
+        found.append((f"synthetic CT, {n // 1000}k", None, *synthetic(n)))
+        found.append((f"synthetic CT, rough surface, mixed tissue, {n // 1000}k", None, *synthetic(n, rough=True)))
+    if len(found) < 7:
         print(f"some real images are not there ({reference}, {data}): their cases are left out")
     return found
 
