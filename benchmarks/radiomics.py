@@ -117,8 +117,8 @@ def synthetic(n: int, rough: bool = False) -> tuple[sitk.Image, sitk.Image]:
 
     With `rough`, two things that the smooth one lacks. The boundary is uneven down to single voxels, as a threshold or
     a network draws it: 12 to 15 % of the voxels have a face outside (smooth: 7 to 9 %), and loose voxels and holes lie
-    near the surface by the thousand, so that meshes and diameters have many vertices. And the region is of mixed tissue,
-    fat to calcification, with noise between neighbours: 33 grey levels of 25 HU instead of 12.
+    near the surface by the thousand, so that meshes and diameters have many vertices. And the region is of mixed
+    tissue, fat to calcification, with noise between neighbours: 33 grey levels of 25 HU instead of 12.
     """
     rng = np.random.default_rng(SEED)
     spacing = np.array([3.27, 0.9766, 0.9766])
