@@ -6,6 +6,7 @@ import pytest
 
 from dicom_factory import pet, to_world, write_rtstruct, write_series
 from flow.small_study import SmallStudy
+from radiolocus.app.check import check_study
 from radiolocus.config import StudyError, load_study
 from radiolocus.feature.measure import ImageSource
 from radiolocus.read.options import ReadOptions
@@ -72,11 +73,15 @@ rois = [".*"]
 def test_the_kind_of_suv_and_the_gantry_are_the_studys(study):
     stored = {subject: _dicom(study, subject, angle=10.0) for subject in study.subjects}
     study.text += PET
+    mistakes = [str(m) for m in check_study(load_study(study.file())).mistakes]
+    assert len(mistakes) == 12
+    assert all("gantry tilt: slices are stacked 10.00 degrees off their normal" in m for m in mistakes)
     refused = study.run()
     told = [p for p in study.problems(refused) if p["severity"] == "set aside"]
     assert len(told) == 2 * 6
     assert "gantry tilt" in told[0]["got"]
     study.text += 'gantry = "correct"\n'
+    assert not check_study(load_study(study.file())).mistakes
     means = {}
     for kind, measure in (("bw", 70.0), ("lbm", 55.85710), ("bsa", 71.84 * 70**0.425 * 175**0.725 / 1000)):
         study.text = study.text.split("suv")[0] + f'suv = "{kind}"\n'

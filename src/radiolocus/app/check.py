@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
 from radiolocus.model import Problem
 from radiolocus.pipeline import Gathered, Progress, gather
-from radiolocus.read.imaging import compare_grids, describe
+from radiolocus.read.imaging import check_image, compare_grids, describe
 from radiolocus.registry import suggest
 
 __all__ = ["Findings", "check_study"]
@@ -126,15 +125,16 @@ def _headers(gathered: Gathered, progress: Progress | None) -> list[Mistake]:
         place = ", ".join(p for p in (f"features: {work.subject}", work.image, work.where()) if p)
         found = [*_refused(describe, work.unit.image), *_refused(describe, work.unit.mask)]
         found = found or _refused(compare_grids, work.unit.image, work.unit.mask)
+        found = found or _refused(check_image, work.unit.image, work.reading)
         mistakes += [Mistake(place, message) for message in found]
         if progress:
             progress.step("headers")
     return mistakes
 
 
-def _refused(reader: Callable[..., object], *paths: Path) -> list[str]:
+def _refused(reader: Callable[..., object], *given: object) -> list[str]:
     try:
-        reader(*paths)
+        reader(*given)
     except RadiolocusError as error:
         return [error.message]
     return []

@@ -11,7 +11,15 @@ import numpy as np
 
 from radiolocus.errors import FormatError, GeometryError, RoiError
 from radiolocus.model import Geometry, Mask, Volume
-from radiolocus.read.dicom import DicomFolder, DicomSeries, list_series, read_dicom, read_header, scan_folder
+from radiolocus.read.dicom import (
+    DicomFolder,
+    DicomSeries,
+    check_dicom,
+    list_series,
+    read_dicom,
+    read_header,
+    scan_folder,
+)
 from radiolocus.read.frames import expand
 from radiolocus.read.grid import stack
 from radiolocus.read.nifti import is_nifti, nifti_header, read_nifti, read_nifti_mask
@@ -20,7 +28,7 @@ from radiolocus.read.rtstruct import read_rtstruct, roi_names
 from radiolocus.read.seg import is_seg, read_seg, segment_names
 from radiolocus.read.slices import Slice, quiet
 
-__all__ = ["compare_grids", "describe", "read_pair", "read_regions"]
+__all__ = ["check_image", "compare_grids", "describe", "read_pair", "read_regions"]
 
 _SAME_MODALITY = {"PET": "PT", "MRI": "MR"}
 
@@ -237,6 +245,18 @@ def compare_grids(image: Path | str, mask: Path | str, tolerance_mm: float = 0.0
         grid, other = nifti_header(image)[0], nifti_header(mask)[0]
         nothing = Mask(np.broadcast_to(np.False_, other.shape), other)
         _on_grid(nothing, grid, f"{image.name} and {mask.name}", tolerance_mm)
+
+
+def check_image(image: Path | str, options: ReadOptions | None = None) -> None:
+    """Refuse a DICOM image that could not be read, from its headers alone; says nothing of other formats.
+
+    Raises
+    ------
+    InputError
+        What :func:`radiolocus.read.dicom.read_dicom` would raise before it decodes pixels.
+    """
+    if Path(image).is_dir():
+        check_dicom(image, options)
 
 
 def _turned(mask: Mask, grid: Geometry) -> Mask | None:
