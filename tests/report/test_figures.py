@@ -18,7 +18,7 @@ from radiolocus.report.figures_correlation import correlate, correlation_map, wi
 from radiolocus.report.figures_genome import components
 from radiolocus.report.figures_link import bh_line, volcano
 from radiolocus.report.figures_outcome import forest, protocol, selection_bars
-from radiolocus.report.figures_response import spider, waterfall
+from radiolocus.report.figures_response import RECIST, Kind, spider, swimmer, waterfall
 from radiolocus.report.figures_survival import at_risk, kaplan_meier
 from radiolocus.report.labels import label_points, label_rails
 from radiolocus.report.sections_cohort import median_follow_up
@@ -173,6 +173,19 @@ def test_response_figures_draw_few_subjects_many_and_none(study):
     assert is_svg(waterfall(huge.head(3)))
     assert waterfall(best.with_columns(best_change=pl.lit(None, pl.Float64))) is None
     assert spider(visits.head(0), best) is None
+    assert is_svg(swimmer(visits, best))
+    assert swimmer(visits.head(0), best) is None
+
+
+def test_response_figures_speak_the_words_of_their_criterion(study):
+    best, visits = study("response/best"), study("response/timepoints")
+    kind = Kind("PERCIST 1.0", "SULpeak of the hottest lesion", 30.0, -30.0, {"CMR": "CR", "PMR": "PR"})
+    words = {"CR": "CMR", "PR": "PMR"}
+    best = best.with_columns(pl.col("best_response").replace(words))
+    for figure in (waterfall(best, kind), spider(visits, best, kind)):
+        assert "SULpeak of the hottest lesion" in figure.caption
+    assert "(PERCIST 1.0)" in swimmer(visits, best, kind).caption
+    assert (kind.drawn_as("CMR"), kind.drawn_as("PD"), RECIST.drawn_as("CR")) == ("CR", "PD", "CR")
 
 
 def test_components_need_two_axes(study):

@@ -1,6 +1,9 @@
-"""Treatment response in pictures: the waterfall of best changes and the course of every subject."""
+"""Treatment response in pictures: the waterfall of best changes, the course and the time on study of every subject."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -11,7 +14,7 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, GREY, INK, canvas, embed, legend_above, styled
 from radiolocus.report.numbers import plural
 
-__all__ = ["RESPONSES", "spider", "waterfall"]
+__all__ = ["RECIST", "RESPONSES", "Kind", "spider", "swimmer", "waterfall"]
 
 RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE")
 # Fill, hatch, line: each pair of classes differs in at least two of lightness, hatch and dash.
@@ -32,11 +35,44 @@ _LINE = {
     "NE": "#aaaaaa",
 }
 CLIP = 100.0
+_MOST_LANES = 80
 
 
-def _thresholds(axes: Axes, width: float, order: int) -> None:
+@dataclass(frozen=True)
+class Kind:
+    """The criterion that is drawn.
+
+    Parameters
+    ----------
+    title : str
+    quantity : str
+        What is followed.
+    growth, fall : float or None
+        Changes that make a progression and a partial response, %.
+    classes : dict of str to str
+        Words of the criterion that are not those of RECIST, with the class they are drawn as.
+    """
+
+    title: str
+    quantity: str
+    growth: float | None
+    fall: float | None
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    def drawn_as(self, word: str) -> str:
+        """Class of RECIST by which a word is filled."""
+        return self.classes.get(word, word)
+
+
+RECIST = Kind("RECIST 1.1", "sum of target diameters", 20.0, -30.0)
+
+
+def _thresholds(axes: Axes, width: float, order: int, kind: Kind) -> None:
     """Draw the changes that make a progression and a partial response."""
-    for level, text in ((20, "+20 %"), (-30, "−30 %")):
+    for level in (kind.growth, kind.fall):
+        if level is None:
+            continue
+        text = f"{level:+.3g} %".replace("-", "−")
         axes.axhline(level, color=ACCENT, lw=width, ls=(0, (5, 2)), zorder=order)
         axes.annotate(
             text,
@@ -55,7 +91,7 @@ def _present(labels: list[str]) -> list[str]:
 
 
 @styled
-def waterfall(best: pl.DataFrame) -> Figure | None:
+def waterfall(best: pl.DataFrame, kind: Kind = RECIST) -> Figure | None:
     """Draw the best change of every subject from largest growth to largest shrinkage; None when nobody has one."""
     known = best.filter(pl.col("best_change").is_finite()).sort(["best_change", "subject"], descending=[True, False])
     if not known.height:
@@ -66,7 +102,7 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
     axes = figure.add_subplot()
     shown = np.minimum(change, CLIP)
     for i, (value, label) in enumerate(zip(shown, labels, strict=True)):
-        fill, hatch, _ = _LOOK.get(label, ("#ffffff", "", "-"))
+        fill, hatch, _ = _LOOK.get(kind.drawn_as(label), ("#ffffff", "", "-"))
         # A bar of no height would look like a missing subject.
         axes.bar(
             i, value if abs(value) > 0.4 else 0.4, width=0.86, facecolor=fill, hatch=hatch, edgecolor=INK, linewidth=0.4
@@ -74,10 +110,10 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
         if change[i] > CLIP:
             axes.text(i, CLIP + 1, f"{change[i]:.0f}", ha="center", fontsize=6.5, rotation=90)
     axes.axhline(0, color=INK, lw=0.8)
-    _thresholds(axes, 0.9, 3)
+    _thresholds(axes, 0.9, 3, kind)
     axes.set_xlim(-0.8, known.height - 0.2)
     axes.set_ylim(min(-40.0, float(shown.min()) * 1.06), max(30.0, float(shown.max()) * 1.1))
-    axes.set_ylabel("best change of the sum\nof diameters from baseline (%)")
+    axes.set_ylabel(f"best change of the\n{kind.quantity} (%)")
     if known.height <= 60:
         axes.set_xticks(range(known.height), known["subject"].to_list(), rotation=90, fontsize=6.5)
         axes.tick_params(axis="x", length=0)
@@ -86,8 +122,8 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
         axes.set_xlabel(f"{known.height} subjects, by best change")
     handles = [
         Patch(
-            facecolor=_LOOK.get(r, ("#fff", "", ""))[0],
-            hatch=_LOOK.get(r, ("", "", ""))[1],
+            facecolor=_LOOK.get(kind.drawn_as(r), ("#fff", "", ""))[0],
+            hatch=_LOOK.get(kind.drawn_as(r), ("", "", ""))[1],
             edgecolor=INK,
             linewidth=0.6,
             label=f"{r} ({labels.count(r)})",
@@ -98,17 +134,16 @@ def waterfall(best: pl.DataFrame) -> Figure | None:
     without = best.height - known.height
     return embed(
         figure,
-        f"Waterfall plot of the best change of the sum of diameters of {known.height} subjects",
-        f"Best change of the sum of target diameters of {plural(known.height, 'subject')}, filled by best overall "
-        "response "
-        f"(RECIST 1.1); lines at −30 % and +20 %."
+        f"Waterfall plot of the best change of the {kind.quantity} of {known.height} subjects",
+        f"Best change of the {kind.quantity} of {plural(known.height, 'subject')}, filled by best overall response "
+        f"({kind.title}); lines at the changes that make a response and a progression."
         + (f" Not shown: {plural(without, 'subject')} without a measurable change." if without else "")
-        + " Progression is judged from the smallest earlier sum and by new lesions, so a bar below +20 % may be PD.",
+        + " New lesions and growth from the smallest earlier value make progressions that the bar does not show.",
     )
 
 
 @styled
-def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None:
+def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None, kind: Kind = RECIST) -> Figure | None:
     """Draw the change from baseline over time, a line a subject; None when no visit has a change."""
     known = timepoints.filter(pl.col("change_from_baseline").is_finite() & pl.col("day").is_finite())
     if not known.height:
@@ -118,12 +153,12 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
     axes = figure.add_subplot()
     seen: dict[str, int] = {}
     for (subject,), part in known.sort("subject", "day").group_by(["subject"], maintain_order=True):
-        kind = str(label.get(subject, "NE"))
-        line = _LOOK.get(kind, ("", "", "-"))[2]
+        word = str(label.get(subject, "NE"))
+        line = _LOOK.get(kind.drawn_as(word), ("", "", "-"))[2]
         axes.plot(
             part["day"],
             np.minimum(part["change_from_baseline"].to_numpy(), CLIP),
-            color=_LINE.get(kind, GREY),
+            color=_LINE.get(kind.drawn_as(word), GREY),
             ls=line,
             lw=0.9,
             marker=".",
@@ -135,19 +170,75 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None) -> Figure | None
             axes.plot(
                 new["day"][0], min(new["change_from_baseline"][0], CLIP), marker="x", ms=5, mew=1.2, color=INK, zorder=4
             )
-        seen[kind] = seen.get(kind, 0) + 1
-    _thresholds(axes, 0.8, 0)
+        seen[word] = seen.get(word, 0) + 1
+    _thresholds(axes, 0.8, 0, kind)
     axes.axhline(0, color=INK, lw=0.6, zorder=0)
-    for kind in _present(list(seen)):
-        axes.plot([], [], color=_LINE.get(kind, GREY), ls=_LOOK.get(kind, ("", "", "-"))[2], marker=".", label=kind)
+    for word in _present(list(seen)):
+        look = kind.drawn_as(word)
+        axes.plot([], [], color=_LINE.get(look, GREY), ls=_LOOK.get(look, ("", "", "-"))[2], marker=".", label=word)
     axes.plot([], [], ls="none", marker="x", ms=5, mew=1.2, color=INK, label="new lesion")
     legend_above(axes, columns=7)
     axes.set_xlabel("time since baseline (days)")
-    axes.set_ylabel("change of the sum of diameters (%)")
+    axes.set_ylabel(f"change of the {kind.quantity} (%)")
     return embed(
         figure,
-        f"Spider plot of the change of the sum of diameters of {len(label) or known['subject'].n_unique()} "
+        f"Spider plot of the change of the {kind.quantity} of {len(label) or known['subject'].n_unique()} "
         "subjects over time",
-        "Change of the sum of target diameters from baseline over time, a line a subject, by best overall response; "
+        f"Change of the {kind.quantity} from baseline over time, a line a subject, by best overall response; "
         f"cross: first new lesion. Growth beyond +{CLIP:.0f} % is drawn at +{CLIP:.0f} %.",
+    )
+
+
+@styled
+def swimmer(timepoints: pl.DataFrame, best: pl.DataFrame, kind: Kind = RECIST) -> Figure | None:
+    """Draw a lane a subject from baseline to the last visit, filled by the call of each visit; None without visits.
+
+    A stretch between two visits has the call of the visit that ends it.
+    """
+    later = timepoints.filter(pl.col("day").is_finite() & pl.col("overall_response").is_not_null())
+    if not later.height:
+        return None
+    order = later.group_by("subject").agg(pl.col("day").max()).sort(["day", "subject"], descending=[True, False])
+    shown = order.head(_MOST_LANES)["subject"].to_list()
+    figure = canvas(8.6, 1.2 + 0.13 * max(len(shown), 6), left=0.12, right=0.98, top=0.9, bottom=0.14)
+    axes = figure.add_subplot()
+    ends = dict(best.select("subject", "progression_day").iter_rows())
+    words: list[str] = []
+    by_subject = {str(k[0]): v for k, v in later.sort("subject", "day").partition_by("subject", as_dict=True).items()}
+    for lane, subject in enumerate(shown):
+        start = 0.0
+        for day, word in by_subject[subject].select("day", "overall_response").iter_rows():
+            fill, hatch, _ = _LOOK.get(kind.drawn_as(word), ("#ffffff", "", ""))
+            axes.barh(
+                lane, day - start, left=start, height=0.72, facecolor=fill, hatch=hatch, edgecolor=INK, linewidth=0.3
+            )
+            start = day
+            words.append(word)
+        if ends.get(subject) is None:
+            axes.plot(start, lane, marker=">", ms=4, color=INK, clip_on=False)
+        else:
+            axes.plot(ends[subject], lane, marker="x", ms=4, mew=1.1, color=INK, zorder=4)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(0, float(later["day"].max()) * 1.03)  # type: ignore[arg-type]
+    axes.set_yticks(range(len(shown)), shown, fontsize=6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("time since baseline (days)")
+    handles = [
+        Patch(
+            facecolor=_LOOK.get(kind.drawn_as(r), ("#fff", "", ""))[0],
+            hatch=_LOOK.get(kind.drawn_as(r), ("", "", ""))[1],
+            edgecolor=INK,
+            linewidth=0.6,
+            label=r,
+        )
+        for r in _present(words)
+    ]
+    legend_above(axes, columns=7, handles=handles)
+    left_out = order.height - len(shown)
+    return embed(
+        figure,
+        f"Swimmer plot of the responses of {len(shown)} subjects over time",
+        f"Time on study, a lane a subject, filled by the call ({kind.title}) of the visit that ends each stretch; "
+        "cross: progression; arrow: none up to the last visit."
+        + (f" The {len(shown)} longest are shown, {plural(left_out, 'subject')} are not." if left_out else ""),
     )

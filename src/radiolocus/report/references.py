@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radiolocus.report.figures_outcome import protocol
 from radiolocus.report.source import Artefacts
+from radiolocus.response.criterion import CRITERIA
 
 __all__ = ["methods_of", "references_of"]
 
@@ -149,11 +150,17 @@ def _outcome(art: Artefacts) -> str:
     )
 
 
-def _response(_: Artefacts) -> str:
-    return (
-        "Response at each visit and best overall response follow RECIST 1.1 (Eisenhauer 2009) on the measured lesions; "
-        "rates have exact intervals (Clopper & Pearson 1934)."
+def _response(art: Artefacts) -> str:
+    frame = art.table("response/criteria_best")
+    others = frame["criterion"].unique(maintain_order=True).to_list() if frame is not None else []
+    papers = [f"{CRITERIA[c].title}: {CRITERIA[c].paper}" for c in others if c in CRITERIA]
+    recist = (
+        "Response at each visit and best overall response follow RECIST 1.1 (Eisenhauer 2009) on the measured lesions"
     )
+    if others and "recist11" not in others:
+        recist = "Response at each visit and best overall response were called on the measured lesions"
+    beside = f" ({'; '.join(papers)})" if papers else ""
+    return f"{recist}{beside}; rates have exact intervals (Clopper & Pearson 1934)."
 
 
 _TOLD = (
@@ -162,7 +169,7 @@ _TOLD = (
     (("sumstats/summary",), _genetics),
     (("link/link",), _link),
     (("outcome/performance", "outcome/univariate"), _outcome),
-    (("response/best", "response/timepoints"), _response),
+    (("response/best", "response/timepoints", "response/criteria_best"), _response),
 )
 
 

@@ -1,17 +1,48 @@
-"""Treatment response by RECIST 1.1."""
+"""Treatment response by the criterion of the study, and by the others beside it."""
 
 from __future__ import annotations
 
+import polars as pl
+
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table
-from radiolocus.report.figures_response import RESPONSES, spider, waterfall
+from radiolocus.report.figures_response import RECIST, RESPONSES, Kind, spider, swimmer, waterfall
 from radiolocus.report.numbers import count, interval, number_cell, plural
 from radiolocus.report.source import Artefacts
+from radiolocus.response.assess import CRITERION_NAMES
+from radiolocus.response.criterion import CRITERIA
 
 __all__ = ["response"]
 
+_CLASSES = {"MR": "SD", "PDu": "NE", "iUPD": "PD"}
 
-def _rates(art: Artefacts) -> tuple[Table | None, list[str]]:
-    frame = art.table("response/rates")
+
+def _kind(name: str) -> Kind:
+    """What a figure must know of a criterion."""
+    if name not in CRITERIA:
+        return RECIST
+    criterion = CRITERIA[name]
+    rules = {r.call: r for r in reversed(criterion.rules) if {"percent", "size", "late"} & set(r.numbers)}
+    numbers = {criterion.words.get(call, _CLASSES.get(call, call)): r.numbers for call, r in rules.items()}
+    fall = next((numbers["PR"][k] for k in ("percent", "size", "late") if k in numbers.get("PR", {})), None)
+    growth = numbers.get("PD", numbers.get("iUPD", {})).get("percent")
+    return Kind(
+        criterion.title,
+        criterion.quantity.partition(",")[0],
+        growth,
+        None if fall is None else -fall,
+        {**_CLASSES, **criterion.words},
+    )
+
+
+def _chosen(art: Artefacts, name: str, table: str) -> pl.DataFrame | None:
+    """Rows of the criterion of the study; RECIST 1.1 has tables of its own."""
+    if name == "recist11":
+        return art.table(f"response/{table}")
+    frame = art.table({"timepoints": "response/criteria"}.get(table, f"response/criteria_{table}"))
+    return None if frame is None else frame.filter(pl.col("criterion") == name)
+
+
+def _rates(frame: pl.DataFrame | None) -> tuple[Table | None, list[str]]:
     if frame is None:
         return None, []
     rows: list[Row] = []
@@ -30,42 +61,99 @@ def _rates(art: Artefacts) -> tuple[Table | None, list[str]]:
     return table, lines
 
 
+def _ends(art: Artefacts) -> Table | None:
+    frame = art.table("response/endpoint_summary")
+    if frame is None:
+        return None
+    rows: list[Row] = [
+        [
+            r["endpoint"],
+            r["rule"],
+            "not reached" if r["median"] is None else number_cell(r["median"]),
+            number_cell(r["lower"]),
+            number_cell(r["upper"]),
+            f"{r['events']} of {r['n']}",
+        ]
+        for r in frame.iter_rows(named=True)
+    ]
+    told = dict(frame.select("rule", "meaning").iter_rows())
+    return Table(
+        "Progression-free survival and duration of response",
+        ["end point", "rule", "median (days)", "from", "to", "events"],
+        rows,
+        [False, False, True, True, True, True],
+        note="Kaplan–Meier medians with 95 % intervals. " + "; ".join(f"{k}: {v}" for k, v in told.items()) + ".",
+    )
+
+
+def _others(art: Artefacts, name: str) -> Table | None:
+    """Best responses by every other criterion."""
+    frame = art.table("response/criteria_best")
+    if frame is None or set(frame["criterion"]) <= {name}:
+        return None
+    tally = frame.filter(pl.col("criterion") != name).group_by("criterion", "best_response", maintain_order=True).len()
+    rows: list[Row] = [
+        [CRITERIA[c].title if c in CRITERIA else RECIST.title, best, n] for c, best, n in tally.iter_rows()
+    ]
+    return Table(
+        "Best responses by the other criteria",
+        ["criterion", "best response", "subjects"],
+        rows,
+        [False, False, True],
+        note="Every visit with its reason and rule: response/criteria.csv.",
+    )
+
+
+def _figures(timepoints: pl.DataFrame | None, best: pl.DataFrame | None, kind: Kind) -> list[Block]:
+    blocks: list[Block] = []
+    if best is not None and (figure := waterfall(best, kind)):
+        blocks.append(figure)
+    if timepoints is not None and (figure := spider(timepoints, best, kind)):
+        blocks.append(figure)
+    if timepoints is not None and best is not None and (figure := swimmer(timepoints, best, kind)):
+        blocks.append(figure)
+    return blocks
+
+
+def _every_subject(best: pl.DataFrame) -> Table:
+    confirmed = "demanded" if best["confirmed"].any() else "not demanded"
+    rows: list[Row] = [
+        [
+            r["subject"],
+            r["best_response"],
+            number_cell(r["best_change"]),
+            number_cell(r["progression_day"]),
+            number_cell(r["last_day"]),
+            r["reason"] or "–",
+        ]
+        for r in best.sort("subject").iter_rows(named=True)
+    ]
+    return Table(
+        f"Best overall response of every subject ({count(best.height)}); confirmation {confirmed}",
+        ["subject", "best response", "best change (%)", "progression (day)", "last assessment (day)", "why"],
+        rows,
+        [False, False, True, True, True, False],
+        folded=True,
+        sortable=True,
+        note="Every visit with its reason: response/timepoints.csv.",
+    )
+
+
 def response(art: Artefacts) -> Section | None:
     """Return the response section, or None when no response was assessed."""
-    best, timepoints = art.table("response/best"), art.table("response/timepoints")
+    asked = art.setting("response", "criterion")
+    name = asked if asked in CRITERION_NAMES else "recist11"
+    best, timepoints = _chosen(art, name, "best"), _chosen(art, name, "timepoints")
     if best is None and timepoints is None:
         return None
-    rates, verdict = _rates(art)
+    rates, verdict = _rates(_chosen(art, name, "rates"))
     blocks: list[Block] = [rates] if rates is not None else []
-    if best is not None and (figure := waterfall(best)):
-        blocks.append(figure)
-    if timepoints is not None and (figure := spider(timepoints, best)):
-        blocks.append(figure)
+    blocks += _figures(timepoints, best, _kind(name))
+    blocks += [table for table in (_ends(art), _others(art, name)) if table is not None]
     if best is not None:
         labels = best["best_response"].to_list()
-        tally = [f"{r} {labels.count(r)}" for r in RESPONSES if r in labels]
+        words = [r for r in RESPONSES if r in labels] + sorted(set(labels) - set(RESPONSES))
+        tally = [f"{r} {labels.count(r)}" for r in words]
         verdict = [f"{plural(best.height, 'subject')}: {', '.join(tally)}", *verdict]
-        confirmed = "demanded" if best["confirmed"].any() else "not demanded"
-        rows: list[Row] = [
-            [
-                r["subject"],
-                r["best_response"],
-                number_cell(r["best_change"]),
-                number_cell(r["progression_day"]),
-                number_cell(r["last_day"]),
-                r["reason"] or "–",
-            ]
-            for r in best.sort("subject").iter_rows(named=True)
-        ]
-        blocks.append(
-            Table(
-                f"Best overall response of every subject ({count(best.height)}); confirmation {confirmed}",
-                ["subject", "best response", "best change (%)", "progression (day)", "last assessment (day)", "why"],
-                rows,
-                [False, False, True, True, True, False],
-                folded=True,
-                sortable=True,
-                note="Every visit with its reason: response/timepoints.csv.",
-            )
-        )
+        blocks.append(_every_subject(best))
     return Section("response", "Treatment response", blocks, verdict)
