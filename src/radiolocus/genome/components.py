@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import eigh, qr
 
 from radiolocus.errors import FitError
-from radiolocus.genome.structure import PrincipalComponents, standardised
+from radiolocus.genome.structure import PrincipalComponents
+from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.read.genotypes import GenotypeSource
 
@@ -16,21 +19,38 @@ __all__ = ["TOLERANCE", "project", "randomised_components"]
 Whole = npt.NDArray[np.int64]
 
 TOLERANCE = 1e-6
-_EXTRA = 10
+# A pass over the genotypes costs more than a few more vectors in it.
+_EXTRA = 30
 _MOST_PASSES = 40
 _BLOCK = 1024
+
+
+def _centred(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Array, Array]]:
+    """Yield the centred dosages of the chosen variants in one buffer, and 2p(1 − p), block by block."""
+    here = np.arange(rows.size, dtype=np.int64)
+    buffer, moments = np.empty((_BLOCK, rows.size)), np.empty((_BLOCK, 4))
+    for start in range(0, source.variants.height, _BLOCK):
+        index = chosen[(chosen >= start) & (chosen < start + _BLOCK)]
+        if index.size == 0:
+            continue
+        dosage = source.read(rows, start, start + _BLOCK).dosage
+        dosage = dosage if index.size == len(dosage) else dosage[index - start]
+        centre_dosage(dosage, here, buffer, moments)
+        frequency = moments[: index.size, 1] / 2
+        yield buffer[: index.size], 2 * frequency * (1 - frequency)
 
 
 def _relationship_times(source: GenotypeSource, rows: Whole, chosen: Whole, vectors: Array) -> Array:
     """Multiply by the relationship matrix ZZᵀ/m without making it: one pass over the genotypes."""
     out = np.zeros_like(vectors)
-    for _, scaled in standardised(source, rows, chosen):
-        out += scaled.T @ (scaled @ vectors)
+    for centred, variance in _centred(source, rows, chosen):
+        out += centred.T @ ((centred @ vectors) / variance[:, None])
     return out / chosen.size
 
 
 def _trace(source: GenotypeSource, rows: Whole, chosen: Whole) -> float:
-    return sum(float((scaled**2).sum()) for _, scaled in standardised(source, rows, chosen)) / chosen.size
+    parts = (((centred**2).sum(axis=1) / variance).sum() for centred, variance in _centred(source, rows, chosen))
+    return float(sum(parts)) / chosen.size
 
 
 def randomised_components(

@@ -15,7 +15,7 @@ from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 
-__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "standardised", "thin"]
+__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "thin"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -49,7 +49,7 @@ class PrincipalComponents:
     variants: Whole
 
 
-def standardised(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Whole, Array]]:
+def _standardised(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Whole, Array]]:
     """Yield (index, centred dosage over √(2p(1 − p))) of the chosen variants, block by block; missing is the mean."""
     here = np.arange(rows.size, dtype=np.int64)
     for start in range(0, source.variants.height, _BLOCK):
@@ -95,7 +95,7 @@ def thin(
     position = variants["base_pair_location"].to_numpy()
     taken: list[int] = []
     near = _Window(rows.size)
-    for index, scaled in standardised(source, rows, np.flatnonzero(enough.to_numpy()).astype(np.int64)):
+    for index, scaled in _standardised(source, rows, np.flatnonzero(enough.to_numpy()).astype(np.int64)):
         length = np.sqrt((scaled**2).sum(axis=1))
         # every sample heterozygous: common, and yet nothing varies
         varied = length > 1e-9
@@ -176,7 +176,7 @@ def principal_components(source: GenotypeSource, rows: Whole, chosen: Whole, com
             todo="set principal_components lower, or give genotypes of more of the genome",
         )
     relationship = np.zeros((n, n))
-    for _, scaled in standardised(source, rows, chosen):
+    for _, scaled in _standardised(source, rows, chosen):
         relationship += scaled.T @ scaled
     relationship /= chosen.size
     values, vectors = eigh(relationship, subset_by_index=[n - components, n - 1])
