@@ -17,7 +17,8 @@ def undisturbed(tmp_path_factory):
     root = tmp_path_factory.mktemp("resume")
     (root / "study").mkdir()
     study = SmallStudy(root / "study", n=30)
-    study.text += GENETICS + MOLECULAR + OUTCOME + RESPONSE
+    study.text = study.text.replace("[imaging]\n", '[imaging]\ncontrols = ["shuffled", "volume"]\n')
+    study.text += "[imaging.perturb]\nnoise = 1\nvolume = [-0.1, 0.1]\n" + GENETICS + MOLECULAR + OUTCOME + RESPONSE
     finished = study.run("whole", jobs=1)
     # One shape feature is the same in all of these boxes, and is set aside.
     assert finished.set_aside
@@ -41,6 +42,7 @@ MOMENTS = {
     "before anything": lambda out: out.exists(),
     "first region": lambda out: _count(out, "features/.units/*.zip") >= 1,
     "half of the regions": lambda out: _count(out, "features/.units/*.zip") >= 15,
+    "half of the perturbed copies": lambda out: _count(out, "features/.units/*.zip") >= 45,
     "features told": lambda out: (out / "features/manifest.json").exists(),
     "first block of variants": lambda out: _count(out, "sumstats/.units/*.zip") >= 1,
     "links written": lambda out: (out / "link/link.parquet").exists(),
