@@ -1,9 +1,13 @@
-"""Seconds of a scan beside PLINK 2 and beside the bare matrix product: same data, one run, alternating.
+"""Linear scan beside PLINK 2 and beside the bare matrix product: same files, one run, taking turns, whole processes.
 
-    python benchmarks/gwas.py --samples 5000 --variants 20000 --phenotypes 100 --missing 0 --repeats 3
+    python benchmarks/gwas.py --samples 5000 --phenotypes 1 10 100 --missing 0 --repeats 2
+    python benchmarks/gwas.py --samples 5000 --phenotypes 10 --missing 0.01 --absent 0.05 --plink-variants 5000
+    python benchmarks/gwas.py --samples 20000 --phenotypes 1000 --missing 0 --plink-variants 0
+    python benchmarks/gwas.py --query 100000000
 
-Whole processes are timed, results written included. CPU seconds (of the process and its children) stand beside
-seconds on the clock, because they mean something on a busy machine too. The smallest of the repeats counts.
+CPU seconds (of the process and its children) stand beside seconds on the clock, because they mean something on a busy
+machine too. The smallest of the repeats counts. Where PLINK 2 would take long it gets the first `--plink-variants`
+only, and its seconds are scaled up to all of them: its cost is proportional to their number.
 """
 
 from __future__ import annotations
@@ -16,122 +20,207 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from radiolocus.associate.scan import scan
-from radiolocus.genome.qc import GenotypeOptions
-from radiolocus.read.plink import PlinkSource, write_plink
+from radiolocus.associate.dataset import part_writer, write_by_phenotype, write_rows
+from radiolocus.associate.query import query
+from radiolocus.kernels.genotype import encode_bed
 
 COVARIATES = 12
+THREADS = "2"
 
 
-def simulate(folder: Path, n: int, m: int, phenotypes: int, missing: float) -> None:
+def simulate(folder: Path, n: int, m: int, phenotypes: int, missing: float, absent: float) -> None:
+    """Write a bed set a few variants at a time, and tables of phenotypes and covariates."""
     rng = np.random.default_rng(20261122)
-    dosage = rng.binomial(2, rng.uniform(0.05, 0.95, (m, 1)), (m, n)).astype(np.float32)
-    if missing:
-        dosage[rng.random(dosage.shape, dtype=np.float32) < missing] = np.nan
-    variants = pl.DataFrame(
-        {
-            "chromosome": [str(1 + 22 * i // m) for i in range(m)],
-            "variant_id": [f"v{i}" for i in range(m)],
-            "base_pair_location": [1000 * (i + 1) for i in range(m)],
-            "effect_allele": ["A"] * m,
-            "other_allele": ["C"] * m,
-        }
-    )
+    with (folder / "g.bed").open("wb") as file:
+        file.write(bytes([0x6C, 0x1B, 1]))
+        for first in range(0, m, 500):
+            count = min(500, m - first)
+            frequency = rng.uniform(0.05, 0.95, (count, 1)).astype(np.float32)
+            dosage = (rng.random((2, count, n), dtype=np.float32) < frequency).sum(axis=0).astype(np.float32)
+            if missing:
+                dosage[rng.random((count, n), dtype=np.float32) < missing] = np.nan
+            packed = np.zeros((count, (n + 3) // 4), dtype=np.uint8)
+            encode_bed(dosage, packed)
+            file.write(packed.tobytes())
     names = [f"s{i}" for i in range(n)]
-    write_plink(folder / "g", dosage, variants, names)
-    for file, stem, count in (("pheno", "y", phenotypes), ("covar", "c", COVARIATES)):
-        columns = {f"{stem}{i}": rng.normal(size=n) for i in range(count)}
-        pl.DataFrame({"IID": names} | columns).write_csv(folder / file, separator="\t")
+    places = {
+        "chromosome": ["1"] * m,  # plink2 takes a range of variants of one chromosome only
+        "id": [f"v{i}" for i in range(m)],
+        "cm": ["0"] * m,
+        "position": [1000 * (i + 1) for i in range(m)],
+        "a1": ["A"] * m,
+        "a2": ["C"] * m,
+    }
+    people = {"fid": ["0"] * n, "iid": names} | {c: ["0"] * n for c in ("father", "mother", "sex")} | {"p": ["-9"] * n}
+    pl.DataFrame(places).write_csv(folder / "g.bim", separator="\t", include_header=False)
+    pl.DataFrame(people).write_csv(folder / "g.fam", separator="\t", include_header=False)
+    for file, stem, count, lost in (("pheno", "y", phenotypes, absent), ("covar", "c", COVARIATES, 0.0)):
+        values = rng.normal(size=(n, count)).round(6)
+        if lost:
+            values[rng.random(values.shape) < lost] = np.nan
+        frame = pl.DataFrame({"IID": names} | {f"{stem}{i}": values[:, i] for i in range(count)})
+        frame.with_columns(pl.col(pl.Float64).fill_nan(None)).write_csv(folder / file, separator="\t", null_value="NA")
 
 
-def child(folder: Path, missing: str, dtype: str, jobs: int) -> None:
-    phenotypes, covariates = (
-        pl.read_csv(folder / file, separator="\t").rename({"IID": "subject"}) for file in ("pheno", "covar")
-    )
-    options = GenotypeOptions(missing=missing, scan_dtype=dtype, min_maf=0, min_call_rate=0)
-    result = scan(PlinkSource(folder / "g"), phenotypes, covariates, options, jobs=jobs)
-    result.sumstats.write_parquet(folder / "sumstats.parquet")
-    result.summary.write_parquet(folder / "summary.parquet")
-
-
-def timed(run: Callable[[], object]) -> tuple[float, float]:
+def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float, float]:
+    """Seconds on the clock, CPU seconds, and the largest memory of any child so far in GB."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    run()
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, cpu, after.ru_maxrss / 1e6
 
 
-def product(n: int, m: int, columns: int, dtype: str) -> float:
-    """CPU seconds of the bare matrix product of the whole scan on one thread, in the shape the scan uses."""
+def product(n: int, m: int, columns: int) -> float:
+    """CPU seconds of the bare single-precision product of the whole scan, one thread, in the shape the scan uses."""
     rng = np.random.default_rng(1)
-    tile, right = rng.random((256, n)).astype(dtype), rng.random((n, columns)).astype(dtype)
+    height = 1024 if columns > 256 else 256
+    tile, right = rng.random((height, n), dtype=np.float32), rng.random((n, columns), dtype=np.float32)
     best = float("inf")
     with threadpool_limits(1):
-        for _ in range(12):
+        for _ in range(5):
             start = time.process_time()
             tile @ right
             best = min(best, time.process_time() - start)
-    return best * m / 256
+    return best * m / height
+
+
+def ours(folder: Path, missing: str) -> list[str]:
+    files = ["--pheno", f"{folder}/pheno", "--covar", f"{folder}/covar", "--out", f"{folder}/out"]
+    settings = ["--min-maf", "0", "--min-call-rate", "0", "--missing", missing, "--jobs", THREADS, "--fresh"]
+    return [sys.executable, "-m", "radiolocus", "gwas", f"{folder}/g", *files, *settings]
+
+
+def theirs(folder: Path, last: int) -> list[str]:
+    files = ["--bfile", f"{folder}/g", "--pheno", f"{folder}/pheno", "--covar", f"{folder}/covar"]
+    settings = ["--no-psam-pheno", "--glm", "hide-covar", "omit-ref", "--threads", THREADS, "--out", f"{folder}/o"]
+    return ["plink2", *files, *settings, "--from", "v0", "--to", f"v{last - 1}"]
+
+
+def case(n: int, m: int, phenotypes: int, given: argparse.Namespace) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": THREADS}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        simulate(folder, n, m, phenotypes, given.missing, given.absent)
+        kinds = ["mean", "drop"] if given.missing else ["mean"]
+        runs: dict[str, tuple[list[str], float]] = {f"radiolocus, {kind}": (ours(folder, kind), 1.0) for kind in kinds}
+        part = m if given.plink_variants is None else min(given.plink_variants, m)
+        if part and shutil.which("plink2"):
+            runs["plink2 --glm"] = (theirs(folder, part), m / part)
+        found: dict[str, list[tuple[float, float, float]]] = {label: [] for label in runs}
+        for _ in range(given.repeats):
+            for label, (command, _) in runs.items():
+                found[label].append(timed(command, environment))
+        bare = product(n, m, phenotypes + COVARIATES + 1)
+    told = f"{n:,} | {phenotypes:,} | {given.missing:.0%} | {given.absent:.0%}"
+    peer = min((cpu * runs["plink2 --glm"][1] for _, cpu, _ in found.get("plink2 --glm", [])), default=float("nan"))
+    for label, taken in found.items():
+        factor = runs[label][1]
+        wall, cpu = min(w for w, _, _ in taken) * factor, min(c for _, c, _ in taken) * factor
+        scaled = f" (from {part:,} variants)" if factor > 1 else ""
+        memory = f"{taken[0][2]:.2f} GB" if label.startswith("radiolocus") else "–"
+        print(
+            f"| {told} | {label}{scaled} | {cpu:.1f} s | {wall:.1f} s | {peer / cpu:.1f} | {bare / cpu:.0%} | {memory} "
+            f"| {os.getloadavg()[0]:.1f} |",
+            flush=True,
+        )
+
+
+def rows_of(total: int, names: pl.Series, counts: Counter[str]) -> Iterator[pl.DataFrame]:
+    """Made-up rows of 22 chromosomes in order of position, forty to a variant."""
+    rng = np.random.default_rng(1)
+    for number in range(22 * max(1, total // 22_000_000)):
+        pieces = max(1, total // 22_000_000)
+        chromosome, piece = divmod(number, pieces)
+        n = total // (22 * pieces)
+        variants = -(-n // 40)
+        place = np.repeat(10_000_000 * piece + np.sort(rng.integers(0, 10_000_000, variants)), 40)[:n]
+        column = rng.integers(0, names.len(), n)
+        counts.update(dict(zip(names, np.bincount(column, minlength=names.len()).tolist(), strict=True)))
+        beta = rng.normal(size=n)
+        ids = pl.Series(np.arange(variants) + variants * number).cast(pl.String).gather(np.arange(n) // 40)
+        yield pl.DataFrame(
+            {
+                "phenotype": names.gather(column),
+                "chromosome": pl.repeat(str(chromosome + 1), n, eager=True),
+                "base_pair_location": place,
+                "effect_allele": pl.repeat("A", n, eager=True),
+                "other_allele": pl.repeat("C", n, eager=True),
+                "beta": beta,
+                "standard_error": np.abs(beta) / 5,
+                "effect_allele_frequency": rng.random(n),
+                "neg_log_10_p_value": 5 + rng.exponential(size=n),
+                "variant_id": "rs" + ids,
+                "n": np.full(n, 20_000),
+                "statistic": beta * 5,
+                "degrees_of_freedom": np.full(n, 19_986),
+            }
+        )
+
+
+def questions(total: int) -> None:
+    """Make a data set of `total` rows and time questions to it, each in the state the run before left the disk in."""
+    names, counts = pl.Series([f"PT:feature_{i:04d}" for i in range(1000)]), Counter[str]()
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        parts = write_rows(root, rows_of(total, names, counts))
+        write_by_phenotype(root, parts, counts)
+        files = [root / f"{part}.parquet" for part in parts]
+        lying = [
+            pl.scan_parquet(f, hive_partitioning=False)
+            .select("variant_id", "chromosome", "base_pair_location")
+            .unique()
+            for f in files
+        ]
+        with part_writer(root / "sumstats/variant_ids.parquet", "sumstats/variant_ids") as writer:
+            writer.add(pl.concat([frame.collect() for frame in lying]).sort("variant_id"))
+        pl.DataFrame({"phenotype": names}).write_parquet(root / "sumstats/summary.parquet")
+        (root / "sumstats/manifest.json").write_text("{}")
+        print(f"{sum(parts.values()):,} rows, {sum(f.stat().st_size for f in root.rglob('*.parquet')) / 1e9:.1f} GB")
+        asked: dict[str, Callable[[], pl.DataFrame]] = {
+            "--region 19:44.9e6-45.1e6": lambda: query(root, region="19:44.9e6-45.1e6"),
+            "--region 19:4.49e6-4.51e6": lambda: query(root, region="19:4.49e6-4.51e6"),
+            "--rsid rs123456": lambda: query(root, rsid=["rs123456"]),
+            "--phenotype PT:feature_0123": lambda: query(root, phenotype=["PT:feature_0123"]),
+        }
+        for label, ask in asked.items():
+            start = time.perf_counter()
+            rows = ask()
+            first = time.perf_counter() - start
+            start = time.perf_counter()
+            ask()
+            print(f"| {label} | {rows.height:,} | {first:.2f} s | {time.perf_counter() - start:.2f} s |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=5000)
-    parser.add_argument("--variants", type=int, default=20_000)
-    parser.add_argument("--phenotypes", type=int, default=100)
-    parser.add_argument("--missing", type=float, default=0.0)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--child", nargs=4, metavar=("FOLDER", "MISSING", "DTYPE", "JOBS"))
+    parser.add_argument("--samples", type=int, nargs="+", default=[5000])
+    parser.add_argument("--variants", type=int, default=50_000)
+    parser.add_argument("--phenotypes", type=int, nargs="+", default=[100])
+    parser.add_argument("--missing", type=float, default=0.0, help="fraction of genotypes")
+    parser.add_argument("--absent", type=float, default=0.0, help="fraction of each phenotype")
+    parser.add_argument("--plink-variants", type=int, help="variants that PLINK 2 gets; 0: leave it out")
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--query", type=int, help="rows of a data set to ask")
     given = parser.parse_args()
-    if given.child:
-        folder, missing, dtype, jobs = given.child
-        child(Path(folder), missing, dtype, int(jobs))
+    if given.query:
+        questions(given.query)
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate(folder, given.samples, given.variants, given.phenotypes, given.missing)
-        runs: dict[str, list[str]] = {}
-        kinds = [("mean", "float64"), ("mean", "float32")] + ([("drop", "float64")] if given.missing else [])
-        for missing, dtype in kinds:
-            command = [sys.executable, __file__, "--child", name, missing, dtype, "1"]
-            runs[f"radiolocus, {missing}, {dtype}, one core"] = command
-        if shutil.which("plink2"):
-            files = [
-                "--bfile",
-                f"{name}/g",
-                "--pheno",
-                f"{name}/pheno",
-                "--covar",
-                f"{name}/covar",
-                "--out",
-                f"{name}/o",
-            ]
-            settings = ["--no-psam-pheno", "--glm", "hide-covar", "omit-ref", "--threads", "2"]
-            runs["plink2 --glm, two threads"] = ["plink2", *files, *settings]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-        seconds: dict[str, list[tuple[float, float]]] = {label: [] for label in runs}
-        for _ in range(given.repeats):
-            for label, command in runs.items():
-                call = [str(part) for part in command]
-                seconds[label].append(
-                    timed(lambda call=call: subprocess.run(call, check=True, capture_output=True, env=environment))
-                )
-        columns = given.phenotypes + COVARIATES + 1
-        print(f"{given.samples} samples, {given.variants} variants, {given.phenotypes} phenotypes, ", end="")
-        print(f"{COVARIATES} covariates, {given.missing:.0%} of genotypes missing; load {os.getloadavg()[0]:.1f}")
-        for dtype in ("float64", "float32"):
-            alone = product(given.samples, given.variants, columns, dtype)
-            print(f"  matrix product alone, {dtype}, one core: {alone:.2f} s CPU")
-        for label, pairs in seconds.items():
-            wall, cpu = (min(values) for values in zip(*pairs, strict=True))
-            print(f"  {label}: {wall:.2f} s on the clock, {cpu:.2f} s CPU")
+    print(f"{given.variants:,} variants, {COVARIATES} covariates, {THREADS} threads")
+    print("| N | P | missing genotypes | missing phenotypes | program | CPU | clock | PLINK 2 / this (CPU) "
+          "| product / this (CPU) | memory | load |")  # fmt: skip
+    print("|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|")
+    for n in given.samples:
+        for phenotypes in given.phenotypes:
+            case(n, given.variants, phenotypes, given)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Commands of genome-wide association: ``gwas`` and ``query``."""
+"""Commands of genome-wide association: ``gwas``, ``query`` and ``export``."""
 
 from __future__ import annotations
 
@@ -28,6 +28,10 @@ def add_commands(app: typer.Typer) -> None:
         short_help="Ask the results of gwas for a region, a variant or a phenotype.",
         epilog="Example: radiolocus query gwas --region 19:44.9e6-45.1e6",
     )(query)
+    app.command(
+        short_help="Write one phenotype as GWAS-SSF, or as PLINK 2 or REGENIE do.",
+        epilog="Example: radiolocus export gwas PET:stat_mean --assembly GRCh38 --out deposit/suv_mean",
+    )(export)
 
 
 def gwas(
@@ -116,6 +120,26 @@ def query(
     for name in rsid or ():
         for found in variants_of(folder, [name]).iter_rows(named=True):
             typer.echo(_variant(found), err=True)
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Folder that gwas wrote.", exists=True, file_okay=False)],
+    phenotype: Annotated[str, typer.Argument(help="Phenotype of which all rows were kept.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Name of the file without its ending.")],
+    layout: Annotated[str, typer.Option("--layout", help="gwas-ssf, plink2 or regenie.")] = "gwas-ssf",
+    assembly: Annotated[str, typer.Option("--assembly", help="Genome assembly, e.g. GRCh38 (GWAS-SSF).")] = "",
+    ancestry: Annotated[str, typer.Option("--ancestry", help="Ancestry category of the sample (GWAS-SSF).")] = "",
+    partial: Annotated[bool, typer.Option("--partial", help="Write what was kept, although rows are missing.")] = False,
+) -> None:
+    """Write the rows of one phenotype in a layout that others read."""
+    with loading():
+        from radiolocus.associate.export import export as write
+
+    chosen: Any = layout
+    done = write(folder, phenotype, out, chosen, assembly=assembly, ancestry=ancestry, partial=partial)
+    if done.left_out:
+        typer.echo(f"note     {done.left_out:,} rows left out: alleles that are not of A, C, G and T", err=True)
+    typer.echo(f"{done.rows:,} rows: {' and '.join(str(file) for file in done.files)}")
 
 
 def _show(rows: pl.DataFrame) -> None:

@@ -254,7 +254,10 @@ def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[s
         "genome_wide": int(summary["genome_wide"].sum()),
     }
     write_json(root / "sumstats/told.json", told)
-    write_json(root / "sumstats/options.json", {"genotypes": asdict(prepared.options), "keep": asdict(keep)})
+    write_json(
+        root / "sumstats/options.json",
+        {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names},
+    )
     write_table(root, "problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
     stage.finish(seed=None, wall_time_s=seconds)
 

@@ -65,6 +65,12 @@ class Preparation:
         return self.judged
 
     @property
+    def covariate_names(self) -> tuple[str, ...]:
+        """What is projected out of phenotypes and variants, the intercept left out."""
+        count = 0 if self.components is None else self.components.scores.shape[1]
+        return self.scanned.covariate_names + tuple(f"PC{i + 1}" for i in range(count))
+
+    @property
     def samples(self) -> pl.DataFrame:
         """Table ``genome/samples``: analysed subjects, their call rate and principal components."""
         return self.samples_with(self.quality.sample_call_rate)
