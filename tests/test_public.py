@@ -26,6 +26,7 @@ PINNED = [
     "harrell_c",
     "link",
     "load_study",
+    "open_genotypes",
     "read_lesions",
     "read_pair",
     "read_pyradiomics",

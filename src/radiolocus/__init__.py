@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from radiolocus.genome.qc import GenotypeOptions
     from radiolocus.model import Geometry, Mask, Volume
     from radiolocus.pipeline import run_study
+    from radiolocus.read.genotype_files import open_genotypes
     from radiolocus.read.imaging import read_pair
     from radiolocus.read.lesions import read_lesions
     from radiolocus.read.nifti import write_nifti
@@ -51,6 +52,7 @@ __all__ = [
     "harrell_c",
     "link",
     "load_study",
+    "open_genotypes",
     "read_lesions",
     "read_pair",
     "read_pyradiomics",
@@ -78,6 +80,7 @@ _HOME = {
     "harrell_c": "stats.concordance",
     "link": "associate.link",
     "load_study": "config",
+    "open_genotypes": "read.genotype_files",
     "read_lesions": "read.lesions",
     "read_pair": "read.imaging",
     "read_pyradiomics": "feature.pyradiomics",
