@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -15,6 +20,7 @@ from radiolocus.feature.core import AGGREGATIONS, Context
 from radiolocus.feature.extract import extract
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.maps import MAPPABLE, feature_map
+from radiolocus.feature.pyradiomics_names import SAME
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.discretise import Scale
 from radiolocus.image.region import Region, prepare_region
@@ -298,3 +304,55 @@ def test_the_number_of_threads_changes_nothing_bit_for_bit(monkeypatch):
 def test_an_empty_region_is_refused():
     with pytest.raises(RoiError):
         feature_map(*pair(np.ones((3, 3, 3)), np.zeros((3, 3, 3))), FeatureSettings(), ["stat_mean"], radius_voxels=1)
+
+
+_THEIRS = """
+import json, logging, sys
+import numpy, SimpleITK, radiomics
+from radiomics.featureextractor import RadiomicsFeatureExtractor
+radiomics.logger.setLevel(logging.CRITICAL)
+folder, radius, features = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+extractor = RadiomicsFeatureExtractor(binWidth=1, kernelRadius=radius, maskedKernel=True, initValue=float("nan"))
+extractor.disableAllFeatures()
+extractor.enableFeaturesByName(**features)
+found = extractor.execute(folder + "/image.nrrd", folder + "/mask.nrrd", voxelBased=True)
+maps = {k: SimpleITK.GetArrayFromImage(v) for k, v in found.items() if isinstance(v, SimpleITK.Image)}
+numpy.savez(folder + "/maps.npz", **maps)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("radius", "share"), [(1, 0.9), (1, 1.1), (2, 1.1)])
+def test_maps_agree_with_pyradiomics(radius, share, tmp_path):
+    python = os.environ.get("RADIOLOCUS_PYRADIOMICS")
+    if not python:
+        pytest.skip("PyRadiomics is not here (set RADIOLOCUS_PYRADIOMICS to the Python of an environment that has it)")
+    rng = np.random.default_rng(12)
+    image, mask = rng.integers(1, 9, (12, 13, 14)).astype(np.int16), np.zeros((12, 13, 14), dtype=np.uint8)
+    mask[3:9, 3:10, 3:11] = rng.random((6, 7, 8)) < share
+    image[tuple(np.argwhere(mask)[0])] = 1
+    for name, array in (("image", image), ("mask", mask)):
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(array), str(tmp_path / f"{name}.nrrd"))
+    order = json.dumps({name: list(same) for name, same in SAME.items()})
+    call = [python, "-W", "ignore", "-c", _THEIRS, str(tmp_path), str(radius), order]
+    subprocess.run(call, check=True, capture_output=True)
+    theirs = np.load(tmp_path / "maps.npz")
+    columns = {
+        f"original_{name}_{feature}": tag + ("_3d_avg" if name in ("glcm", "glrlm") else "_3d")
+        for name, same in SAME.items()
+        for feature, tag in same.items()
+    }
+    got = feature_map(*pair(image, mask > 0), BINS, columns.values(), radius_voxels=radius)
+    inside = mask[_box(mask)] > 0
+    for name, column in columns.items():
+        # Theirs lie on the box of the region and as much around it as the window reaches.
+        expected = theirs[name][(slice(radius, -radius),) * 3][inside]
+        found = got[column].array[inside]
+        if "_glrlm_" in name and share < 1:
+            continue  # PyRadiomics leaves out directions in which no line of the window holds two voxels
+        if name == "original_glcm_JointAverage":
+            # PyRadiomics averages this one over all directions, and has NaN where one of them has no pair.
+            found = np.where(np.isnan(expected), np.nan, found)
+            assert np.isfinite(expected).mean() > 0.5
+        atol = 8 * np.sqrt(np.finfo(float).eps) if "info_corr2" in column else 1e-9
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=atol, err_msg=name)
