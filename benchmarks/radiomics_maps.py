@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "radiolocus-peers")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--radius", type=int, default=1, help="of the window, in voxels")
-    parser.add_argument("--ball", type=int, default=8, help="radius of the region in voxels")
+    parser.add_argument("--ball", type=int, default=9, help="radius of the region in voxels")
     parser.add_argument("--levels", type=int, default=32)
     given = parser.parse_args()
     python, told = install("pyradiomics", PEERS["pyradiomics"], given.cache)
