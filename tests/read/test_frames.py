@@ -19,7 +19,7 @@ from dicom_factory import (
     write_seg,
     write_series,
 )
-from radiolocus.errors import ConfigError, FormatError, GeometryError
+from radiolocus.errors import ConfigError, FormatError, GeometryError, RadiolocusError
 from radiolocus.read.dicom import read_dicom
 from radiolocus.read.imaging import describe, read_pair
 from radiolocus.read.options import ReadOptions
@@ -206,6 +206,66 @@ def test_the_scan_of_a_selected_image_began_with_the_whole_series(tmp_path):
     volume = read_dicom(tmp_path / "pet", ReadOptions(select={"FrameReferenceTime": 1000})).volume
     expected = (np.abs(STORED) + 1) * 70_000 / (350e6 * 2 ** (-3600 / 6586.2))
     np.testing.assert_allclose(volume.array, expected, rtol=3e-7)
+
+
+def test_time_zones_of_injection_and_decay_reference(tmp_path):
+    write_series(tmp_path / "pet", np.abs(STORED), modality="PT", extra=pet(RadiopharmaceuticalStartTime=None))
+    classic = np.abs(STORED) * 70_000 / (350e6 * 2 ** (-3600 / 6586.2))
+    for n, (start, moment, local) in enumerate(
+        [
+            ("20200301100000-0500", "20200301160000+0000", "-0800"),
+            ("20200301100000-0500", "20200301110000", "-0500"),
+            ("20200301100000-0500", "20200301080000", "-0800"),
+            ("20200301100000", "20200301110000+0100", "-0500"),
+        ]
+    ):
+        edit = _pet_enhanced(moment, TimezoneOffsetFromUTC=local)
+
+        def zones(ds, edit=edit, start=start):
+            edit(ds)
+            ds.RadiopharmaceuticalInformationSequence[0].RadiopharmaceuticalStartDateTime = start
+
+        path = write_enhanced(
+            tmp_path / str(n) / "e.dcm", tmp_path / "pet", transform=False, real_world="Bq/ml", edit=zones
+        )
+        np.testing.assert_allclose(read_dicom(path.parent).volume.array, classic, rtol=3e-7)
+
+
+def test_a_parametric_map_of_floating_point(tmp_path):
+    values = np.random.default_rng(9).normal(1e-3, 3e-4, STORED.shape).astype(np.float32)
+    write_series(tmp_path / "mr", STORED, modality="MR")
+
+    def float_pixels(ds):
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.30"
+        del ds.PixelData, ds.BitsStored, ds.HighBit, ds.PixelRepresentation
+        ds.BitsAllocated, ds.FloatPixelData = 32, values.tobytes()
+        for item in ds.PerFrameFunctionalGroupsSequence:
+            mapping = item.RealWorldValueMappingSequence[0]
+            mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 1.0, 0.0
+
+    path = write_enhanced(
+        tmp_path / "map" / "e.dcm", tmp_path / "mr", transform=False, real_world="mm2/s", edit=float_pixels
+    )
+    volume = read_dicom(path.parent).volume
+    assert volume.array.dtype == np.float64
+    np.testing.assert_array_equal(volume.array, values)
+    np.testing.assert_array_equal(volume.geometry.affine, read_dicom(tmp_path / "mr").volume.geometry.affine)
+
+
+def test_flipped_bytes_of_an_enhanced_object_never_end_the_study(tmp_path):
+    write_series(tmp_path / "pet", np.abs(STORED[:2]), modality="PT", extra=pet())
+    path = write_enhanced(
+        tmp_path / "e" / "e.dcm", tmp_path / "pet", transform=False, real_world="Bq/ml", edit=_pet_enhanced()
+    )
+    content = path.read_bytes()
+    refusals = 0
+    for at in range(132, len(content) - 200, 11):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
+        try:
+            read_dicom(path.parent)
+        except RadiolocusError:
+            refusals += 1
+    assert refusals > 50
 
 
 @pytest.mark.parametrize(

@@ -213,3 +213,13 @@ def test_a_syntax_that_nobody_here_decodes_is_named(tmp_path):
     ds.save_as(path)
     with pytest.raises(FormatError, match=r"pixels compressed as MPEG2 .* cannot be decoded here"):
         read_dicom(tmp_path / "ct")
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1e35, 0.0), (1.0, 1e38), (-1e36, 5.0)])
+def test_a_rescale_beyond_every_number_is_refused(tmp_path, slope, intercept):
+    def edit(k, ds):
+        ds.RescaleSlope, ds.RescaleIntercept = slope, intercept
+
+    write_series(tmp_path / "ct", STORED[:2], edit=edit)
+    with pytest.raises(FormatError, match=r"000\.dcm: rescale slope .* allowed: values that a floating-point number"):
+        read_dicom(tmp_path / "ct")

@@ -128,10 +128,7 @@ def read_dicom(folder: Path | str, options: ReadOptions | None = None) -> DicomS
         that differ in orientation, size or spacing.
     """
     plan = _planned(Path(folder), options or ReadOptions())
-    array = intensities(plan.slices, plan.grid.shape)
-    if plan.factor != 1.0:
-        for plane in array:
-            plane[...] = plane.astype(np.float64) * plan.factor
+    array = intensities(plan.slices, plan.grid.shape, plan.factor)
     tilt, notes, grid = tilt_of(plan.grid), plan.notes, plan.grid
     if tilt is not None:
         array, told = _straight(tilt, array, plan.unit)

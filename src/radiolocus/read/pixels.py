@@ -99,7 +99,9 @@ def _syntax(header: Dataset) -> UID | None:
     return found if isinstance(found, UID) else None
 
 
-def intensities(slices: Sequence[Slice], shape: tuple[int, int, int]) -> npt.NDArray[np.floating[Any]]:
+def intensities(
+    slices: Sequence[Slice], shape: tuple[int, int, int], factor: float = 1.0
+) -> npt.NDArray[np.floating[Any]]:
     """Decode slices and bring them to real values with the rescale slope and intercept of each.
 
     Parameters
@@ -108,6 +110,8 @@ def intensities(slices: Sequence[Slice], shape: tuple[int, int, int]) -> npt.NDA
         In the order of the z axis.
     shape : tuple of int
         (slices, rows, columns).
+    factor : float
+        What rescaled values are multiplied by, in double precision.
 
     Returns
     -------
@@ -134,8 +138,25 @@ def intensities(slices: Sequence[Slice], shape: tuple[int, int, int]) -> npt.NDA
             raise FormatError(
                 f"pixels of shape {plane.shape}", where=s.where, allowed=f"{shape[1:]} as the header says"
             )
+        _check_range(plane, slope, intercept, factor, float(np.finfo(real).max), s)
         array[k] = plane.astype(real) * real(slope) + real(intercept)
+        if factor != 1.0:
+            array[k] = array[k].astype(np.float64) * factor
     return array
+
+
+def _check_range(
+    plane: npt.NDArray[Any], slope: float, intercept: float, factor: float, limit: float, s: Slice
+) -> None:
+    """Refuse a rescale that no floating-point value holds: its header is damaged."""
+    widest = float(np.iinfo(plane.dtype).max) if plane.dtype.kind in "iu" else 1.0
+    if max(abs(slope) * widest + abs(intercept), 1.0) * max(factor, 1.0) > limit / 2:
+        raise FormatError(
+            f"rescale slope {slope:g} and intercept {intercept:g}, factor {factor:g}",
+            where=s.where,
+            allowed="values that a floating-point number holds",
+            todo=TODO_COPY,
+        )
 
 
 def _pixels(s: Slice) -> npt.NDArray[Any]:

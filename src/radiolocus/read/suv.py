@@ -290,7 +290,7 @@ def _start_moment(head: Dataset, drug: Dataset, clock: timedelta | None, where: 
     start = _moment(text)
     if start is None:
         return None
-    offset, local = _utc_offset(text), _utc_offset(str(head.get("TimezoneOffsetFromUTC", "") or ""))
+    offset, local = _utc_offset(text), _local_offset(head)
     if offset is not None and local is not None:
         start += local - offset
     if clock is not None:
@@ -303,6 +303,15 @@ def _start_moment(head: Dataset, drug: Dataset, clock: timedelta | None, where: 
                 todo="find out which is right (a time zone?) and correct the header",
             )
     return start
+
+
+def _local_offset(head: Dataset) -> timedelta | None:
+    """Offset of the clock that the scan time is told by."""
+    if "DecayCorrected" in head:
+        own = _utc_offset(str(head.get("DecayCorrectionDateTime", "") or ""))
+        if own is not None:
+            return own
+    return _utc_offset(str(head.get("TimezoneOffsetFromUTC", "") or ""))
 
 
 def _utc_offset(text: str) -> timedelta | None:
