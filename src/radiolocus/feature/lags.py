@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from radiolocus.feature.crew import one_by_one
-from radiolocus.kernels.shape import inverse_distances, spectral_sums, spread_rows
+from radiolocus.kernels.shape import inverse_distances, spectral_sum, spread_rows
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["lag_sums"]
@@ -22,6 +22,8 @@ _PLANES = 2
 _ROWS = 256
 
 Complex = npt.NDArray[np.complex128]
+#: Indices (z, y) of some rows.
+Block = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Share = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
@@ -52,28 +54,32 @@ def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = one_
     """
     half = [scipy.fft.next_fast_len(n, real=True) for n in mask.shape]
     filled: BoolArray = np.asarray(mask.any(axis=2))
-    fields = (
-        lambda block: values[block],
-        lambda block: mask[block].astype(np.float64),
-        lambda block: values[block] ** 2,
-    )
-    makers: list[Callable[[], Any]] = [partial(_weights, half, spacing)]
-    makers += [partial(_lines, field, filled, 2 * half[2]) for field in fields]
-    weights, *lines = share(lambda make: make(), makers)
     # Frequencies inside the half spectrum stand for their mirror images too.
     times = np.full(half[2] + 1, 2.0)
     times[[0, -1]] = 1.0
+    starts = range(0, len(times), _PLANES)
 
-    def summed(start: int) -> Array:
+    def summed(lines: Sequence[Complex], start: int) -> list[float]:
+        """Products of the first field with each, over the planes from `start`."""
         part = slice(start, start + _PLANES)
-        f, g, h = (_planes(line[part], filled, 2 * half[0], 2 * half[1]) for line in lines)
-        return np.asarray(spectral_sums(f, g, h, weights[part], times[part]))
+        spectra = [_planes(line[part], filled, 2 * half[0], 2 * half[1]) for line in lines]
+        return [spectral_sum(spectra[0], other, weights[part], times[part]) for other in spectra]
 
-    total = np.zeros(3)
-    for part in share(summed, range(0, len(times), _PLANES)):
-        total += part
-    first, second, third = (total / np.prod([2.0 * n for n in half])).tolist()
-    return first, second, third
+    def ones(block: Block) -> Array:
+        return mask[block].astype(np.float64)
+
+    def lines_of(field: Callable[[Block], Array]) -> Complex:
+        return _lines(field, filled, 2 * half[2])
+
+    # One field before the other two: their lines are what takes memory.
+    weights, lines = share(
+        lambda make: make(), [partial(_weights, half, spacing), partial(lines_of, values.__getitem__)]
+    )
+    product = np.sum(share(partial(summed, [lines]), starts), axis=0)
+    del lines
+    pair = share(lines_of, [ones, lambda block: values[block] ** 2])
+    weight, square = np.sum(share(partial(summed, pair), starts), axis=0)
+    return tuple((np.array([product[0], weight, square]) / np.prod([2.0 * n for n in half])).tolist())
 
 
 def _weights(half: Sequence[int], spacing: Array) -> Array:
@@ -83,7 +89,7 @@ def _weights(half: Sequence[int], spacing: Array) -> Array:
     return np.asarray(scipy.fft.dctn(distances, type=1, overwrite_x=True))
 
 
-def _lines(field: Callable[[Any], Array], filled: BoolArray, width: int) -> Complex:
+def _lines(field: Callable[[Block], Array], filled: BoolArray, width: int) -> Complex:
     """Transform the rows of a field that are not empty along x padded to `width`: shape (width / 2 + 1, rows)."""
     z, y = np.nonzero(filled)
     lines = np.empty((width // 2 + 1, z.size), dtype=np.complex128)

@@ -15,7 +15,7 @@ __all__ = [
     "inverse_distances",
     "moments",
     "pair_sums",
-    "spectral_sums",
+    "spectral_sum",
     "spread_rows",
     "weighted_sums",
 ]
@@ -278,23 +278,18 @@ def spread_rows(lines: Complex, filled: npt.NDArray[np.bool_], height: int) -> C
 
 
 @kernel
-def _square(value: complex) -> float:
-    return value.real * value.real + value.imag * value.imag
-
-
-@kernel
 def _product(one: complex, other: complex) -> float:
     """Real part of one number times the conjugate of the other."""
     return one.real * other.real + one.imag * other.imag
 
 
 @kernel
-def spectral_sums(f: Complex, g: Complex, h: Complex, weights: Array, times: Array) -> Array:
-    """Sum the powers of spectra over some planes of frequencies, weighted by a real spectrum with even axes.
+def spectral_sum(f: Complex, g: Complex, weights: Array, times: Array) -> float:
+    """Sum the products of two spectra over some planes of frequencies, weighted by a real spectrum with even axes.
 
     Parameters
     ----------
-    f, g, h : ndarray of complex128, shape (k, 2a, 2b)
+    f, g : ndarray of complex128, shape (k, 2a, 2b)
         Spectra.
     weights : ndarray, shape (k, a + 1, b + 1)
         The octant of the weights; the rest are its mirror images.
@@ -303,26 +298,21 @@ def spectral_sums(f: Complex, g: Complex, h: Complex, weights: Array, times: Arr
 
     Returns
     -------
-    ndarray, shape (3,)
-        ``Σ w |f|²``, ``Σ w |g|²`` and ``Σ w Re(g h*)``.
+    float
+        ``Σ w Re(f g*)``.
     """
     _, depth, height = f.shape
-    total = np.zeros(3)
+    total = 0.0
     for k in range(len(f)):
         for z in range(depth):
             row = weights[k, min(z, depth - z)]
-            a, b, c = f[k, z], g[k, z], h[k, z]
-            first, second, third = 0.0, 0.0, 0.0
-            for y in range(height // 2 + 1):
-                # A frequency and its mirror image have one weight; the first and the middle one are their own.
-                twin = height - y if 0 < y < height - y else y
-                share = row[y] if twin != y else row[y] / 2
-                first += share * (_square(a[y]) + _square(a[twin]))
-                second += share * (_square(b[y]) + _square(b[twin]))
-                third += share * (_product(b[y], c[y]) + _product(b[twin], c[twin]))
-            total[0] += times[k] * first
-            total[1] += times[k] * second
-            total[2] += times[k] * third
+            a, b = f[k, z], g[k, z]
+            # The first and the middle frequency are their own mirror images; all others have a twin of their weight.
+            half = height // 2
+            part = row[0] * _product(a[0], b[0]) + row[half] * _product(a[half], b[half])
+            for y in range(1, half):
+                part += row[y] * (_product(a[y], b[y]) + _product(a[height - y], b[height - y]))
+            total += times[k] * part
     return total
 
 
