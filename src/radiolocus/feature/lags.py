@@ -27,16 +27,20 @@ Block = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 Share = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
-def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = one_by_one) -> tuple[float, float, float]:
+def lag_sums(
+    values: Array, mask: BoolArray, spacing: Array, mean: float = 0.0, share: Share = one_by_one
+) -> tuple[float, float, float]:
     """Sum over ordered pairs of voxels p ≠ q, weighted by the inverse of their distance, in O(N log N).
 
     Parameters
     ----------
     values : ndarray, shape (z, y, x)
-        A value f at each voxel, 0 outside `mask`.
+        A value at each voxel; may be anything outside `mask`.
     mask : ndarray of bool, shape (z, y, x)
     spacing : ndarray, shape (3,)
         Voxel size along (z, y, x) in mm.
+    mean : float
+        Taken off the values: f is what is left.
     share : callable
         Calls a function of each item and returns the results in their order: how threads share the work.
 
@@ -65,6 +69,12 @@ def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = one_
         spectra = [_planes(line[part], filled, 2 * half[0], 2 * half[1]) for line in lines]
         return [spectral_sum(spectra[0], other, weights[part], times[part]) for other in spectra]
 
+    def deviations(block: Block) -> Array:
+        return np.where(mask[block], values[block] - mean, 0.0)
+
+    def squares(block: Block) -> Array:
+        return deviations(block) ** 2
+
     def ones(block: Block) -> Array:
         return mask[block].astype(np.float64)
 
@@ -72,12 +82,10 @@ def lag_sums(values: Array, mask: BoolArray, spacing: Array, share: Share = one_
         return _lines(field, filled, 2 * half[2])
 
     # One field before the other two: their lines are what takes memory.
-    weights, lines = share(
-        lambda make: make(), [partial(_weights, half, spacing), partial(lines_of, values.__getitem__)]
-    )
+    weights, lines = share(lambda make: make(), [partial(_weights, half, spacing), partial(lines_of, deviations)])
     product = np.sum(share(partial(summed, [lines]), starts), axis=0)
     del lines
-    pair = share(lines_of, [ones, lambda block: values[block] ** 2])
+    pair = share(lines_of, [ones, squares])
     weight, square = np.sum(share(partial(summed, pair), starts), axis=0)
     return tuple((np.array([product[0], weight, square]) / np.prod([2.0 * n for n in half])).tolist())
 
