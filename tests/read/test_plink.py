@@ -262,3 +262,20 @@ def test_the_writer_refuses_what_the_format_cannot_hold(tmp_path):
         write_plink(tmp_path / "d", [[0.5, 3.0, 1.0]], variants(1), ["a", "b", "c"])
     with pytest.raises(FormatError, match="1 variants × 3 samples"):
         write_plink(tmp_path / "d", np.zeros((3, 1)), variants(1), ["a", "b", "c"])
+
+
+def test_alleles_of_an_unknown_code_are_said_and_twice_the_same_is_refused(small):
+    prefix, _ = small
+    lines = prefix.with_name("cohort.v1.bim").read_text().splitlines()
+    coded = ["ACGT\tT", "1\t4", "0\tA", "I\tD", "<DEL>\tc", "*\tG", "A\tQ7", "?\tG"]
+    changed = ["\t".join(line.split("\t")[:4]) + f"\t{code}" for line, code in zip(lines, coded, strict=False)]
+    bim = prefix.with_name("cohort.v1.bim")
+    bim.write_text("\n".join(changed + lines[8:]) + "\n")
+    (note,) = PlinkSource(prefix).notes
+    assert note.startswith("cohort.v1.bim: 2 variants have an allele of an unknown code (rs6 A/Q7, rs7 ?/G); known are")
+    bim.write_text(bim.read_text().replace("A\tQ7", "T\tT"))
+    error = refused(FormatError, prefix)
+    assert error.got == "1 variants with twice the same allele: rs6 has T and T"
+    assert error.where == "cohort.v1.bim"
+    assert "two different alleles" in error.allowed
+    assert "mend their alleles" in error.todo

@@ -35,6 +35,7 @@ AUTOSOMES = tuple(str(number) for number in range(1, 23))
 VARIANT = ("chromosome", "variant_id", "base_pair_location", "effect_allele", "other_allele")
 # What imputation programs call their quality in the INFO field: IMPUTE and SHAPEIT, Minimac, Beagle 5, Beagle 4.
 QUALITY_KEYS = ("INFO", "R2", "DR2", "AR2")
+_ALLELE = r"(?i)^([ACGTN]+|[1-4]|0|\.|\*|I|D|R|<.+>|.*[\[\]].*)$"
 _NUMBERED = {"23": "X", "24": "Y", "25": "XY", "26": "MT", "M": "MT", "PAR1": "XY", "PAR2": "XY"}
 
 
@@ -194,7 +195,12 @@ def said_of_variants(name: str, codes: pl.Series, variants: pl.DataFrame) -> tup
     Returns
     -------
     tuple of str
-        Repeated and absent ids, renamed or mixed chromosome codes, an order that jumps.
+        Repeated and absent ids, unknown allele codes, renamed or mixed chromosome codes, an order that jumps.
+
+    Raises
+    ------
+    FormatError
+        A variant whose two alleles are the same.
     """
     ids, named = variants["variant_id"], variants["chromosome"]
     # the alleles of one split variant share its id and are no repetition
@@ -220,7 +226,29 @@ def said_of_variants(name: str, codes: pl.Series, variants: pl.DataFrame) -> tup
     if spellings.height:
         mixed = spellings.sort("named", "code")["code"].to_list()
         notes.append(f"{name}: chromosomes are spelled in more than one way ({', '.join(mixed[:10])}); taken as one")
-    return (*notes, *_said_of_order(name, variants))
+    return (*notes, *_said_of_alleles(name, variants), *_said_of_order(name, variants))
+
+
+def _said_of_alleles(name: str, variants: pl.DataFrame) -> tuple[str, ...]:
+    effect, other = variants["effect_allele"], variants["other_allele"]
+    same = ((effect == other) & ~effect.is_in(["0", "."])).arg_true()
+    if same.len():
+        first = int(same[0])
+        raise FormatError(
+            f"{same.len()} variants with twice the same allele: {variants['variant_id'][first]} has "
+            f"{effect[first]} and {other[first]}",
+            where=name,
+            allowed="two different alleles a variant",
+            todo="leave these variants out, or mend their alleles: nobody can tell what is counted",
+        )
+    unknown = variants.filter(~effect.str.contains(_ALLELE) | ~other.str.contains(_ALLELE))
+    if not unknown.height:
+        return ()
+    few = unknown.head(3).select(pl.format("{} {}/{}", "variant_id", "effect_allele", "other_allele")).to_series()
+    return (
+        f"{name}: {unknown.height} variants have an allele of an unknown code ({', '.join(few)}); known are bases, "
+        "1 to 4, I and D, and VCF's symbols; they are analysed under the codes that stand there",
+    )
 
 
 def _said_of_order(name: str, variants: pl.DataFrame) -> tuple[str, ...]:
