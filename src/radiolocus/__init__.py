@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['FeatureSettings', 'GenotypeOptions', 'Geometry', 'LinkOptions']
+['FeatureSettings', 'GenotypeOptions', 'Geometry', 'GwasOptions']
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from radiolocus.associate.export import export
+    from radiolocus.associate.genomewide import gwas
+    from radiolocus.associate.gwas import GwasOptions
     from radiolocus.associate.link import LinkOptions, link
+    from radiolocus.associate.query import query
     from radiolocus.associate.scan import scan
     from radiolocus.config import load_study
     from radiolocus.errors import RadiolocusError
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from radiolocus.read.lesions import read_lesions
     from radiolocus.read.nifti import write_nifti
     from radiolocus.read.options import ReadOptions
-    from radiolocus.read.plink import PlinkSource
+    from radiolocus.read.plink import PlinkSource, write_plink
+    from radiolocus.read.subject_tables import read_subject_table
     from radiolocus.response.recist11 import Recist11Options, recist11
     from radiolocus.stats.concordance import harrell_c
     from radiolocus.stats.cox import fit_cox
@@ -38,6 +43,7 @@ __all__ = [
     "FeatureSettings",
     "GenotypeOptions",
     "Geometry",
+    "GwasOptions",
     "LinkOptions",
     "Mask",
     "PlinkSource",
@@ -45,27 +51,33 @@ __all__ = [
     "ReadOptions",
     "Recist11Options",
     "Volume",
+    "export",
     "extract",
     "extract_pyradiomics",
     "feature_map",
     "fit_cox",
+    "gwas",
     "harrell_c",
     "link",
     "load_study",
     "open_genotypes",
+    "query",
     "read_lesions",
     "read_pair",
     "read_pyradiomics",
+    "read_subject_table",
     "recist11",
     "run_study",
     "scan",
     "write_nifti",
+    "write_plink",
 ]
 
 _HOME = {
     "FeatureSettings": "feature.settings",
     "GenotypeOptions": "genome.qc",
     "Geometry": "model",
+    "GwasOptions": "associate.gwas",
     "LinkOptions": "associate.link",
     "Mask": "model",
     "PlinkSource": "read.plink",
@@ -73,21 +85,26 @@ _HOME = {
     "ReadOptions": "read.options",
     "Recist11Options": "response.recist11",
     "Volume": "model",
+    "export": "associate.export",
     "extract": "feature.extract",
     "extract_pyradiomics": "feature.pyradiomics",
     "feature_map": "feature.maps",
     "fit_cox": "stats.cox",
+    "gwas": "associate.genomewide",
     "harrell_c": "stats.concordance",
     "link": "associate.link",
     "load_study": "config",
     "open_genotypes": "read.genotype_files",
+    "query": "associate.query",
     "read_lesions": "read.lesions",
     "read_pair": "read.imaging",
     "read_pyradiomics": "feature.pyradiomics",
+    "read_subject_table": "read.subject_tables",
     "recist11": "response.recist11",
     "run_study": "pipeline",
     "scan": "associate.scan",
     "write_nifti": "read.nifti",
+    "write_plink": "read.plink",
 }
 
 

@@ -97,3 +97,21 @@ def test_numbers_that_are_none():
     values[2, 0] = np.inf
     with pytest.raises(TableError, match="1 values of phenotype phenotype 1 that are no finite"):
         regression_design(values)
+
+
+def test_correlation_of_residuals_pair_by_pair():
+    values, covariates = RNG.normal(size=(50, 4)), RNG.normal(size=(50, 2))
+    values[:, 1] += values[:, 0] + covariates[:, 0]
+    complete = regression_design(values, covariates)
+    full = np.column_stack([np.ones(50), covariates])
+    rest = values - full @ np.linalg.lstsq(full, values, rcond=None)[0]
+    np.testing.assert_allclose(complete.correlation(), np.corrcoef(rest.T), atol=1e-12)
+    values[:9, 2] = np.nan
+    values[41:, 3] = np.nan
+    design = regression_design(values, covariates)
+    found = design.correlation()
+    y = design.response
+    both = ~np.isnan(values[:, design.columns[2]]) & ~np.isnan(values[:, design.columns[3]])
+    expected = (y[both, 2] @ y[both, 3]) / np.sqrt((y[both, 2] ** 2).sum() * (y[both, 3] ** 2).sum())
+    assert found[2, 3] == found[3, 2] == pytest.approx(expected)
+    np.testing.assert_allclose(np.diagonal(found), 1)

@@ -42,7 +42,8 @@ def results(tmp_path_factory):
     covariates = pl.DataFrame({"subject": names, "age": rng.normal(size=n)})
     gwas(
         PlinkSource(folder / "g"), phenotypes, covariates, folder / "out",
-        options=GenotypeOptions(min_maf=0, min_call_rate=0, missing="drop"), keep=GwasOptions(p_value=1e-3, all_rows=("PT:mean",)),
+        options=GenotypeOptions(min_maf=0, min_call_rate=0, missing="drop"),
+        keep=GwasOptions(p_value=1e-3, all_rows=("PT:mean",)),
     )  # fmt: skip
     for frame, name in ((phenotypes, "pheno"), (covariates, "covar")):
         frame.rename({"subject": "IID"}).write_csv(folder / name, separator="\t")

@@ -3,7 +3,13 @@ import pytest
 from scipy import stats
 
 from radiolocus.errors import ConfigError
-from radiolocus.stats.multiplicity import benjamini_hochberg, bonferroni, lambda_gc
+from radiolocus.stats.multiplicity import (
+    benjamini_hochberg,
+    bonferroni,
+    effective_number_galwey,
+    effective_number_li_ji,
+    lambda_gc,
+)
 
 # Benjamini & Hochberg 1995, section 4.1: fifteen p-values of a trial of thrombolysis; the procedure at 0.05 rejects
 # the four smallest, Bonferroni the three smallest.
@@ -57,3 +63,16 @@ def test_lambda_is_the_median_chi_squared():
         assert lambda_gc(np.append(log_p, np.nan)) == pytest.approx(expected, rel=1e-9)
     assert np.isnan(lambda_gc([np.nan]))
     assert lambda_gc([5000.0]) > 10_000
+
+
+def test_effective_numbers_of_tests():
+    # independent tests count in full, copies once
+    assert effective_number_li_ji(np.ones(7)) == effective_number_galwey(np.ones(7)) == 7
+    copies = np.linalg.eigvalsh(np.ones((5, 5)))
+    assert effective_number_li_ji(copies) == pytest.approx(1, abs=1e-6)
+    assert effective_number_galwey(copies) == pytest.approx(1, abs=1e-6)
+    # three correlated by 0.5: eigenvalues 2, 0.5, 0.5
+    three = np.linalg.eigvalsh(np.full((3, 3), 0.5) + np.eye(3) / 2)
+    assert effective_number_li_ji(three) == pytest.approx(1 + 0 + 0.5 + 0.5)
+    assert effective_number_galwey(three) == pytest.approx((2**0.5 + 2 * 0.5**0.5) ** 2 / 3)
+    assert effective_number_galwey([-1.0, 0.0]) == 0

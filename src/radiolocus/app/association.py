@@ -89,7 +89,8 @@ def gwas(
             order, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh,
             begin=lambda units: bars.begin("gwas", units), step=lambda: bars.step("gwas"),
         )  # fmt: skip
-    typer.echo(told(finished))
+    for line in told(finished):
+        typer.echo(line)
     aside = int((finished.problems["severity"] == "set aside").sum())
     typer.echo(f"results: {out}")
     if aside:

@@ -64,11 +64,16 @@ def write_gwas(
     )  # fmt: skip
 
 
-def told(finished: Finished) -> str:
-    """One line on what was done."""
+def told(finished: Finished) -> tuple[str, ...]:
+    """What was done and how many tests were made, and the thresholds that follow from it."""
+    strong = f"{finished.genome_wide:,} with p < 5e-8, " if finished.genome_wide >= 0 else ""
+    effective = finished.effective_li_ji
     return (
         f"{finished.tests:,} tests ({finished.variants:,} variants × {finished.phenotypes:,} phenotypes) in "
-        f"{finished.subjects:,} subjects: {finished.genome_wide:,} with p < 5e-8, {finished.rows:,} rows kept"
+        f"{finished.subjects:,} subjects: {strong}{finished.rows:,} rows kept",
+        f"thresholds: {0.05 / max(finished.tests, 1):.2g} (Bonferroni over all tests), "
+        f"{5e-8 / max(effective, 1):.2g} (5e-8 over {effective:.1f} effective phenotypes of Li and Ji; "
+        f"{finished.effective_galwey:.1f} of Galwey)",
     )
 
 

@@ -104,6 +104,19 @@ class Design:
         """Pattern of each column of `response`."""
         return np.repeat(np.arange(len(self.patterns)), np.diff(self.first)).astype(np.int64)
 
+    def correlation(self) -> Array:
+        """Correlation of the residuals of the phenotypes, in the order of `columns`, shape (P, P).
+
+        Pairs are taken over the subjects that have both; 0 where nobody has.
+        """
+        product = self.response.T @ self.response
+        if len(self.patterns) == 1:
+            return product
+        known = self.known[self.pattern_of].T.astype(np.float64)
+        power = np.square(self.response).T @ known
+        scale = np.sqrt(power * power.T)
+        return np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
+
     @cached_property
     def known(self) -> npt.NDArray[np.bool_]:
         """Subjects of each pattern, shape (patterns, n)."""

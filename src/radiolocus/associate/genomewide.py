@@ -26,6 +26,7 @@ from radiolocus.kernels.scan import EDGES
 from radiolocus.model import Problem
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import TABLES, conform
+from radiolocus.stats.multiplicity import effective_number_galwey, effective_number_li_ji
 from radiolocus.store import Fingerprints, Stage, digest, locked, open_folder, write_json, write_table
 
 __all__ = ["Finished", "gwas"]
@@ -44,7 +45,9 @@ class Finished:
     variants, phenotypes, subjects : int
         Analysed.
     genome_wide : int
-        Tests with p < 5e-8.
+        Tests with p < 5e-8; −1 where the rows that were kept do not tell.
+    effective_li_ji, effective_galwey : float
+        Effective number of phenotypes, from the correlation of their residuals on the covariates.
     problems : polars.DataFrame
         Table ``problems``.
     """
@@ -56,6 +59,8 @@ class Finished:
     phenotypes: int
     subjects: int
     genome_wide: int
+    effective_li_ji: float
+    effective_galwey: float
     problems: pl.DataFrame
 
 
@@ -245,13 +250,17 @@ def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[s
     summary = summarise_kept(design, found, ids, [root / f"{name}.parquet" for name in parts], keep.p_value)
     stage.write("sumstats/summary", summary)
     write_table(root, "genome/samples", prepared.samples_with(1.0 - sums.absent / max(variants.rows, 1)))
+    with one_thread():
+        spectrum = np.linalg.eigvalsh(design.correlation())
     told = {
         "tests": int(sums.tests.sum()),
         "rows": sum(parts.values()),
         "variants": sums.kept,
         "phenotypes": int(design.columns.size),
         "subjects": design.n,
-        "genome_wide": int(summary["genome_wide"].sum()),
+        "genome_wide": -1 if summary["genome_wide"].null_count() else int(summary["genome_wide"].sum()),
+        "effective_li_ji": effective_number_li_ji(spectrum),
+        "effective_galwey": effective_number_galwey(spectrum),
     }
     write_json(root / "sumstats/told.json", told)
     write_json(

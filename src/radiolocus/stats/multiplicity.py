@@ -9,7 +9,14 @@ from scipy.special import ndtri_exp
 from radiolocus.errors import ConfigError
 from radiolocus.model import Array
 
-__all__ = ["benjamini_hochberg", "bonferroni", "lambda_gc", "lambda_of_median"]
+__all__ = [
+    "benjamini_hochberg",
+    "bonferroni",
+    "effective_number_galwey",
+    "effective_number_li_ji",
+    "lambda_gc",
+    "lambda_of_median",
+]
 
 _LN10, _LN2 = float(np.log(10.0)), float(np.log(2.0))
 _MEDIAN_CHI2 = 0.454936423119572  # median of χ² with one degree of freedom
@@ -91,3 +98,25 @@ def lambda_of_median(neg_log10_p: float) -> float:
     """Genomic inflation of tests whose median −log10 p is this; see :func:`lambda_gc`."""
     z = ndtri_exp(-neg_log10_p * _LN10 - _LN2)
     return float(z * z / _MEDIAN_CHI2)
+
+
+def effective_number_li_ji(eigenvalues: npt.ArrayLike) -> float:
+    """Effective number of independent tests: Σ I(|λ| ≥ 1) + |λ| − ⌊|λ|⌋ over the eigenvalues of their correlation.
+
+    Source: Li & Ji 2005, doi:10.1038/sj.hdy.6800717.
+    """
+    size = np.abs(np.asarray(eigenvalues, dtype=np.float64))
+    # eigenvalues of whole numbers come out a rounding below them
+    nearest = np.rint(size)
+    size = np.where(np.abs(size - nearest) < 1e-9 * np.maximum(nearest, 1.0), nearest, size)
+    return float(((size >= 1) + size - np.floor(size)).sum())
+
+
+def effective_number_galwey(eigenvalues: npt.ArrayLike) -> float:
+    """Effective number of independent tests: (Σ√λ)² / Σλ over the positive eigenvalues of their correlation.
+
+    Source: Galwey 2009, doi:10.1002/gepi.20408.
+    """
+    positive = np.maximum(np.asarray(eigenvalues, dtype=np.float64), 0.0)
+    total = float(positive.sum())
+    return float(np.sqrt(positive).sum() ** 2 / total) if total > 0 else 0.0
