@@ -2,6 +2,6 @@
 
 from radiolocus.pipeline.gather import Gathered, gather
 from radiolocus.pipeline.run import Progress
-from radiolocus.pipeline.study import Finished, run_study
+from radiolocus.pipeline.study import Finished, parts_of, run_study
 
-__all__ = ["Finished", "Gathered", "Progress", "gather", "run_study"]
+__all__ = ["Finished", "Gathered", "Progress", "gather", "parts_of", "run_study"]

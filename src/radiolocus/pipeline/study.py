@@ -9,15 +9,16 @@ from pathlib import Path
 
 import polars as pl
 
-from radiolocus.config import Study
+from radiolocus.config import Sections, Study
 from radiolocus.errors import RadiolocusError, StoreError
+from radiolocus.kernels.ahead import PARTS, compile_ahead, needed
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import ORDER, Progress, Run, problem_frame
 from radiolocus.pipeline.stages import STAGES
 from radiolocus.report.html import write as write_report
 from radiolocus.store import ARTEFACT_SCHEMA, clear_room, digest, locked, open_folder, read_table, write_json
 
-__all__ = ["Finished", "run_study"]
+__all__ = ["Finished", "parts_of", "run_study"]
 
 SECTION = {name: name for name in ORDER} | {"features": "imaging"}
 ROOMS = {"genetics": ("genome", "sumstats")}
@@ -36,6 +37,11 @@ class Finished:
     root: Path
     lines: tuple[str, ...]
     set_aside: int
+
+
+def parts_of(sections: Sections) -> tuple[str, ...]:
+    """Parts of a study whose loops are compiled before it starts: see :mod:`radiolocus.kernels.ahead`."""
+    return tuple(part for part in PARTS if getattr(sections, part, None) is not None)
 
 
 def _identity(study: Study) -> str:
@@ -96,6 +102,8 @@ def run_study(
         The tables of subjects cannot be used; or, under `strict`, what a subject was set aside for.
     """
     out = Path(out)
+    if (work := needed(parts_of(study.sections))) is not None:
+        compile_ahead(work)
     with locked(out):
         open_folder(out, study.name, _identity(study), fresh=fresh)
         run = Run(study, out, jobs=jobs, strict=strict, progress=progress or _Silence())

@@ -1,0 +1,206 @@
+"""Writes ``src/radiolocus/kernels/signatures.json``: the compiled loops of each part of a study, and their types.
+
+Run ``PYTHONPATH=tests python tests/reference/signatures.py`` after a loop, or what it is called with, has changed (with
+the names of parts: only those; with ``--seconds``: all are timed anew). Each part runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+from numba import types
+from numba.core.dispatcher import Dispatcher
+
+import dicom_factory as factory
+from flow.small_study import GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from radiolocus.config import load_study
+from radiolocus.feature.core import AGGREGATIONS
+from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.feature.families import FAMILIES
+from radiolocus.feature.maps import MAPPABLE, feature_map
+from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
+from radiolocus.image.filters import FILTERS
+from radiolocus.kernels import ahead
+from radiolocus.model import Geometry, Mask, Volume
+from radiolocus.pipeline import run_study
+from radiolocus.pipeline import study as pipeline
+from radiolocus.read.imaging import read_pair
+
+FILE = Path(ahead.__file__).parent / "signatures.json"
+REGION = '[[imaging.images.regions]]\nname = "ring"\nkind = "ring"\ndistance_mm = 3.0\n[imaging.perturb]\nnoise = 2\n'
+
+
+def region(shape: tuple[int, int, int] = (9, 14, 15), dtype: type = np.float64) -> tuple[Volume, Mask]:
+    """Make an uneven ball of noise."""
+    rng = np.random.default_rng(5)
+    z, y, x = np.indices(shape)
+    radius = np.sqrt(sum(((g - n // 2) / max(1, 0.4 * n)) ** 2 for g, n in zip((z, y, x), shape, strict=True)))
+    mask = radius + 0.1 * rng.standard_normal(shape) < 1
+    image = rng.normal(40, 30, shape).astype(dtype)
+    geometry = Geometry.regular(shape, (3.0, 1.5, 1.5))
+    return Volume(image, geometry, "CT", "HU"), Mask(mask, geometry)
+
+
+def imaging(folder: Path) -> None:
+    """Take all features of regions of many kinds, as files and as arrays."""
+    everything = {"families": tuple(FAMILIES), "aggregations": tuple(AGGREGATIONS)}
+    for bins in ({"bin_width": 25.0}, {"bin_number": 200}, {"bin_number": 1000}, {"bin_number": 60000}):
+        extract(*region(), FeatureSettings(**everything, **bins))
+    for shape in ((1, 20, 21), (3, 3, 3), (40, 41, 42)):
+        extract(*region(shape, np.float32), FeatureSettings(**everything, bin_number=8))
+    grid = {"resample_mm": (2.0, 2.0, 2.0), "resegment_range": (-100.0, 200.0), "resegment_outliers": 3.0}
+    filters = tuple({"filter": name} for name in FILTERS)
+    extract(*region(), FeatureSettings(**everything, **grid, round_intensity=True, bin_width=25.0, filters=filters))
+    extract(*region(), FeatureSettings(("intensity", "glcm"), **grid, round_intensity=True, bin_width=25.0))
+    study(folder, REGION)
+    theirs(folder)
+    drawn(folder)
+
+
+def theirs(folder: Path) -> None:
+    """Take PyRadiomics' features, also of local binary patterns."""
+    (folder / "params.yaml").write_text(
+        "setting: {binWidth: 20}\nimageType: {Original: {}, Wavelet: {}, LBP2D: {}}\n"
+        "featureClass: {shape: , firstorder: , glcm: , glrlm: , glszm: , ngtdm: , gldm: }\n"
+    )
+    volume, mask = region()
+    pair = [sitk.GetImageFromArray(a) for a in (volume.array, mask.array.astype(np.uint8))]
+    extract_pyradiomics(*pair, read_pyradiomics(folder / "params.yaml"))
+
+
+def drawn(folder: Path) -> None:
+    """Read contours of an RTSTRUCT, drawn as squares on three slices."""
+    affine = factory.write_series(folder / "ct", np.zeros((6, 16, 18), np.int16))
+    square = np.array([(4, 4), (4, 11), (10, 11), (10, 4)]) + 0.3
+    contours = [(factory.to_world(affine, np.column_stack([np.full(4, k), square])), None) for k in (1, 2, 3)]
+    factory.write_rtstruct(folder / "rs.dcm", {"GTV": contours})
+    read_pair(folder / "ct", folder / "rs.dcm", roi="GTV")
+
+
+def maps(folder: Path) -> None:
+    """Map every feature that can be mapped."""
+    for dtype in (np.float32, np.float64):
+        feature_map(*region(dtype=dtype), FeatureSettings(bin_number=8), MAPPABLE, radius_voxels=1)
+
+
+def study(folder: Path, *sections: str) -> None:
+    """Run a small study that has some sections."""
+    root = folder / f"study{len(list(folder.iterdir()))}"
+    root.mkdir()
+    small = SmallStudy(root)
+    small.text += "".join(sections)
+    run_study(load_study(small.file()), folder / f"out-{root.name}")
+
+
+def genetics(folder: Path) -> None:
+    """Scan with each precision and rule for missing genotypes, with and without principal components."""
+    for dtype, missing, components in (("float64", "mean", 2), ("float32", "drop", 0), ("float64", "drop", 0)):
+        more = f'scan_dtype = "{dtype}"\nmissing = "{missing}"\nprincipal_components = {components}\n'
+        study(folder, GENETICS, more)
+
+
+def link(folder: Path) -> None:
+    """Link by each test."""
+    study(folder, MOLECULAR)
+    study(folder, MOLECULAR, 'binary_test = "rank"\ncontinuous_test = "rank"\n')
+
+
+def outcome(folder: Path) -> None:
+    """Predict a time and a class."""
+    study(folder, OUTCOME)
+    study(folder, OUTCOME, 'ties = "breslow"\npenalty_rule = "1se"\n')
+
+
+def response(folder: Path) -> None:
+    """Call the response."""
+    study(folder, RESPONSE)
+
+
+EXERCISES = {f.__name__: f for f in (imaging, maps, genetics, link, outcome, response)}
+
+
+def record(part: str) -> dict[str, dict[str, list[str]]]:
+    """Run a part and return the loops that it calls, with the types of every first call."""
+    pipeline.needed = lambda parts: None  # nothing is compiled but what is called
+    found: dict[str, dict[str, list[str]]] = {}
+    compiled = Dispatcher._compile_for_args
+
+    def noted(loop: Dispatcher, *values: object, **named: object) -> object:
+        before = set(loop.signatures)
+        entry = compiled(loop, *values, **named)
+        if loop.py_func.__module__.startswith(f"{ahead._PACKAGE}."):
+            module = found.setdefault(loop.py_func.__module__.rpartition(".")[2], {})
+            new = [f"({', '.join(map(told, types))},)" for types in loop.signatures if types not in before]
+            module.setdefault(loop.py_func.__name__, []).extend(new)
+        return entry
+
+    Dispatcher._compile_for_args = noted  # what Python calls, and not what loops call among each other
+    with tempfile.TemporaryDirectory() as name:
+        EXERCISES[part](Path(name))
+    return {module: {n: sorted(s) for n, s in sorted(loops.items())} for module, loops in sorted(found.items())}
+
+
+def told(kind: object) -> str:
+    """Write a numba type so that numba reads it."""
+    if isinstance(kind, types.Array):
+        return f"Array({told(kind.dtype)}, {kind.ndim}, '{kind.layout}'{'' if kind.mutable else ', True'})"
+    if isinstance(kind, types.BaseTuple):
+        return f"Tuple(({', '.join(told(t) for t in kind)},))"
+    if isinstance(kind, types.Boolean):
+        return "boolean"
+    assert isinstance(kind, types.Number), kind
+    return str(kind)
+
+
+SECONDS = """
+import importlib, json, sys, time
+module, loops = json.loads(sys.argv[1])
+start = time.process_time()
+for name, signatures in loops.items():
+    for signature in signatures:
+        getattr(importlib.import_module(f"radiolocus.kernels.{module}"), name).compile(signature)
+print(round(time.process_time() - start, 1))
+"""
+
+
+def seconds(module: str, loops: dict[str, list[str]]) -> float:
+    """Compile all loops of a module into an empty cache and return the CPU time that it took."""
+    with tempfile.TemporaryDirectory() as cache:
+        call = [sys.executable, "-c", SECONDS, json.dumps([module, loops])]
+        done = subprocess.run(call, env=os.environ | {"NUMBA_CACHE_DIR": cache}, check=True, stdout=subprocess.PIPE)
+    return float(done.stdout)
+
+
+def main(*chosen: str) -> None:
+    """Record some parts, or all; modules that are new or that were chosen by ``--seconds`` are timed."""
+    old = json.loads(FILE.read_text()) if FILE.exists() else {"parts": {}, "seconds": {}}
+    parts = {part: loops for part, loops in old["parts"].items() if part in EXERCISES}
+    for part in [c for c in chosen if c in EXERCISES] or EXERCISES:
+        call = [sys.executable, __file__, "--record", part]
+        parts[part] = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
+        print(part, "recorded", flush=True)
+    modules: dict[str, dict[str, list[str]]] = {}
+    for loops in parts.values():
+        for module, known in loops.items():
+            for name, signatures in known.items():
+                listed = modules.setdefault(module, {}).setdefault(name, [])
+                listed += [s for s in signatures if s not in listed]
+    timed = {} if "--seconds" in chosen else old["seconds"]
+    took = {m: timed[m] if m in timed else seconds(m, known) for m, known in sorted(modules.items())}
+    ordered = {part: parts[part] for part in EXERCISES if part in parts}
+    FILE.write_text(json.dumps({"parts": ordered, "seconds": took}, indent=1) + "\n")
+    print(f"wrote {FILE.name}: {took}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--record"]:
+        print(json.dumps(record(sys.argv[2])))
+    else:
+        main(*sys.argv[1:])
