@@ -16,8 +16,9 @@ from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, measur
 from radiolocus.feature.repeatability import RetestOptions
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.control import control_volume
-from radiolocus.image.perturb_options import PerturbOptions
+from radiolocus.image.perturb_options import Perturbation, PerturbOptions
 from radiolocus.read.discover import ImageUnit
+from radiolocus.read.imaging import read_pair
 
 SETTINGS = FeatureSettings(families=("intensity",))
 PERTURB = PerturbOptions(rotation_deg=(-4.0, 4.0), noise=2, volume=(-0.1, 0.1, 0.2), seed=8)
@@ -130,3 +131,25 @@ def test_the_volume_is_that_of_the_region_as_drawn(tmp_path):
     thumbnails = pl.concat([measure(w).thumbnail for w in works])
     rows = volume_rows(thumbnails, _imaging(controls=("volume",)))
     assert rows.rows() == [("S1", "CT", "", "ROI", "volume", pytest.approx(6 * 5 * 4 * 2 / 1000))]
+
+
+# MIRP 2.7.0 on PET of STS_001: extract_features(image, mask, image_modality="PET", new_spacing=4.0, spline_order=1,
+# anti_aliasing=False, base_feature_families=["morphological", "statistics"]) and the keyword beside each row.
+MIRP = [
+    (None, (359826.66667, 361472.0, 2.53183, 1.51882, 0.1962, 7.12051)),
+    # perturbation_translation_fraction
+    (Perturbation(translation=0.25), (363392.0, 364992.0, 2.52943, 1.5108, 0.18873, 7.64119)),
+    (Perturbation(translation=0.75), (363610.66667, 365184.0, 2.53627, 1.50682, 0.21378, 6.73072)),
+    # perturbation_rotation_angles
+    (Perturbation(rotation_deg=10.0), (363032.0, 364672.0, 2.53636, 1.50825, 0.18671, 7.06806)),
+]
+
+
+@pytest.mark.parametrize(("copy", "theirs"), MIRP, ids=lambda p: p.name if isinstance(p, Perturbation) else None)
+def test_mirp_finds_the_same_on_a_shifted_and_on_a_turned_grid(data, copy, theirs):
+    folder = data("sts/nifti/STS_001")
+    volume, mask = read_pair(folder / "PET_image.nii.gz", folder / "PET_mask.nii.gz", modality="PT")
+    settings = FeatureSettings(families=("morphology", "intensity"), resample_mm=(4.0, 4.0, 4.0))
+    found = extract(volume, mask, settings, copy).values
+    names = ("morph_volume", "morph_vol_approx", "stat_mean", "stat_var", "stat_min", "stat_max")
+    assert [found[name] for name in names] == pytest.approx(theirs, rel=1e-5, abs=6e-6)

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
@@ -18,15 +18,24 @@ from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.filtered import families_of_responses, notes_on_responses, responses
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.filters import FilterOptions
-from radiolocus.image.perturb import perturbed_region
+from radiolocus.image.perturb import perturbed_regions
 from radiolocus.image.perturb_options import Perturbation
 from radiolocus.image.region import Region, prepare_region
+from radiolocus.image.resample import Interpolation
 from radiolocus.model import Mask, Problem, Volume
 from radiolocus.schema import conform
 
 __all__ = ["Extraction", "FeatureSettings", "dictionary", "extract"]
 
 _STAGE = "features"
+
+
+class _Processing(TypedDict):
+    resample_mm: tuple[float, float, float] | None
+    interpolation: Interpolation
+    rounded: bool
+    resegment_range: tuple[float | None, float | None] | None
+    resegment_outliers: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +99,7 @@ def extract(
 def _extracted(
     volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None, crew: Crew
 ) -> Extraction:
-    around = partial(_region, volume, mask, settings, perturbation)
+    around = _regions(volume, mask, settings, perturbation)
     region = around(max(family.margin_mm for family in _chosen(settings)))
     context = Context(region, settings.discretise, settings.volume_scale(volume.unit), crew.share)
     values: dict[str, float | None] = {}
@@ -144,20 +153,20 @@ def _chosen(settings: FeatureSettings) -> list[Family]:
     return [family for name, family in FAMILIES.items() if name in settings.families]
 
 
-def _region(
-    volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None, margin_mm: float
-) -> Region:
-    prepare = prepare_region if perturbation is None else partial(perturbed_region, perturbation=perturbation)
-    return prepare(
-        volume,
-        mask,
+def _regions(
+    volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None
+) -> Callable[[float], Region]:
+    """From the image to keep around the region, in mm, to the processed region."""
+    asked = _Processing(
         resample_mm=settings.resample_mm,
         interpolation=settings.interpolation,
         rounded=settings.rounds(volume, perturbed=perturbation is not None),
         resegment_range=settings.resegment_range,
         resegment_outliers=settings.resegment_outliers,
-        margin_mm=margin_mm,
     )
+    if perturbation is not None:
+        return perturbed_regions(volume, mask, perturbation, **asked)
+    return lambda margin_mm: prepare_region(volume, mask, **asked, margin_mm=margin_mm)
 
 
 def _prefix(options: FilterOptions) -> str:

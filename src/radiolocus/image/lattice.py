@@ -115,5 +115,5 @@ def _turn(perturbation: Perturbation, spacing: Array) -> Array:
         angle = math.radians(perturbation.rotation_deg)
         a, b = (i for i, name in enumerate(AXES) if name != perturbation.rotation_axis)
         turn[a, a] = turn[b, b] = math.cos(angle)
-        turn[a, b], turn[b, a] = -math.sin(angle), math.sin(angle)
+        turn[a, b], turn[b, a] = math.sin(angle), -math.sin(angle)
     return np.asarray(turn * spacing[None, :] / spacing[:, None])

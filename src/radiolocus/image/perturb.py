@@ -8,8 +8,7 @@ not twice), and on that grid the region is grown or shrunk and its contour drawn
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -20,15 +19,15 @@ from radiolocus.image.lattice import Lattice, lay_lattice
 from radiolocus.image.noise import noise_around, noise_of
 from radiolocus.image.perturb_options import CONTOUR, VOLUME, Perturbation
 from radiolocus.image.region import Region, bounding_box, check_pair, finish_region, sample_finite, vanished
-from radiolocus.image.resample import Interpolation
+from radiolocus.image.resample import Box, Interpolation
 from radiolocus.model import Array, BoolArray, Mask, Volume
 
-__all__ = ["perturbed_region"]
+__all__ = ["perturbed_regions"]
 
 Whole = npt.NDArray[np.int64]
 
 
-def perturbed_region(
+def perturbed_regions(
     volume: Volume,
     mask: Mask,
     perturbation: Perturbation,
@@ -38,8 +37,7 @@ def perturbed_region(
     rounded: bool = False,
     resegment_range: tuple[float | None, float | None] | None = None,
     resegment_outliers: float | None = None,
-    margin_mm: float = 0.0,
-) -> Region:
+) -> Callable[[float], Region]:
     """Process an image and a mask as :func:`radiolocus.image.region.prepare_region` does, but perturbed.
 
     Parameters
@@ -47,14 +45,15 @@ def perturbed_region(
     volume, mask : Volume, Mask
     perturbation : Perturbation
         One without any change gives what ``prepare_region`` gives, voxel by voxel.
-    resample_mm, interpolation, rounded, resegment_range, resegment_outliers, margin_mm
+    resample_mm, interpolation, rounded, resegment_range, resegment_outliers
         As of ``prepare_region``. Without `resample_mm` a rotated or shifted grid has the voxel size of the image, and
         the copy is interpolated although the image is not.
 
     Returns
     -------
-    Region
-        Beyond the image a rotated or shifted grid continues it as interpolation does and holds no region.
+    callable
+        From the image to keep around the region, in mm, to the region, which is the same for every margin. Beyond the
+        image a rotated or shifted grid continues it as interpolation does and holds no region.
 
     Raises
     ------
@@ -62,35 +61,52 @@ def perturbed_region(
         As ``prepare_region``; also where nothing is left of the region, or it does not fit into the image.
     """
     drawn = check_pair(volume, mask)
-    counts = {"voxels": int(np.count_nonzero(mask.array[drawn]))}
     lattice = lay_lattice(volume.geometry, perturbation, resample_mm, drawn)
+    level = noise_around(volume, drawn) if perturbation.noise else 0.0
+    image_of = partial(_image, volume.array, lattice, perturbation, level, interpolation)
+    inside, first = _resampled(mask, lattice, drawn)
+    counts = {"voxels": int(np.count_nonzero(mask.array)), "voxels_resampled": int(np.count_nonzero(inside))}
+    inside, first = _changed(inside, first, perturbation, lattice, image_of)
+    counts["voxels_perturbed"] = int(np.count_nonzero(inside))
+
+    def around(margin_mm: float) -> Region:
+        steps = np.ceil(margin_mm / lattice.spacing).astype(np.int64)
+        region, start = _grown(inside, first, steps, lattice)
+        image = image_of(region, start)
+        ends = (resegment_range, resegment_outliers)
+        return finish_region(image, region, lattice.spacing, dict(counts), rounded, *ends)
+
+    return around
+
+
+def _resampled(mask: Mask, lattice: Lattice, drawn: Box) -> tuple[BoolArray, Whole]:
     first, last = lattice.box_of(drawn)
     inside = lattice.sample_mask(mask.array, first, _shape(first, last))
     if not inside.any():
         raise vanished(mask, lattice.spacing)
-    inside, first = _tight(inside, first)
-    counts["voxels_resampled"] = int(np.count_nonzero(inside))
-    level = noise_around(volume, drawn) if perturbation.noise else 0.0
-    image_of = partial(_image, volume.array, lattice, perturbation, level, interpolation)
+    return _tight(inside, first)
+
+
+def _changed(
+    inside: BoolArray,
+    first: Whole,
+    perturbation: Perturbation,
+    lattice: Lattice,
+    image_of: Callable[[BoolArray, Whole], Array],
+) -> tuple[BoolArray, Whole]:
+    """Grow or shrink the region, then draw its contour anew."""
+    spacing = lattice.spacing
     if perturbation.volume:
         room = (first - lattice.first, lattice.last - first - np.array(inside.shape) + 1)
-        random = perturbation.random(VOLUME)
-        inside, before = resize(inside, perturbation.volume, lattice.spacing, room, random)
+        inside, before = resize(inside, perturbation.volume, spacing, room, perturbation.random(VOLUME))
         inside, first = _tight(inside, first - before)
     if perturbation.contour:
         # Two supervoxels around the region: enough for any that touches it to be whole.
-        edge = 2.0 * float(supervoxel_voxels(int(np.count_nonzero(inside)), lattice.spacing) ** (1 / 3))
-        steps = np.full(3, math.ceil(edge), dtype=np.int64)
-        inside, first = _grown(inside, first, steps, lattice)
-        inside = redraw(
-            image_of(inside, first), inside, lattice.spacing, perturbation.random(CONTOUR, perturbation.contour)
-        )
-        inside, first = _tight(inside, first)
-    counts["voxels_perturbed"] = int(np.count_nonzero(inside))
-    steps = np.ceil(margin_mm / lattice.spacing).astype(np.int64)
-    inside, first = _grown(inside, first, steps, lattice)
-    image = image_of(inside, first)
-    return finish_region(image, inside, lattice.spacing, counts, rounded, resegment_range, resegment_outliers)
+        edge_mm = (supervoxel_voxels(int(np.count_nonzero(inside)), spacing) * float(np.prod(spacing))) ** (1 / 3)
+        inside, first = _grown(inside, first, np.ceil(2.0 * edge_mm / spacing).astype(np.int64), lattice)
+        random = perturbation.random(CONTOUR, perturbation.contour)
+        inside, first = _tight(redraw(image_of(inside, first), inside, spacing, random), first)
+    return inside, first
 
 
 def _image(
