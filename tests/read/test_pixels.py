@@ -99,6 +99,20 @@ def test_lossy_pixels_are_near_and_said(tmp_path):
     assert volume.notes[0].startswith("3 of 3 slices were compressed with loss (Lossy Image Compression (0028,2110)")
 
 
+def test_jpeg_2000_that_may_be_lossy_is_said(tmp_path):
+    write_series(tmp_path / "ct", STORED)
+    compressed(tmp_path / "ct", "JPEG2000")
+    for said, notes in (("", 1), ("00", 0)):
+        for path in (tmp_path / "ct").iterdir():
+            ds = pydicom.dcmread(path)
+            ds.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000
+            ds.LossyImageCompression = said
+            ds.save_as(path)
+        volume = read_dicom(tmp_path / "ct").volume
+        np.testing.assert_array_equal(volume.array, STORED)
+        assert [("either kind" in note) for note in volume.notes] == [True] * notes
+
+
 def test_loss_long_ago_is_said_of_uncompressed_pixels(tmp_path):
     write_series(tmp_path / "ct", STORED, extra={"LossyImageCompression": "01", "LossyImageCompressionRatio": "12.5"})
     volume = read_dicom(tmp_path / "ct").volume

@@ -80,6 +80,12 @@ def check_kind(slices: Sequence[Slice], where: str) -> None:
 def lossy_notes(slices: Sequence[Slice]) -> list[str]:
     """Say which slices were compressed with loss at any time, and how much of them is gone."""
     lossy = [s for s in slices if _is_lossy(s)]
+    unsure = sum(_syntax(s.header) == JPEG2000 and not s.header.get("LossyImageCompression") for s in slices)
+    if unsure:
+        return [
+            f"{unsure} of {len(slices)} slices are JPEG 2000 of either kind, and Lossy Image Compression (0028,2110) "
+            "does not say whether anything was lost"
+        ]
     if not lossy:
         return []
     ratios = sorted({str(s.header.get("LossyImageCompressionRatio") or "unknown") for s in lossy})
