@@ -4,7 +4,7 @@ import pytest
 
 from plink2 import linked, needs_plink2, plink2
 from radiolocus.errors import FitError
-from radiolocus.genome.components import project, randomised_components
+from radiolocus.genome.components import leading_components, project, randomised_components
 from radiolocus.genome.qc import GenotypeOptions, assess
 from radiolocus.genome.structure import principal_components, thin
 from radiolocus.read.plink import PlinkSource
@@ -82,6 +82,18 @@ def test_a_sample_is_projected_to_where_it_was(hapmap):
     source, rows, chosen = hapmap
     found = principal_components(source, rows, chosen, 3)
     np.testing.assert_allclose(project(source, rows, found, rows[5:9]), found.scores[5:9], atol=1e-12)
+
+
+def test_many_samples_take_the_randomised_method(hapmap, monkeypatch):
+    source, rows, chosen = hapmap
+    exact = leading_components(source, rows, chosen, 3)
+    assert (exact.scores == principal_components(source, rows, chosen, 3).scores).all()
+    monkeypatch.setattr("radiolocus.genome.components.EXACT_UP_TO", 59)
+    found = leading_components(source, rows, chosen, 3)
+    np.testing.assert_allclose(found.scores, exact.scores, atol=1e-6)
+    assert (found.scores != exact.scores).any()
+    with pytest.raises(FitError, match="3 principal components of 60 subjects from 49 independent common variants"):
+        leading_components(source, rows, chosen[:49], 3)
 
 
 def test_too_many_components_or_passes(hapmap, monkeypatch):

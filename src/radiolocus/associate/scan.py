@@ -23,8 +23,9 @@ from radiolocus.associate.subjects import Scanned, choose_subjects
 from radiolocus.associate.summary import summarise
 from radiolocus.compute import run_units
 from radiolocus.errors import FitError
+from radiolocus.genome.components import leading_components
 from radiolocus.genome.qc import GenotypeOptions, Quality, assess
-from radiolocus.genome.structure import PrincipalComponents, principal_components, thin
+from radiolocus.genome.structure import PrincipalComponents, thin
 from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import conform, empty
@@ -151,7 +152,7 @@ def prepare(
     matrix, names = scanned.covariates, scanned.covariate_names
     if quality is not None and options.principal_components:
         chosen = thin(source, scanned.rows, quality.variants)
-        components = principal_components(source, scanned.rows, chosen, options.principal_components)
+        components = leading_components(source, scanned.rows, chosen, options.principal_components)
         matrix = np.column_stack([matrix, components.scores])
         names += tuple(f"PC{i + 1}" for i in range(options.principal_components))
     design = regression_design(

@@ -9,16 +9,18 @@ import numpy.typing as npt
 from scipy.linalg import eigh, qr
 
 from radiolocus.errors import FitError
-from radiolocus.genome.structure import PrincipalComponents
+from radiolocus.genome.structure import PrincipalComponents, principal_components, refuse_few
 from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.read.genotypes import GenotypeSource
 
-__all__ = ["TOLERANCE", "project", "randomised_components"]
+__all__ = ["EXACT_UP_TO", "TOLERANCE", "leading_components", "project", "randomised_components"]
 
 Whole = npt.NDArray[np.int64]
 
 TOLERANCE = 1e-6
+# Largest number of samples whose n × n matrix is made and decomposed whole.
+EXACT_UP_TO = 3000
 # A pass over the genotypes costs more than a few more vectors in it.
 _EXTRA = 30
 _MOST_PASSES = 40
@@ -132,6 +134,18 @@ def randomised_components(
         variants=chosen,
     )
     return found, residual
+
+
+def leading_components(source: GenotypeSource, rows: Whole, chosen: Whole, components: int) -> PrincipalComponents:
+    """Principal components of any number of samples: exact up to 3,000, beyond by the randomised method.
+
+    Parameters, what is returned and what is raised are those of
+    :func:`radiolocus.genome.structure.principal_components`; the randomised ones are right to :data:`TOLERANCE`.
+    """
+    if rows.size <= EXACT_UP_TO:
+        return principal_components(source, rows, chosen, components)
+    refuse_few(rows.size, chosen.size, components)
+    return randomised_components(source, rows, chosen, components)[0]
 
 
 def project(source: GenotypeSource, rows: Whole, found: PrincipalComponents, others: Whole) -> Array:

@@ -15,7 +15,7 @@ from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 
-__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "thin"]
+__all__ = ["MAX_R2", "MIN_MAF", "WINDOW_BP", "PrincipalComponents", "principal_components", "refuse_few", "thin"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -139,6 +139,23 @@ class _Window:
         self._positions.append(position)
 
 
+def refuse_few(subjects: int, variants: int, components: int) -> None:
+    """Refuse components that so few subjects or variants cannot give.
+
+    Raises
+    ------
+    FitError
+        As many components as subjects, or fewer than 50 variants.
+    """
+    if components >= subjects or variants < max(_FEWEST, components):
+        raise FitError(
+            f"{components} principal components of {subjects} subjects from {variants} independent common variants",
+            where="genetics",
+            allowed=f"fewer components than subjects, and at least {_FEWEST} variants",
+            todo="set principal_components lower, or give genotypes of more of the genome",
+        )
+
+
 def principal_components(source: GenotypeSource, rows: Whole, chosen: Whole, components: int) -> PrincipalComponents:
     """Principal components of some samples from the chosen variants.
 
@@ -168,13 +185,7 @@ def principal_components(source: GenotypeSource, rows: Whole, chosen: Whole, com
     doi:10.1016/j.ajhg.2010.11.011). The matrix is summed over blocks of variants; memory grows with n².
     """
     n = rows.size
-    if components >= n or chosen.size < max(_FEWEST, components):
-        raise FitError(
-            f"{components} principal components of {n} subjects from {chosen.size} independent common variants",
-            where="genetics",
-            allowed=f"fewer components than subjects, and at least {_FEWEST} variants",
-            todo="set principal_components lower, or give genotypes of more of the genome",
-        )
+    refuse_few(n, chosen.size, components)
     relationship = np.zeros((n, n))
     for _, scaled in _standardised(source, rows, chosen):
         relationship += scaled.T @ scaled
