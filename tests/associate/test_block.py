@@ -219,3 +219,23 @@ def test_a_p_value_far_below_underflow():
 def test_an_empty_block():
     values = np.random.default_rng(8).normal(size=(9, 2))
     assert scan_block(block_of(np.empty((0, 9))), values).height == 0
+
+
+@pytest.mark.parametrize("missing", ["mean", "drop"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_many_patterns_some_of_which_lack_most_subjects(missing, dtype):
+    rng = np.random.default_rng(10)
+    dosage, values, table = cohort(10, 2400, 70, 6, 3, lost=0.02)
+    for column, lost in enumerate((0.0, 0.05, 0.3, 0.6, 0.9, 0.02)):
+        values[:, column] = rng.normal(size=2400) + 0.2 * np.nan_to_num(dosage[5])
+        values[rng.random(2400) < lost, column] = np.nan
+    values[table[:, 0] > 50.3, 1] = np.nan  # who is missing depends on a covariate
+    found = scan_block(block_of(dosage), values, table, missing=missing, dtype=dtype)
+    if dtype == "float64":
+        compare(found, dosage, values, table, missing, rtol=1e-8)
+        return
+    double = scan_block(block_of(dosage), values, table, missing=missing)
+    assert found.select("variant_id", "phenotype", "n").equals(double.select("variant_id", "phenotype", "n"))
+    np.testing.assert_allclose(found["standard_error"], double["standard_error"], rtol=1e-4)
+    np.testing.assert_allclose((found["beta"] - double["beta"]) / double["standard_error"], 0, atol=1e-4)
+    np.testing.assert_allclose(found["neg_log_10_p_value"], double["neg_log_10_p_value"], atol=1e-3)
