@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from naive import genotype_quality as naive
-from radiolocus.kernels.packed import king_counts, pack_by_sample, pack_by_variant, pair_r2, prune_window
+from radiolocus.kernels.packed import (
+    count_both_called,
+    king_counts,
+    pack_by_sample,
+    pack_by_variant,
+    pair_r2,
+    prune_window,
+)
 
 
 def calls(variants, samples, seed=0, missing=0.1):
@@ -24,11 +31,14 @@ def test_king_counts_equal_the_obvious_ones(variants):
     pack_by_sample(found[:middle], 0, one, two)
     pack_by_sample(found[middle:], middle, one, two)
     left, right = np.array([0, 3]), np.array([4, 1, 2])
-    out = np.empty((2, 3, 5), dtype=np.int64)
+    out = np.empty((2, 3, 4), dtype=np.int64)
     king_counts(one, two, left, right, out)
     for a, i in enumerate(left):
         for b, j in enumerate(right):
             assert tuple(out[a, b]) == naive.king(found[:, i].tolist(), found[:, j].tolist())
+    called = np.empty(2, dtype=np.int64)
+    count_both_called(one, two, np.array([[0, 4], [3, 1]]), called)
+    assert called.tolist() == [((found[:, i] >= 0) & (found[:, j] >= 0)).sum() for i, j in ((0, 4), (3, 1))]
 
 
 @pytest.mark.parametrize("samples", [1, 2, 63, 64, 65, 200])

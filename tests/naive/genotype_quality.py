@@ -25,14 +25,13 @@ def hard_call(dosage: float) -> int:
     return near[0] if near else -1
 
 
-def king(a: list[int], b: list[int]) -> tuple[int, int, int, int, int]:
+def king(a: list[int], b: list[int]) -> tuple[int, int, int, int]:
     pairs = [(x, y) for x, y in zip(a, b, strict=True) if x >= 0 and y >= 0]
     return (
         sum(x == 1 and y == 1 for x, y in pairs),
         sum({x, y} == {0, 2} for x, y in pairs),
         sum(x == 1 and y != 1 for x, y in pairs),
         sum(x != 1 and y == 1 for x, y in pairs),
-        sum(x != 1 and y != 1 for x, y in pairs),
     )
 
 

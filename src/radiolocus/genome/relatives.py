@@ -11,7 +11,7 @@ import polars as pl
 
 from radiolocus.compute import run_units
 from radiolocus.errors import FitError
-from radiolocus.kernels.packed import king_counts, pack_by_sample
+from radiolocus.kernels.packed import count_both_called, king_counts, pack_by_sample
 from radiolocus.kernels.quality import hard_calls
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
@@ -93,7 +93,7 @@ def kinship(counts: Whole) -> Array:
 
     Parameters
     ----------
-    counts : ndarray of int64, shape (..., 5)
+    counts : ndarray of int64, shape (..., 4)
         See :func:`radiolocus.kernels.packed.king_counts`.
 
     Returns
@@ -119,7 +119,7 @@ def _row_of_tiles(packed: Packed, least: float, start: int) -> tuple[Array, Arra
     pairs, counted = [], []
     for first in range(start, packed.one.shape[0], _TILE):
         right = np.arange(first, min(first + _TILE, packed.one.shape[0]), dtype=np.int64)
-        counts = np.empty((left.size, right.size, 5), dtype=np.int64)
+        counts = np.empty((left.size, right.size, 4), dtype=np.int64)
         king_counts(packed.one, packed.two, left, right, counts)
         a, b = np.nonzero((kinship(counts) >= least) & (left[:, None] < right))
         pairs.append(np.column_stack([left[a], right[b]]))
@@ -156,12 +156,14 @@ def related_pairs(
     pairs = np.concatenate([found[i][0] for i in range(len(starts))])
     counts = np.concatenate([found[i][1] for i in range(len(starts))])
     coefficient = kinship(counts)
+    called = np.empty(len(pairs), dtype=np.int64)
+    count_both_called(packed.one, packed.two, pairs, called)
     names = np.array(samples, dtype=object)
     frame = pl.DataFrame(
         {
             "sample_1": pl.Series(names[pairs[:, 0]].tolist(), dtype=pl.String),
             "sample_2": pl.Series(names[pairs[:, 1]].tolist(), dtype=pl.String),
-            "n_variants": counts[:, [0, 2, 3, 4]].sum(axis=1),
+            "n_variants": called,
             "both_heterozygous": counts[:, 0],
             "opposite_homozygotes": counts[:, 1],
             "kinship": coefficient,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
 
-__all__ = ["king_counts", "pack_by_sample", "pack_by_variant", "pair_r2", "prune_window"]
+__all__ = ["count_both_called", "king_counts", "pack_by_sample", "pack_by_variant", "pair_r2", "prune_window"]
 
 Words = npt.NDArray[np.uint64]
 Calls = npt.NDArray[np.int8]
@@ -86,9 +86,9 @@ def king_counts(one: Words, two: Words, left: Whole, right: Whole, out: Whole) -
         Planes by sample.
     left, right : ndarray of int64, shape (a,) and (b,)
         Samples; every one of `left` is held against every one of `right`.
-    out : ndarray of int64, shape (a, b, 5)
+    out : ndarray of int64, shape (a, b, 4)
         Receives: both heterozygous; opposite homozygotes; the left heterozygous and the right homozygous; the
-        reverse; both homozygous.
+        reverse.
     """
     out[:] = 0
     # a stretch of words at a time, so that the rows of a tile stay in the cache
@@ -102,7 +102,6 @@ def king_counts(one: Words, two: Words, left: Whole, right: Whole, out: Whole) -
                 apart = _U1 - _U1
                 here = _U1 - _U1
                 there = _U1 - _U1
-                homs = _U1 - _U1
                 for w in range(start, stop):
                     a1, a2 = one[i, w], two[i, w]
                     b1, b2 = one[j, w], two[j, w]
@@ -112,12 +111,21 @@ def king_counts(one: Words, two: Words, left: Whole, right: Whole, out: Whole) -
                     apart += _bits(a_hom & b_hom & (a1 ^ b1))
                     here += _bits(a_het & b_hom)
                     there += _bits(a_hom & b_het)
-                    homs += _bits(a_hom & b_hom)
                 out[a, b, 0] += np.int64(both)
                 out[a, b, 1] += np.int64(apart)
                 out[a, b, 2] += np.int64(here)
                 out[a, b, 3] += np.int64(there)
-                out[a, b, 4] += np.int64(homs)
+
+
+@kernel
+def count_both_called(one: Words, two: Words, pairs: Whole, out: Whole) -> None:
+    """Count the variants called in both samples of each pair; `pairs` is of shape (k, 2), `out` of (k,)."""
+    for k in range(pairs.shape[0]):
+        count = _U1 - _U1
+        for w in range(one.shape[1]):
+            here = one[pairs[k, 0], w] | two[pairs[k, 0], w]
+            count += _bits(here & (one[pairs[k, 1], w] | two[pairs[k, 1], w]))
+        out[k] = np.int64(count)
 
 
 @kernel
