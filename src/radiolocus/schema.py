@@ -340,6 +340,20 @@ _ALL = (
         ),
     ),
     Table(
+        "sumstats/multitrait",
+        "every variant with all phenotypes at once, calibrated by a permutation of the subjects",
+        (
+            Column("chromosome", Text, "chromosome", source="GWAS-SSF"),
+            Column("base_pair_location", Whole, "position", "bp", "GWAS-SSF"),
+            Column("variant_id", Text, "id in the genotype file", source="GWAS-SSF"),
+            Column("effect_allele", Text, "allele that is counted", source="GWAS-SSF"),
+            Column("other_allele", Text, "the other allele", source="GWAS-SSF"),
+            Column("mostest_statistic", Real, "sum of squares of the decorrelated t", source="van der Meer 2020"),
+            Column("mostest_neg_log_10_p_value", Real, "−log10 p of MOSTest", source="van der Meer 2020"),
+            Column("minp_neg_log_10_p_value", Real, "−log10 p of the smallest p-value", source="van der Meer 2020"),
+        ),
+    ),
+    Table(
         "sumstats/variant_ids",
         "where each variant lies, sorted by id",
         (

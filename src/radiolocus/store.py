@@ -53,7 +53,7 @@ _PARTIAL = ".partial-"
 _SUFFIXES = (".parquet", ".csv")
 _NO_CSV = {"sumstats/sumstats", "features/thumbnails"}  # gigabytes of text, and binary pixels
 # What a genome-wide scan leaves beside tables of the vocabulary; folders of chromosomes are known by their name.
-_SCAN = {"by_phenotype", "effects", "options.json", "told.json"}
+_SCAN = {"by_phenotype", "effects", "multitrait.json", "options.json", "told.json"}
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
 
 

@@ -58,6 +58,10 @@ def gwas(
         list[str] | None, typer.Option("--all-rows", help="Phenotype of which every row is kept; may be repeated.")
     ] = None,
     effects: Annotated[bool, typer.Option("--effects", help="Also β and SE of every pair, as arrays.")] = False,
+    multi_trait: Annotated[
+        bool, typer.Option("--multi-trait", help="Also MOSTest and MinP, calibrated by a permutation; twice the work.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the permutation.")] = 1,
     minus_nine: Annotated[str, typer.Option(help="What −9 is in a table: refuse, missing or number.")] = "refuse",
     sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
     dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
@@ -82,7 +86,7 @@ def gwas(
     nine: Any = minus_nine
     order = GwasOrder(
         genotypes, pheno, covar, options.sample_id, nine, tuple(categorical or ()), options,
-        GwasOptions(p_value, tuple(all_rows or ()), effects),
+        GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed),
     )  # fmt: skip
     with Bars(Console(stderr=True)) as bars:
         finished = write_gwas(

@@ -105,17 +105,11 @@ class Design:
         return np.repeat(np.arange(len(self.patterns)), np.diff(self.first)).astype(np.int64)
 
     def correlation(self) -> Array:
-        """Correlation of the residuals of the phenotypes, in the order of `columns`, shape (P, P).
+        """Correlation of the t statistics of phenotypes without association, in the order of `columns`, shape (P, P).
 
-        Pairs are taken over the subjects that have both; 0 where nobody has.
+        That of their residuals, less where they are known for different subjects.
         """
-        product = self.response.T @ self.response
-        if len(self.patterns) == 1:
-            return product
-        known = self.known[self.pattern_of].T.astype(np.float64)
-        power = np.square(self.response).T @ known
-        scale = np.sqrt(power * power.T)
-        return np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
+        return self.response.T @ self.response
 
     @cached_property
     def known(self) -> npt.NDArray[np.bool_]:

@@ -17,6 +17,7 @@ import polars as pl
 from radiolocus.associate.dataset import PartWriter, part_writer, write_by_phenotype, write_rows, write_variant_ids
 from radiolocus.associate.design import Design
 from radiolocus.associate.gwas import GwasOptions, UnitResult, Workshop
+from radiolocus.associate.multitrait import fit_null
 from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
 from radiolocus.associate.summary import PhenotypeSums, summarise_kept
 from radiolocus.compute import one_thread, run_units
@@ -193,6 +194,7 @@ def _packed(result: UnitResult) -> dict[str, pl.DataFrame]:
         "phenotypes": result.phenotypes,
         "histogram": pl.DataFrame({"count": result.histogram.ravel()}),
         "absent": pl.DataFrame({"count": result.absent}),
+        "joint": result.joint,
         "problems": problem_rows(result.problems),
     }
 
@@ -215,6 +217,7 @@ class _Sums:
         self.top_variant = np.full(count, -1, dtype=np.int64)
         self.histogram = np.zeros((count, EDGES.size), dtype=np.int64)
         self.absent = np.zeros(design.n, dtype=np.int64)
+        self.joint: list[pl.DataFrame] = []
         self.problems: list[pl.DataFrame] = []
         self.rows_of: Counter[str] = Counter()
         self.kept = 0
@@ -228,6 +231,7 @@ class _Sums:
         self.tests += found["tests"].to_numpy()
         self.histogram += unit["histogram"]["count"].to_numpy().reshape(self.histogram.shape)
         self.absent += unit["absent"]["count"].to_numpy()
+        self.joint.append(unit["joint"])
         self.problems.append(unit["problems"])
         self.rows_of.update(dict(unit["rows"]["phenotype"].value_counts().iter_rows()))
         self.kept += int(unit["variants"]["kept"].sum())
@@ -263,12 +267,34 @@ def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[s
         "effective_galwey": effective_number_galwey(spectrum),
     }
     write_json(root / "sumstats/told.json", told)
+    if keep.multi_trait:
+        _write_joint(stage, pl.concat(sums.joint))
     write_json(
         root / "sumstats/options.json",
         {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names},
     )
     write_table(root, "problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
     stage.finish(seed=None, wall_time_s=seconds)
+
+
+def _write_joint(stage: Stage, joint: pl.DataFrame) -> None:
+    """Fit the distributions of the permuted statistics and write the multi-trait tests of every variant."""
+    known = joint.drop_nulls()
+    null = fit_null(known["null_statistic"].to_numpy(), known["null_largest"].to_numpy())
+    write_json(stage.root / "sumstats/multitrait.json", asdict(null))
+    statistic, largest = (joint[name].fill_null(np.nan).to_numpy() for name in ("statistic", "largest"))
+    places = pl.read_parquet(
+        stage.root / "sumstats/variants.parquet",
+        columns=["chromosome", "base_pair_location", "variant_id", "effect_allele", "other_allele"],
+    )
+    frame = places.with_columns(
+        pl.Series("mostest_statistic", statistic),
+        pl.Series("mostest_neg_log_10_p_value", null.mostest(statistic)),
+        pl.Series("minp_neg_log_10_p_value", null.minp(largest)),
+    ).fill_nan(None)
+    with part_writer(stage.root / "sumstats/multitrait.parquet", "sumstats/multitrait") as writer:
+        writer.add(conform(frame, "sumstats/multitrait"))
+    stage.adopt("sumstats/multitrait", writer.rows)
 
 
 def _rows(stage: Stage, keys: list[str], sums: _Sums, variants: PartWriter) -> Iterator[pl.DataFrame]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from radiolocus.associate.block import labelled, omissions, rows_of
 from radiolocus.associate.design import Design
+from radiolocus.associate.multitrait import permuted_design, whitener
 from radiolocus.associate.scan import Preparation, Unit, part_of
 from radiolocus.associate.tile import KEPT, Tile, Tiler
 from radiolocus.errors import ConfigError
@@ -32,6 +33,9 @@ __all__ = ["GwasOptions", "UnitResult", "Workshop"]
 Whole = npt.NDArray[np.int64]
 
 
+_JOINT = ("statistic", "largest", "null_statistic", "null_largest")
+
+
 @dataclass(frozen=True)
 class GwasOptions:
     """What is kept of a scan.
@@ -44,11 +48,17 @@ class GwasOptions:
         Phenotypes of which every row is kept.
     effects : bool
         Also write coefficient and standard error of every pair as single-precision arrays.
+    multi_trait : bool
+        Also test each variant with all phenotypes at once (MOSTest, MinP), calibrated by a permutation; twice the work.
+    seed : int
+        Of the permutation.
     """
 
     p_value: float = 1e-5
     all_rows: tuple[str, ...] = ()
     effects: bool = False
+    multi_trait: bool = False
+    seed: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.p_value <= 1:
@@ -72,6 +82,9 @@ class UnitResult:
         See :func:`radiolocus.kernels.scan.tally`.
     absent : ndarray of int64, shape (n,)
         Missing genotypes of each subject.
+    joint : polars.DataFrame
+        Columns statistic, largest, null_statistic and null_largest of every variant of the range, null where one of
+        its tests is not defined; empty unless multi-trait tests are asked for.
     problems : tuple of Problem
     """
 
@@ -80,6 +93,7 @@ class UnitResult:
     phenotypes: pl.DataFrame
     histogram: npt.NDArray[np.int32]
     absent: Whole
+    joint: pl.DataFrame
     problems: tuple[Problem, ...]
 
 
@@ -92,11 +106,12 @@ class _Kept:
     top_variant: Whole
     histogram: npt.NDArray[np.int32]
     variant: dict[str, Array | Whole]
+    joint: dict[str, Array]
     rows: list[pl.DataFrame] = field(default_factory=list)
     states: list[npt.NDArray[np.int8]] = field(default_factory=list)
 
     @classmethod
-    def room(cls, phenotypes: int, variants: int) -> _Kept:
+    def room(cls, phenotypes: int, variants: int, joint: bool) -> _Kept:
         return cls(
             np.zeros(phenotypes, dtype=np.int64),
             np.full(phenotypes, -1.0),
@@ -107,6 +122,7 @@ class _Kept:
                 "top": np.full(variants, -1.0),
                 "column": np.full(variants, -1, dtype=np.int64),
             },
+            {name: np.full(variants if joint else 0, np.nan) for name in _JOINT},
         )
 
 
@@ -142,13 +158,17 @@ class Workshop:
         self._whole = np.array([design.phenotypes[c] in wanted for c in design.columns[self._order]], dtype=np.bool_)
         self._effects = effects
         self._own = threading.local()
-        self._first = Tiler(design, preparation.options.missing, preparation.options.scan_dtype)
+        how = preparation.options.missing, preparation.options.scan_dtype
+        self._first = [Tiler(design, *how)]
+        if options.multi_trait:
+            self._whitener = whitener(design)
+            self._first.append(Tiler(permuted_design(design, options.seed), *how))
 
-    def _tiler(self) -> Tiler:
-        if not hasattr(self._own, "tiler"):
-            self._own.tiler = self._first.another()
-        tiler: Tiler = self._own.tiler
-        return tiler
+    def _tilers(self) -> list[Tiler]:
+        if not hasattr(self._own, "tilers"):
+            self._own.tilers = [tiler.another() for tiler in self._first]
+        tilers: list[Tiler] = self._own.tilers
+        return tilers
 
     def run(self, unit: Unit) -> UnitResult:
         """Read, judge and scan one range of variants."""
@@ -163,7 +183,7 @@ class Workshop:
         count_alleles(block.dosage, observed, alleles, absent)
         variants = judge(preparation.source.variants.slice(start, count), observed, alleles, n, preparation.options)
         inside = np.flatnonzero(variants["kept"].to_numpy()).astype(np.int64)
-        kept = _Kept.room(preparation.design.columns.size, count)
+        kept = _Kept.room(preparation.design.columns.size, count, self.options.multi_trait)
         analysed = block if inside.size == count else part_of(block, inside)
         self._scan(analysed, inside, start, kept)
         rows = [labelled(pl.concat(kept.rows), analysed, preparation.design)] if kept.rows else []
@@ -174,11 +194,12 @@ class Workshop:
             pl.DataFrame({"tests": kept.tests, "top": kept.top, "top_variant": kept.top_variant}),
             kept.histogram,
             absent,
+            pl.DataFrame(kept.joint).fill_nan(None),
             omissions(states, analysed.variant_id),
         )
 
     def _scan(self, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
-        tiler = self._tiler()
+        tiler, *permuted = self._tilers()
         for first in range(0, inside.size, tiler.height):
             tile = tiler.scan(block.dosage[first : first + tiler.height])
             here = inside[first : first + tiler.height]
@@ -192,6 +213,15 @@ class Workshop:
             kept.states.append(tile.state)
             if self._effects is not None:
                 self._write_effects(tile, start + here)
+            for other in permuted:
+                null = other.scan(tile.dosage)
+                for name, values in zip(_JOINT, (*self._joint(tile), *self._joint(null)), strict=True):
+                    kept.joint[name][here] = values
+
+    def _joint(self, tile: Tile) -> tuple[Array, Array]:
+        """MOSTest's statistic and the largest −log10 p of each variant; NaN where one of its tests is not defined."""
+        turned = tile.t @ self._whitener
+        return np.square(turned).sum(axis=1), tile.log_p.max(axis=1)
 
     def _rows(self, tile: Tile) -> pl.DataFrame:
         """Rows that are kept, variant by variant, phenotypes in the order of the table they came from."""
