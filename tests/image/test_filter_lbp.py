@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from scipy.stats import kurtosis
 from skimage.feature import local_binary_pattern
 
 from radiolocus.errors import ConfigError
+from radiolocus.feature.extract import FeatureSettings, extract
+from radiolocus.image import filter_lbp
 from radiolocus.image.filter_lbp import KURTOSIS, icosphere, patterns_2d, patterns_3d
 from radiolocus.image.filters import LbpFilter, respond
+from radiolocus.model import Geometry, Mask, Volume
 
 ONE = np.ones(3)
 
@@ -120,6 +124,41 @@ def test_a_flat_image_is_bright_everywhere_and_has_no_kurtosis():
     found = respond(flat, ONE, LbpFilter())
     np.testing.assert_allclose(found, math.sqrt(42) * 42 / (4 * math.pi))
     assert np.isnan(respond(flat, ONE, LbpFilter(level=0))).all()
+
+
+def test_a_region_with_a_flat_part_has_no_features_of_the_kurtosis_and_says_why():
+    image = np.random.default_rng(8).normal(size=(60, 9, 9))
+    image[2:58] = 5.0
+    grid = Geometry.regular(image.shape)
+    mask = np.zeros(image.shape, dtype=bool)
+    mask[28:32, 3:6, 3:6] = True
+    settings = FeatureSettings(("intensity", "intensity_histogram"), filters=({"filter": "lbp", "level": 0},))
+    found = extract(Volume(image, grid), Mask(mask, grid), settings)
+    lost = [name for name in found.values if name.startswith("lbp_r1_kurtosis.")]
+    assert len(lost) == 18 + 23
+    assert all(found.values[name] is None for name in lost)
+    told = {p.item: p for p in found.problems}
+    assert "no value at 36 of 36 voxels" in told[lost[0]].got
+    assert "flat parts" in told[lost[0]].todo
+
+
+@pytest.mark.parametrize(("boundary", "mode"), [("nearest", "nearest"), ("periodic", "grid-wrap")])
+@pytest.mark.parametrize("level", [0, 1, 3])
+def test_beyond_the_border_the_image_goes_on_as_the_boundary_says(boundary, mode, level, monkeypatch):
+    image = np.random.default_rng(6).normal(size=(5, 6, 7))
+    found = respond(image, ONE, LbpFilter(boundary=boundary, level=level, radius=1.4))
+    monkeypatch.setattr(filter_lbp, "map_coordinates", partial(map_coordinates, mode=mode))
+    expected = patterns_3d(image, np.ones(image.shape, dtype=bool), (level,), radius=1.4)[level]
+    np.testing.assert_allclose(found.ravel(), expected, rtol=1e-7, atol=1e-7)
+    monkeypatch.setattr(filter_lbp, "_SAMPLES_AT_A_TIME", 1)
+    np.testing.assert_array_equal(respond(image, ONE, LbpFilter(boundary=boundary, level=level, radius=1.4)), found)
+
+
+def test_black_beyond_the_border_is_pyradiomics_rule():
+    image = np.random.default_rng(7).normal(size=(4, 5, 6))
+    found = respond(image, ONE, LbpFilter(boundary="zero", level=2))
+    expected = patterns_3d(image, np.ones(image.shape, dtype=bool), (2,))[2]
+    np.testing.assert_array_equal(found.ravel(), expected)
 
 
 def test_the_margin_that_is_asked_for_is_all_that_counts():

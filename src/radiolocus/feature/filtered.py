@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.feature.core import Context, Family
 from radiolocus.feature.families import FAMILIES
@@ -89,7 +91,15 @@ def _contexts(
             yield options, _context(replace(region, image=response, notes=()).cut(around), settings)
 
 
-def _context(mapped: Region, settings: FeatureSettings) -> Context:
+def _context(mapped: Region, settings: FeatureSettings) -> Context | UndefinedError:
+    inside = mapped.image[mapped.intensity]
+    lost = int(np.count_nonzero(~np.isfinite(inside)))
+    if lost:
+        return UndefinedError(
+            f"the filter has no value at {lost} of {inside.size} voxels of the region",
+            allowed="a value at every voxel",
+            todo="leave the filter out for regions with flat parts, or take another of its maps",
+        )
     bins = settings.bin_number or DEFAULT_BINS
     return Context(
         mapped,

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import map_coordinates, spline_filter
 from scipy.special import lpmv, poch
 
 from radiolocus.errors import ConfigError
@@ -129,19 +129,50 @@ def lbp_filter(array: Array, spacing: Array, options: LbpFilter) -> Array:
     """
     if options.dimension == "2d":
         return patterns_2d(array, options.samples, options.radius, options.method, options.boundary)
-    inside = np.ones(array.shape, dtype=bool)
     tie = _TIE * float(np.abs(array).max())
-    maps = patterns_3d(
-        array,
-        inside,
-        (options.level,),
-        radius=options.radius,
-        subdivision=options.subdivision,
-        harmonics=options.harmonics,
-        boundary=options.boundary,
-        tie=tie,
-    )
-    return maps[options.level].reshape(array.shape)
+    if options.boundary == "zero":
+        inside = np.ones(array.shape, dtype=bool)
+        maps = patterns_3d(
+            array,
+            inside,
+            (options.level,),
+            radius=options.radius,
+            subdivision=options.subdivision,
+            harmonics=options.harmonics,
+            tie=tie,
+        )
+        return maps[options.level].reshape(array.shape)
+    return _everywhere(array, options, tie)
+
+
+def _everywhere(array: Array, options: LbpFilter, tie: float) -> Array:
+    """Return a map of all voxels, a stack of slices at a time: every sample is a shift of the image by the same way."""
+    corners = icosphere(options.subdivision, options.radius)
+    # Padded as far as splines reach: the splines that SciPy has for mirrored images are off in the eighth digit.
+    border = math.ceil(options.radius) + _SPLINE
+    coefficients = spline_filter(pad(array, ((border, border),) * 3, options.boundary), mode="mirror")
+    out = np.empty(array.shape)
+    step = max(1, _SAMPLES_AT_A_TIME // (len(corners) * array[0].size))
+    for first in range(0, len(array), step):
+        part = array[first : first + step]
+        samples = np.empty((part.size, len(corners)))
+        for n, corner in enumerate(corners):
+            shifted = coefficients
+            for axis, (start, size) in enumerate(zip((first, 0, 0), part.shape, strict=True)):
+                shifted = _shifted(shifted, float(corner[axis]), axis, start + border, size)
+            samples[:, n] = shifted.ravel()
+        made = _maps(samples, part.reshape(-1, 1), (options.level,), tie, options.subdivision, options.harmonics)
+        out[first : first + step] = made[options.level].reshape(part.shape)
+    return out
+
+
+def _shifted(coefficients: Array, by: float, axis: int, start: int, size: int) -> Array:
+    """Interpolate along one axis, from coefficients of cubic splines, `by` voxels beside `size` voxels from `start`."""
+    low = math.floor(by)
+    t = by - low
+    weights = ((1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3)
+    lines = [np.take(coefficients, range(start + low + k, start + low + k + size), axis) for k in (-1, 0, 1, 2)]
+    return sum((w / 6 * line for w, line in zip(weights, lines, strict=True)), np.zeros(1))
 
 
 def patterns_2d(
@@ -168,7 +199,6 @@ def patterns_3d(
     radius: float = 1.0,
     subdivision: int = 1,
     harmonics: Harmonics = "pyradiomics",
-    boundary: Boundary = "zero",
     tie: float = 0.0,
 ) -> dict[int, Array]:
     """Return what harmonics of each order make of the signs of samples on a sphere.
@@ -177,7 +207,7 @@ def patterns_3d(
     ----------
     array : ndarray, shape (z, y, x)
         Samples are interpolated by cubic splines and, as PyRadiomics does, take the type of this array: those of whole
-        numbers are rounded.
+        numbers are rounded. Beyond the image they are 0.
     inside : ndarray of bool, shape (z, y, x)
         Voxels to look at, n in all.
     levels : tuple of int
@@ -187,8 +217,6 @@ def patterns_3d(
     subdivision : int
         See :func:`icosphere`.
     harmonics : {"pyradiomics", "orthonormal"}
-    boundary : {"zero", "nearest", "periodic", "mirror"}
-        What samples beyond the image are.
     tie : float
         A sample is as bright as its centre when it is darker by no more than this.
 
@@ -198,10 +226,6 @@ def patterns_3d(
     """
     corners = icosphere(subdivision, radius)
     places = np.argwhere(inside)
-    if boundary != "zero":
-        # Padded as far as splines reach: the splines that SciPy has for mirrored images are off in the eighth digit.
-        border = math.ceil(radius) + _SPLINE
-        array, places = pad(array, ((border, border),) * 3, boundary), places + border
     out = {level: np.empty(len(places)) for level in levels}
     step = max(1, _SAMPLES_AT_A_TIME // len(corners))
     for start in range(0, len(places), step):
@@ -209,23 +233,31 @@ def patterns_3d(
         at = places[part, None, :] + corners
         samples = map_coordinates(array, np.moveaxis(at, 2, 0), order=3)
         centre = array[tuple(places[part].T)][:, None]
-        signs = (samples >= (centre - tie if tie else centre)).astype(np.float64)
-        for level in levels:
-            if level == KURTOSIS:
-                out[level][part] = _kurtosis(samples)
-            else:
-                out[level][part] = _norms(signs, _harmonics(subdivision, level - 1, harmonics))
+        for level, values in _maps(samples, centre, levels, tie, subdivision, harmonics).items():
+            out[level][part] = values
     return out
 
 
-def _kurtosis(samples: Numbers) -> Array:
-    """Return the excess kurtosis of each row, in the precision of the samples; NaN where they are equal."""
+def _maps(
+    samples: Numbers, centre: Numbers, levels: tuple[int, ...], tie: float, subdivision: int, harmonics: Harmonics
+) -> dict[int, Array]:
+    signs = (samples >= (centre - tie if tie else centre)).astype(np.float64)
+    return {
+        level: _kurtosis(samples, tie)
+        if level == KURTOSIS
+        else _norms(signs, _harmonics(subdivision, level - 1, harmonics))
+        for level in levels
+    }
+
+
+def _kurtosis(samples: Numbers, tie: float) -> Array:
+    """Return the excess kurtosis of each row, in the precision of the samples; NaN of rows equal within `tie`."""
     deviation = samples - samples.mean(axis=1, keepdims=True)
     squares = deviation**2
     second, fourth = squares.mean(axis=1), (squares**2).mean(axis=1)
     nothing = (np.finfo(second.dtype).resolution * samples.mean(axis=1)) ** 2
     with np.errstate(all="ignore"):
-        return np.where(second <= nothing, np.nan, fourth / second**2 - 3).astype(np.float64)
+        return np.where((second <= nothing) | (second < tie**2), np.nan, fourth / second**2 - 3).astype(np.float64)
 
 
 @lru_cache(maxsize=8)
