@@ -5,7 +5,7 @@ import pytest
 
 from radiolocus.errors import TableError
 from radiolocus.read.lesions import LesionColumns
-from radiolocus.read.sdtm import find_domains, read_sdtm
+from radiolocus.read.sdtm import find_domains, read_lesion_source, read_sdtm
 
 TU = [
     # USUBJID, TULNKID, TUTESTCD, TUSTRESC, TULOC, VISITNUM, VISIT, TUEVAL
@@ -219,3 +219,15 @@ def test_what_is_no_domain_is_refused(tmp_path):
     (tmp_path / "tr.csv").write_text("USUBJID,TRTESTCD\n1,a\n")
     with pytest.raises(TableError, match="no column 'VISITNUM' in domain TR"):
         read_sdtm(tmp_path)
+
+
+def test_a_lesion_source_is_a_table_or_domains(tmp_path):
+    table = tmp_path / "lesions.csv"
+    table.write_text("subject,visit,day,lesion,kind,diameter_mm\nA,Baseline,0,T,target,20\n")
+    lesions, study = read_lesion_source(table)
+    assert (lesions.subjects, study) == (("A",), None)
+    lesions, study = read_lesion_source(write(tmp_path, tr=MM) / "tr.csv")
+    assert lesions.subjects == ("01",)
+    assert study is not None
+    with pytest.raises(TableError, match="no such file"):
+        read_lesion_source(tmp_path / "none.csv")

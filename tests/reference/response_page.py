@@ -76,7 +76,7 @@ Further columns, read when they are there (`measures` names them where a file ca
 _SDTM = """
 ## CDISC SDTM
 
-`radiolocus recist FOLDER` reads `tr`, with `tu` and `rs` beside it (CSV, TSV, XLSX, Parquet; {items} of RSTESTCD).
+`radiolocus recist FOLDER` reads `tr`, with `tu` and `rs` beside it (CSV, TSV, XLSX, XPT, Parquet; {items} of RSTESTCD).
 The baseline is the flagged visit (TRLOBXFL, TRBLFL), else the first; days come from TRDTC, else TRDY, else VISITDY; a
 visit is dated by its first assessment. Several evaluators are told apart by `--reader "INVESTIGATOR"`. A fragment
 `T04.1` belongs to `T04`; `T02/T03` is measured once, as `T02`. The sums (SUMDIAM) and responses that the study has

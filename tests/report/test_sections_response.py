@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from radiolocus.report.html import build
 from radiolocus.report.sections_response import _kind, response
 from radiolocus.report.source import Artefacts
 from radiolocus.response.criterion import CriteriaOptions
@@ -34,6 +35,7 @@ def test_the_section_follows_the_criterion_of_the_study(tmp_path, criteria, verd
     titles = [getattr(b, "caption", "") for b in section.blocks]
     assert "Progression-free survival and duration of response" in titles
     assert ("Best responses by the other criteria" in titles) is (len(criteria) > 1)
+    assert "Treatment response" in build(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from radiolocus.config import load_response
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
 from radiolocus.pipeline.run import problem_frame
-from radiolocus.read.lesions import LesionColumns, LesionTable, read_lesions
-from radiolocus.read.sdtm import SdtmStudy, find_domains, read_sdtm
+from radiolocus.read.lesions import LesionColumns, LesionTable
+from radiolocus.read.sdtm import SdtmStudy, read_lesion_source
 from radiolocus.response.comparison import compare
 from radiolocus.response.options import CriterionName, ResponseOptions
 from radiolocus.response.readers import measurement_error, reader_agreement
@@ -101,10 +101,7 @@ class TableResponses:
 def _read(path: Path, columns: LesionColumns) -> tuple[LesionTable, SdtmStudy | None]:
     if not path.exists():
         raise TableError(f"no such file or folder '{path.name}'", where=str(path.parent), todo="correct the path")
-    if path.is_dir() or find_domains(path):
-        study = read_sdtm(path, columns)
-        return study.lesions, study
-    return read_lesions(path, columns), None
+    return read_lesion_source(path, columns)
 
 
 def responses_of_table(path: Path, order: ResponseOrder) -> TableResponses:

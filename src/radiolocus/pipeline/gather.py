@@ -21,8 +21,8 @@ from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
 from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import GenotypeSource
-from radiolocus.read.lesions import read_lesions
 from radiolocus.read.regions import each_region
+from radiolocus.read.sdtm import find_domains, read_lesion_source
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
 
@@ -276,7 +276,10 @@ class _Gatherer:
         return molecules
 
     def lesions(self, options: ResponseOptions, cohort: Cohort) -> pl.DataFrame:
-        found = read_lesions(self.path("response", options.lesions, "response.lesions"), options.columns)
+        path = self.path("response", options.lesions, "response.lesions")
+        # What stands beside TR is read too: a change of it makes the stage run again.
+        self.inputs["response"] |= {file.name: file for file in find_domains(path).values()}
+        found, _ = read_lesion_source(path, options.columns)
         match = cohort.match("lesions", found.subjects)
         self.membership.append(match.membership)
         told = [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in found.problems]

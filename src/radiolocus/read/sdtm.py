@@ -16,9 +16,10 @@ import polars as pl
 
 from radiolocus.errors import TableError
 from radiolocus.read.clinical import SUFFIXES, ClinicalTable, read_table
-from radiolocus.read.lesions import LesionColumns, LesionTable, screen_lesions
+from radiolocus.read.lesions import LesionColumns, LesionTable, read_lesions, screen_lesions
+from radiolocus.read.xport import read_xport
 
-__all__ = ["ITEMS", "SdtmStudy", "find_domains", "read_sdtm"]
+__all__ = ["ITEMS", "SdtmStudy", "find_domains", "read_lesion_source", "read_sdtm"]
 
 ITEMS = {
     "TRGRESP": "target",
@@ -118,14 +119,14 @@ def find_domains(path: Path) -> dict[str, Path]:
 
 def _domain(file: Path) -> str | None:
     name = file.name.lower()
-    if not file.is_file() or not name.removesuffix(".gz").endswith(SUFFIXES):
+    if not file.is_file() or not name.removesuffix(".gz").endswith((*SUFFIXES, ".xpt")):
         return None
     words = re.split(r"[_\-.]", name)
     return next((d for d in ("tu", "tr", "rs") if d in words), None)
 
 
 def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStudy:
-    """Read TR, with TU and RS where they are, from CSV, TSV, XLSX or Parquet.
+    """Read TR, with TU and RS where they are, from CSV, TSV, XLSX, Parquet or SAS transport (XPT).
 
     Parameters
     ----------
@@ -170,6 +171,20 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
     )
 
 
+def read_lesion_source(path: Path, columns: LesionColumns | None = None) -> tuple[LesionTable, SdtmStudy | None]:
+    """Read a lesion table, or the domains where `path` is a folder of them or one of them.
+
+    Raises
+    ------
+    TableError
+        As :func:`radiolocus.read.lesions.read_lesions` and :func:`read_sdtm`.
+    """
+    if path.is_dir() or (path.is_file() and find_domains(path)):
+        study = read_sdtm(path, columns)
+        return study.lesions, study
+    return read_lesions(path, columns), None
+
+
 _COLUMNS = (
     "subject visit day lesion kind organ node diameter unit status reader part axis perpendicular_mm".split()  # noqa: SIM905
 )
@@ -182,9 +197,24 @@ _NAMES: dict[str, Any] = {
 }
 
 
-def _read(file: Path, domain: str) -> ClinicalTable:
+def _transport(file: Path) -> ClinicalTable:
+    numbers = pl.col(pl.Float64)
+    frame = read_xport(file).with_columns(numbers.cast(pl.String).str.strip_suffix(".0"))
+    return ClinicalTable(frame, tuple(range(1, frame.height + 1)), (), file.name, pl.DataFrame())
+
+
+def _table(file: Path) -> ClinicalTable:
+    """All columns of a domain as text."""
+    if file.suffix.lower() == ".xpt":
+        table = _transport(file)
+        _named(table.frame.columns, "USUBJID", file)
+        return table
     head = read_table(file)
-    table = read_table(file, id_column=_named(head.frame.columns, "USUBJID", file), text=head.frame.columns)
+    return read_table(file, id_column=_named(head.frame.columns, "USUBJID", file), text=head.frame.columns)
+
+
+def _read(file: Path, domain: str) -> ClinicalTable:
+    table = _table(file)
     frame = table.frame.rename({c: c.upper() for c in table.frame.columns})
     needed = {"tr": ("TRTESTCD",), "tu": (), "rs": ("RSTESTCD",)}[domain]
     missing = [c for c in needed if c not in frame.columns]

@@ -93,7 +93,8 @@ def _others(art: Artefacts, name: str) -> Table | None:
         return None
     tally = frame.filter(pl.col("criterion") != name).group_by("criterion", "best_response", maintain_order=True).len()
     rows: list[Row] = [
-        [CRITERIA[c].title if c in CRITERIA else RECIST.title, best, n] for c, best, n in tally.iter_rows()
+        [CRITERIA[c].title if c in CRITERIA else RECIST.title, best, Cell(count(n), n)]
+        for c, best, n in tally.iter_rows()
     ]
     return Table(
         "Best responses by the other criteria",

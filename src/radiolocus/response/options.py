@@ -24,7 +24,7 @@ class ResponseOptions(CriteriaOptions):
     Parameters
     ----------
     lesions : str
-        Table of lesion measurements, one row a lesion and visit.
+        Table of lesion measurements, one row a lesion and visit; or the file or folder of the SDTM domains TR, TU, RS.
     columns : LesionColumns
         Names of the columns, sheet and unit, where they differ from the usual.
     criterion : str
