@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pydicom
-import SimpleITK
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import (
@@ -37,7 +36,6 @@ from radiolocus.read.slices import Slice, number
 __all__ = ["TODO_COPY", "check_kind", "decoded", "intensities", "lossy_notes"]
 
 TODO_COPY = "fetch the series again; it may have been cut while copying"
-_itk: Any = SimpleITK  # which comes without types
 _LOSSLESS_GDCM = (JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless)
 _LOSSY = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)  # JPEG 2000 (.91) may be either
 _GDCM = (*_LOSSLESS_GDCM, *_LOSSY, JPEG2000)
@@ -195,6 +193,9 @@ def decoded(dataset: Dataset, where: str = "") -> npt.NDArray[Any]:
     if dataset.file_meta.TransferSyntaxUID not in _GDCM:
         dataset.pixel_array_options(correct_unused_bits=False)
         return _settled(dataset.pixel_array, dataset, where)
+    import SimpleITK  # loading it takes longer than measuring a region; only compressed pixels need it
+
+    itk: Any = SimpleITK  # which comes without types
     _check_ends(dataset)
     bare = Dataset()
     bare.file_meta = FileMetaDataset()
@@ -209,10 +210,10 @@ def decoded(dataset: Dataset, where: str = "") -> npt.NDArray[Any]:
     with tempfile.TemporaryDirectory(prefix="radiolocus-") as folder:
         path = Path(folder) / "pixels.dcm"
         bare.save_as(path, enforce_file_format=True)
-        reader = _itk.ImageFileReader()
+        reader = itk.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(path))
-        stored: npt.NDArray[Any] = _itk.GetArrayFromImage(reader.Execute())
+        stored: npt.NDArray[Any] = itk.GetArrayFromImage(reader.Execute())
     frames = int(dataset.get("NumberOfFrames", 1) or 1)
     return stored[0] if frames == 1 and stored.ndim == 3 else stored
 
