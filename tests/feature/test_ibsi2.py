@@ -21,7 +21,7 @@ def statistics(filter_id, *, extend=False):
     folder = ibsi2.FOLDER / "ibsi1_ct_phantom"
     volume, mask = read_pair(folder / "phantom.nii.gz", folder / "mask.nii.gz", modality="CT")
     row = _SETTINGS[filter_id]
-    solid = {"resample_mm": (1.0, 1.0, 1.0), "interpolation": "cubic", "round_intensity": True}
+    solid = {"resample_mm": (1.0, 1.0, 1.0), "interpolation": "cubic"}
     chosen = ibsi2.filters(row)
     if extend:
         chosen = tuple(replace(options, extend=True) for options in chosen)

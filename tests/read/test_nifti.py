@@ -48,6 +48,11 @@ def test_every_voxel_keeps_its_value_and_its_place(tmp_path, name, kind):
     assert dtype == np.float32
 
 
+@pytest.mark.parametrize(("modality", "unit"), [("CT", "HU"), ("PT", ""), ("", "")])
+def test_a_computed_tomography_is_in_hounsfield_units(tmp_path, modality, unit):
+    assert read_nifti(save(tmp_path / "a.nii", ramp()), modality=modality).unit == unit
+
+
 @pytest.mark.parametrize(
     ("stored", "expected"),
     [("uint8", "float32"), ("int16", "float32"), ("int32", "float64"), ("float64", "float64"), (">i2", "float32")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from radiolocus.errors import ConfigError
 from radiolocus.feature.extract import dictionary, extract
 from radiolocus.feature.settings import FeatureSettings
-from radiolocus.model import Mask, Problem, Volume
+from radiolocus.model import Problem
 from radiolocus.read.imaging import read_pair
 from radiolocus.read.options import ReadOptions
 from radiolocus.store import Fingerprints, versions, write_bytes
 
-__all__ = ["FORMATS", "PairFeatures", "check_name", "features_of_pair", "input_hashes", "lines", "read_region", "write"]
+__all__ = ["FORMATS", "PairFeatures", "check_name", "features_of_pair", "input_hashes", "lines", "write"]
 
 FORMATS = (".csv", ".parquet", ".json")
 
@@ -50,16 +50,6 @@ class PairFeatures:
         return self.table["value"].null_count()
 
 
-def read_region(
-    image: Path, mask: Path, *, roi: str | None, modality: str, reading: ReadOptions | None = None
-) -> tuple[Volume, Mask]:
-    """Read one pair; the unit of a CT that does not name it (NIfTI) is HU, as in a study."""
-    volume, region = read_pair(image, mask, roi=roi, modality=modality, options=reading)
-    if not volume.unit and volume.modality == "CT":
-        volume = replace(volume, unit="HU")
-    return volume, region
-
-
 def features_of_pair(
     image: Path,
     mask: Path,
@@ -87,7 +77,7 @@ def features_of_pair(
     InputError
         The image, the mask, or the two together cannot be used.
     """
-    volume, region = read_region(image, mask, roi=roi, modality=modality, reading=reading)
+    volume, region = read_pair(image, mask, roi=roi, modality=modality, options=reading)
     extraction = extract(volume, region, settings)
     reasons = {p.item: _reason(p) for p in extraction.problems if p.severity == "no value"}
     table = dictionary(settings).with_columns(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from radiolocus.app.features import input_hashes, read_region
+from radiolocus.app.features import input_hashes
 from radiolocus.feature.maps import feature_map
 from radiolocus.feature.settings import FeatureSettings
+from radiolocus.read.imaging import read_pair
 from radiolocus.read.nifti import write_nifti
 from radiolocus.read.options import ReadOptions
 from radiolocus.store import versions, write_json
@@ -56,7 +57,7 @@ def map_of_pair(
     without_value : int
         Maps without a single value.
     """
-    volume, region = read_region(image, mask, roi=order.roi, modality=order.modality, reading=order.reading)
+    volume, region = read_pair(image, mask, roi=order.roi, modality=order.modality, options=order.reading)
     maps = feature_map(
         volume, region, settings, order.features, radius_voxels=order.radius_voxels, radius_mm=order.radius_mm
     )

@@ -245,8 +245,8 @@ def read_work(work: Work) -> tuple[Volume, Mask]:
     unit, derived = work.unit, work.derived
     rois = (unit.roi,) if derived is None or not derived.of else derived.of
     volume, masks = read_regions(unit.image, unit.mask, rois=rois, modality=work.modality, options=work.reading)
-    if not volume.unit:
-        volume = replace(volume, unit=work.intensity_unit or ("HU" if volume.modality == "CT" else ""))
+    if work.intensity_unit and unit.image.is_file():  # NIfTI; the headers of DICOM, a folder, say it
+        volume = replace(volume, unit=work.intensity_unit)
     return volume, masks[0] if derived is None else derive(volume, masks, derived, work.part)
 
 

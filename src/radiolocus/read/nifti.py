@@ -45,7 +45,7 @@ def read_nifti(path: Path | str, *, modality: str = "") -> Volume:
     path : path
         ``.nii`` or ``.nii.gz``; a fourth dimension of length 1 is dropped.
     modality : str
-        DICOM modality the study file gives; NIfTI does not carry one.
+        DICOM modality the study file gives; NIfTI does not carry one. A ``CT`` is taken to be in HU.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def read_nifti(path: Path | str, *, modality: str = "") -> Volume:
     odd = int(array.size - np.count_nonzero(np.isfinite(array)))
     if odd:
         notes.append(f"{odd} of {array.size} voxels are NaN or infinite")
-    return Volume(array, geometry, modality, notes=tuple(notes))
+    return Volume(array, geometry, modality, "HU" if modality == "CT" else "", tuple(notes))
 
 
 def read_nifti_mask(path: Path | str, *, label: int | None = None) -> Mask:
