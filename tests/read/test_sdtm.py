@@ -221,6 +221,29 @@ def test_what_is_no_domain_is_refused(tmp_path):
         read_sdtm(tmp_path)
 
 
+def test_evaluators_may_use_the_same_labels_for_other_lesions(tmp_path):
+    independent = [(*row[:3], *("NON-TARGET" if x == "TARGET" else x for x in row[3:7]), "READER 1") for row in TU]
+    write(tmp_path, tu=[*independent, *TU], tr=MM)
+    study = read_sdtm(tmp_path, LesionColumns(keep_reader="INVESTIGATOR"))
+    assert study.lesions.frame.filter(pl.col("lesion") == "T01")["kind"].unique().to_list() == ["target"]
+
+
+def test_an_evaluator_is_named_by_role_id_or_both(tmp_path):
+    heads = [*HEADS["tr"], "TREVALID"]
+    rows = [(*r, "READER 1") for r in MM] + [tuple("31" if x == "30" else x for x in (*r, "READER 2")) for r in MM]
+    frame = pl.DataFrame(rows, schema=heads, orient="row").with_columns(TREVAL=pl.lit("INDEPENDENT ASSESSOR"))
+    frame.write_csv(write(tmp_path, tr=MM, tu=[(*r[:7], "") for r in TU], rs=None) / "tr.csv")
+    for keep in ("READER 2", "INDEPENDENT ASSESSOR READER 2"):
+        kept = read_sdtm(tmp_path, LesionColumns(keep_reader=keep)).lesions.frame
+        assert kept.filter((pl.col("lesion") == "T01") & (pl.col("day") == 0))["diameter_mm"].to_list() == [31]
+    both = read_sdtm(tmp_path, LesionColumns(keep_reader="INDEPENDENT ASSESSOR"))
+    assert aside(both)[0].got.startswith("several readers")
+    assert any(
+        p.got == "several evaluators: INDEPENDENT ASSESSOR READER 1, INDEPENDENT ASSESSOR READER 2"
+        for p in both.lesions.problems
+    )
+
+
 def test_a_lesion_source_is_a_table_or_domains(tmp_path):
     table = tmp_path / "lesions.csv"
     table.write_text("subject,visit,day,lesion,kind,diameter_mm\nA,Baseline,0,T,target,20\n")

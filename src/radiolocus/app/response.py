@@ -118,10 +118,11 @@ def responses_of_table(path: Path, order: ResponseOrder) -> TableResponses:
     columns = replace(options.columns, keep_reader=order.readers[0]) if order.readers else options.columns
     table, study = _read(path, columns)
     if table.frame.is_empty():
+        told = [p for p in table.problems if p.severity == "set aside" or "several evaluators" in p.got]
         raise TableError(
-            "no subject can be used" + (f"; the first: {table.problems[0].got}" if table.problems else ""),
+            "no subject can be used" + "".join(f"; {p.got} ({p.subject or p.where})" for p in told[:3]),
             where=path.name,
-            todo="correct the table; every subject that was set aside has its reason",
+            todo="correct the table, or name the reader that counts with --reader",
         )
     found = respond(table.frame, options.criteria, options, options.visit_days)
     further: dict[str, pl.DataFrame] = {}

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from radiolocus.errors import TableError
+from radiolocus.model import Problem
 from radiolocus.read.clinical import SUFFIXES, ClinicalTable, read_table
 from radiolocus.read.lesions import LesionColumns, LesionTable, read_lesions, screen_lesions
 from radiolocus.read.xport import read_xport
@@ -133,8 +134,8 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
     path : Path or str
         Folder of the domains, or the file of one of them.
     columns : LesionColumns, optional
-        ``keep_reader`` names the evaluator that counts, e.g. ``"INVESTIGATOR"`` or ``"INDEPENDENT ASSESSOR READER 1"``;
-        its limits hold too.
+        ``keep_reader`` names the evaluator that counts, by role, id or both, e.g. ``"INVESTIGATOR"``,
+        ``"READER 1"`` or ``"INDEPENDENT ASSESSOR READER 1"``; the limits of the columns hold too.
 
     Returns
     -------
@@ -152,14 +153,19 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
         raise TableError(
             "no table of the domain TR", where=Path(path).name, allowed="tr.csv, with tu.csv and rs.csv beside it"
         )
-    names = replace(columns or LesionColumns(), **_NAMES)
+    asked = columns or LesionColumns()
+    # The rows are chosen here; what is left of several evaluators is for the screen to refuse.
+    names = replace(asked, keep_reader="", **_NAMES)
     tables = {domain: _read(file, domain) for domain, file in files.items()}
-    trial = _Trial(tables["tr"], tables.get("tu"), names.keep_reader)
+    trial = _Trial(tables["tr"], tables.get("tu"), asked.keep_reader)
     rows = list(trial.rows())
     frame = pl.DataFrame(rows, schema=dict.fromkeys((*_COLUMNS, "row"), pl.String) | {"row": pl.Int64})
     problems = [p for table in tables.values() for p in table.problems]
+    if len(who := sorted({r["reader"] for r in rows if r["reader"]})) > 1:
+        got = f"several evaluators: {', '.join(who)}"
+        problems.append(Problem("response", got, "note", where=files["tr"].name, todo="name the one that counts"))
     lesions = screen_lesions(frame.drop("row"), frame["row"].to_list(), names, files["tr"].name, problems)
-    responses = _responses(tables["rs"], trial, names.keep_reader) if "rs" in tables else []
+    responses = _responses(tables["rs"], trial, asked.keep_reader) if "rs" in tables else []
     return SdtmStudy(
         lesions,
         pl.DataFrame(
@@ -248,6 +254,12 @@ def _reader(row: Row, prefix: str) -> str:
     return " ".join(x for x in (_first(row, f"{prefix}EVAL"), _first(row, f"{prefix}EVALID")) if x)
 
 
+def _is_of(row: Row, prefix: str, keep: str) -> bool:
+    """Whether a row is of the evaluator `keep`, by its role, its id or both; rows of nobody are everybody's."""
+    role, name = _first(row, f"{prefix}EVAL"), _first(row, f"{prefix}EVALID")
+    return not keep or not (role or name) or keep in (role, name, _reader(row, prefix))
+
+
 def _kind(text: str) -> str:
     return next((kind for word, kind in _KINDS if text.upper().startswith(word)), "")
 
@@ -259,7 +271,9 @@ class _Trial:
         self.keep = keep
         self.tr = self._numbered(tr)
         self.tu = self._numbered(tu) if tu is not None else []
-        self.identified = {(r["USUBJID"], self._label(r, "TU")): r for r in reversed(self.tu) if self._label(r, "TU")}
+        # Evaluators may give the same label to different lesions: those of the one that counts come last and win.
+        found = sorted(reversed(self.tu), key=lambda r: _is_of(r, "TU", keep))
+        self.identified = {(r["USUBJID"], self._label(r, "TU")): r for r in found if self._label(r, "TU")}
         self.labels = self._visit_labels()
         self.dates = self._visit_days()
 
@@ -287,7 +301,7 @@ class _Trial:
         }
 
     def _counts(self, row: Row, prefix: str) -> bool:
-        return not self.keep or _reader(row, prefix) in ("", self.keep)
+        return _is_of(row, prefix, self.keep)
 
     def _visit_days(self) -> dict[tuple[str, str], str]:
         """Day of every visit since the subject's baseline, as text; empty where nothing dates it."""
@@ -316,7 +330,7 @@ class _Trial:
         grouped: dict[tuple[str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
         for row in self.tr:
             label = self._label(row, "TR")
-            if label and _first(row, "TRTESTCD") not in _SUMS:
+            if label and _first(row, "TRTESTCD") not in _SUMS and self._counts(row, "TR"):
                 grouped[row["USUBJID"], self.visit(row), label, _reader(row, "TR")].append(row)
         seen = {key[:3] for key in grouped}
         for (subject, visit, label, reader), found in grouped.items():
@@ -448,7 +462,7 @@ def _responses(rs: ClinicalTable, trial: _Trial, keep: str) -> list[tuple[str, s
     for row in rs.frame.iter_rows(named=True):
         item = ITEMS.get(_first(row, "RSTESTCD").upper())
         said = _first(row, "RSSTRESC", "RSORRES")
-        if item is None or not said or (keep and _reader(row, "RS") not in ("", keep)):
+        if item is None or not said or not _is_of(row, "RS", keep):
             continue
         out.append((row["USUBJID"], None if item == "best" else trial.visit(row), item, said.upper()))
     return out
