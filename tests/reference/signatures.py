@@ -1,13 +1,12 @@
 """Writes ``src/radiolocus/kernels/signatures.json``: the compiled loops of each part of a study, and their types.
 
 Run ``PYTHONPATH=tests python tests/reference/signatures.py`` after a loop, or what it is called with, has changed (with
-the names of parts: only those; with ``--seconds``: all are timed anew). Each part runs in a process of its own.
+the names of parts: only those). Each part runs in a process of its own.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,7 @@ from radiolocus.read.imaging import read_pair
 
 FILE = Path(ahead.__file__).parent / "signatures.json"
 REGION = '[[imaging.images.regions]]\nname = "ring"\nkind = "ring"\ndistance_mm = 3.0\n[imaging.perturb]\nnoise = 2\n'
+PERTURB = "[imaging.perturb]\ntranslation = [0.25, 0.75]\nnoise = 1\nvolume = [-0.1, 0.1]\ncontour = 1\n"
 
 
 def region(shape: tuple[int, int, int] = (9, 14, 15), dtype: type = np.float64) -> tuple[Volume, Mask]:
@@ -59,7 +59,7 @@ def imaging(folder: Path) -> None:
     filters = tuple({"filter": name} for name in FILTERS)
     extract(*region(), FeatureSettings(**everything, **grid, round_intensity=True, bin_width=25.0, filters=filters))
     extract(*region(), FeatureSettings(("intensity", "glcm"), **grid, round_intensity=True, bin_width=25.0))
-    study(folder, REGION)
+    study(folder, REGION, PERTURB)
     theirs(folder)
     drawn(folder)
 
@@ -144,6 +144,8 @@ def record(part: str) -> dict[str, dict[str, list[str]]]:
     Dispatcher._compile_for_args = noted  # what Python calls, and not what loops call among each other
     with tempfile.TemporaryDirectory() as name:
         EXERCISES[part](Path(name))
+    if part != "genetics":
+        found.pop("genotype", None)  # the files of the small study are written with it
     return {module: {n: sorted(s) for n, s in sorted(loops.items())} for module, loops in sorted(found.items())}
 
 
@@ -159,44 +161,23 @@ def told(kind: object) -> str:
     return str(kind)
 
 
-SECONDS = """
-import importlib, json, sys, time
-module, loops = json.loads(sys.argv[1])
-start = time.process_time()
-for name, signatures in loops.items():
-    for signature in signatures:
-        getattr(importlib.import_module(f"radiolocus.kernels.{module}"), name).compile(signature)
-print(round(time.process_time() - start, 1))
-"""
-
-
-def seconds(module: str, loops: dict[str, list[str]]) -> float:
-    """Compile all loops of a module into an empty cache and return the CPU time that it took."""
-    with tempfile.TemporaryDirectory() as cache:
-        call = [sys.executable, "-c", SECONDS, json.dumps([module, loops])]
-        done = subprocess.run(call, env=os.environ | {"NUMBA_CACHE_DIR": cache}, check=True, stdout=subprocess.PIPE)
-    return float(done.stdout)
+def without(loops: dict, part: str, imaging: dict) -> dict:
+    """Leave out the modules of imaging, unless the part is imaging."""
+    return {module: known for module, known in loops.items() if part == "imaging" or module not in imaging}
 
 
 def main(*chosen: str) -> None:
-    """Record some parts, or all; modules that are new or that were chosen by ``--seconds`` are timed."""
-    old = json.loads(FILE.read_text()) if FILE.exists() else {"parts": {}, "seconds": {}}
-    parts = {part: loops for part, loops in old["parts"].items() if part in EXERCISES}
-    for part in [c for c in chosen if c in EXERCISES] or EXERCISES:
+    """Record some parts, or all."""
+    parts = json.loads(FILE.read_text()) if chosen else {}
+    for part in chosen or EXERCISES:
         call = [sys.executable, __file__, "--record", part]
         parts[part] = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
         print(part, "recorded", flush=True)
-    modules: dict[str, dict[str, list[str]]] = {}
-    for loops in parts.values():
-        for module, known in loops.items():
-            for name, signatures in known.items():
-                listed = modules.setdefault(module, {}).setdefault(name, [])
-                listed += [s for s in signatures if s not in listed]
-    timed = {} if "--seconds" in chosen else old["seconds"]
-    took = {m: timed[m] if m in timed else seconds(m, known) for m, known in sorted(modules.items())}
-    ordered = {part: parts[part] for part in EXERCISES if part in parts}
-    FILE.write_text(json.dumps({"parts": ordered, "seconds": took}, indent=1) + "\n")
-    print(f"wrote {FILE.name}: {took}")
+    # The small study has images, which count as imaging in whatever part they were measured.
+    ordered = {
+        part: parts[part] if part == "maps" else without(parts[part], part, parts["imaging"]) for part in EXERCISES
+    }
+    FILE.write_text(json.dumps(ordered, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ PARTS = ("imaging", "maps", "genetics", "link", "outcome", "response")
 _PACKAGE = "radiolocus.kernels"
 _HERE = Path(__file__).resolve().parent
 _config: Any = numba.config
-#: Seconds that a process takes before it compiles.
-_START = 1.0
+#: Seconds that a process takes before it compiles, and for each signature, on the machine this was written on.
+_START, _EACH = 1.0, 0.8
 
 #: Loops of a module, each with its signatures in numba's words.
 Loops = dict[str, list[str]]
@@ -53,8 +53,8 @@ class Compilation:
 
 
 @cache
-def _recorded() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((_HERE / "signatures.json").read_text())
+def _recorded() -> dict[str, dict[str, Loops]]:
+    found: dict[str, dict[str, Loops]] = json.loads((_HERE / "signatures.json").read_text())
     return found
 
 
@@ -75,7 +75,7 @@ def needed(parts: Sequence[str] = PARTS) -> Compilation | None:
     modules: dict[str, Loops] = {}
     marks = []
     for part in parts:
-        wanted: dict[str, Loops] = _recorded()["parts"].get(part, {})
+        wanted = _recorded()[part]
         mark = _mark(part, wanted)
         if mark is None or mark.exists():
             continue
@@ -86,10 +86,14 @@ def needed(parts: Sequence[str] = PARTS) -> Compilation | None:
                 known[name] = list(dict.fromkeys([*known.get(name, []), *signatures]))
     if not marks:
         return None
-    seconds = {module: _recorded()["seconds"].get(module, 0.0) for module in modules}
-    count = sum(len(signatures) for loops in modules.values() for signatures in loops.values())
-    shared = sum(seconds.values()) / _processes(len(modules))
-    return Compilation(modules, count, _START + max(shared, *seconds.values()), tuple(marks))
+    count = sum(_signatures(loops) for loops in modules.values())
+    longest = max(_signatures(loops) for loops in modules.values())
+    share = max(count / _processes(len(modules)), longest)
+    return Compilation(modules, count, _START + _EACH * share, tuple(marks))
+
+
+def _signatures(loops: Loops) -> int:
+    return sum(len(signatures) for signatures in loops.values())
 
 
 def _processes(tasks: int) -> int:
@@ -131,8 +135,7 @@ def compile_ahead(work: Compilation, step: Callable[[], None] = lambda: None) ->
     with _alone(folder):
         if all(mark.exists() for mark in work.marks):
             return
-        cost = _recorded()["seconds"]
-        tasks = sorted(work.modules.items(), key=lambda task: cost.get(task[0], 0.0))
+        tasks = sorted(work.modules.items(), key=lambda task: _signatures(task[1]))  # the longest is taken first
         lock = threading.Lock()
         workers = [_Compiler(tasks, lock, step) for _ in range(_processes(len(tasks)))]
         try:
