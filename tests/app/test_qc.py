@@ -1,5 +1,6 @@
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -8,6 +9,7 @@ from radiolocus.app.cli import app
 from radiolocus.app.qc import QcOrder, quality_control
 from radiolocus.errors import ConfigError, StoreError, TableError
 from radiolocus.genome.control import QcOptions
+from radiolocus.schema import TABLES
 from radiolocus.store import read_json, read_table
 
 
@@ -54,6 +56,12 @@ def test_the_command_writes_tables_lists_and_a_page(files):
     assert str(files) not in page
     manifest = read_json(files / "out", "genome/manifest.json")
     assert set(manifest["input_hash"]) == {"linked.bed", "linked.bim", "linked.fam", "people.csv"}
+    for name in ("variant_qc", "sample_qc", "relatives", "qc_steps"):
+        file = files / "out" / "genome" / f"{name}.parquet"
+        told, types = TABLES[f"genome/{name}"], pl.read_parquet_schema(file)
+        assert {c: types[c] for c in told.schema} == told.schema
+        assert all(field.metadata[b"meaning"] for field in pq.read_schema(file))
+        assert pl.read_csv(file.with_suffix(".csv"), infer_schema=False).columns == list(types)
     problems = read_table(files / "out", "problems")
     assert any("have a row of their own" in got for got in problems["got"])
     # the same bytes whatever the threads

@@ -21,7 +21,7 @@ from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.registry import suggest
 from radiolocus.report.html import write as write_report
-from radiolocus.schema import TABLES
+from radiolocus.schema import TABLES, Column
 from radiolocus.store import (
     ARTEFACT_SCHEMA,
     Fingerprints,
@@ -117,7 +117,7 @@ def quality_control(
             "qc_steps": found.steps,
         }
         for table, frame in tables.items():
-            stage.write(f"genome/{table}", frame)
+            stage.write(f"genome/{table}", frame, _further(frame, f"genome/{table}"))
         told_notes = [Problem("qc", note, severity="note", where=name) for note in (*source.notes, *notes)]
         write_table(out, "problems", problem_frame("qc", [*told_notes, *found.problems]))
         stage.finish(seed=0, wall_time_s=time.monotonic() - began)
@@ -127,6 +127,17 @@ def quality_control(
         write_report(out)
     notes += [problem.got for problem in found.problems]
     return found, [*source.notes, *notes]
+
+
+def _further(frame: pl.DataFrame, table: str) -> dict[str, Column]:
+    """Say what the columns are that the vocabulary does not know: components and what came from the user's table."""
+    told = {}
+    for column in frame.columns:
+        if column not in TABLES[table].schema:
+            component = column.startswith("PC") and column[2:].isdigit()
+            meaning = f"principal component {column[2:]} of the genotypes" if component else "column of the table given"
+            told[column] = Column(column, frame.schema[column], meaning)
+    return told
 
 
 def _clinical(order: QcOrder, source: GenotypeSource) -> tuple[pl.DataFrame | None, list[str]]:
