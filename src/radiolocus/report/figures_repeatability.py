@@ -51,7 +51,7 @@ def agreement_by_family(rows: pl.DataFrame, place: str) -> Figure:
         top += size + gap
         axes.axhline(top - gap / 2, color=LIGHT, lw=0.5, zorder=0)
     for limit in (POOR, GOOD, EXCELLENT):
-        axes.axvline(limit, color=INK, lw=0.8, ls=(0, (4, 2)), zorder=1)
+        axes.axvline(limit, color=INK, lw=0.8, ls=(0, (4, 2)), zorder=2.5)
         axes.text(limit, -0.03, f"{limit:g}", ha="center", va="bottom", fontsize=7.5)
     least = min(0.4, float(known["icc_1_1_lower"].fill_null(0).min() or 0.0))  # type: ignore[arg-type]
     axes.set_xlim(max(-1.0, least - 0.03), 1.01)
