@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiolocus.errors import StoreError
@@ -34,6 +35,7 @@ __all__ = [
     "Fingerprints",
     "Stage",
     "clear_room",
+    "described",
     "digest",
     "locked",
     "open_folder",
@@ -133,15 +135,19 @@ def read_json(root: Path, name: str) -> dict[str, Any] | None:
     return value
 
 
-def _parquet(frame: pl.DataFrame, columns: Mapping[str, Column]) -> bytes:
-    table = frame.to_arrow()
-    schema = table.schema
+def described(schema: pa.Schema, columns: Mapping[str, Column]) -> pa.Schema:
+    """Put meaning, unit and source of known columns into the metadata of an Arrow schema."""
     for i, field in enumerate(schema):
         if column := columns.get(field.name):
             told = {"meaning": column.meaning, "unit": column.unit, "source": column.source}
             schema = schema.set(i, field.with_metadata({k: v for k, v in told.items() if v}))
+    return schema
+
+
+def _parquet(frame: pl.DataFrame, columns: Mapping[str, Column]) -> bytes:
+    table = frame.to_arrow()
     buffer = io.BytesIO()
-    pq.write_table(table.cast(schema), buffer, compression="zstd", version="2.6")
+    pq.write_table(table.cast(described(table.schema, columns)), buffer, compression="zstd", version="2.6")
     return buffer.getvalue()
 
 

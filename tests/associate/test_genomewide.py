@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from naive.association import regress
@@ -92,6 +93,10 @@ def test_with_all_rows_it_is_the_scan(cohort, tmp_path, missing):
     assert joined.height == found.variants - 1  # every sample heterozygous: analysed, without a test
     assert joined["top_neg_log_10_p_value"].equals(joined["neg_log_10_p_value"].alias("top_neg_log_10_p_value"))
     assert joined["tests"].to_list() == joined["len"].to_list()
+    for name, file in (("variants", "variants"), ("variant_ids", "variant_ids"), ("sumstats", "by_phenotype/part")):
+        fields = pq.read_schema(tmp_path / f"sumstats/{file}.parquet")
+        for column in TABLES[f"sumstats/{name}"].columns:
+            assert fields.field(column.name).metadata[b"meaning"].decode() == column.meaning
     samples = pl.read_parquet(tmp_path / "genome/samples.parquet")
     np.testing.assert_allclose(samples["call_rate"], expected.samples["call_rate"])
 

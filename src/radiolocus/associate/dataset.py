@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiolocus.schema import TABLES
+from radiolocus.store import described
 
 __all__ = [
     "ROW_GROUP",
@@ -57,7 +58,8 @@ class PartWriter:
         self.path = path
         self.rows = 0
         self._half = path.with_name(f".partial-{path.name}")
-        self._schema = pl.DataFrame(schema=TABLES[table].schema).to_arrow().schema
+        columns = {column.name: column for column in TABLES[table].columns}
+        self._schema = described(pl.DataFrame(schema=TABLES[table].schema).to_arrow().schema, columns)
         self._writer = pq.ParquetWriter(self._half, self._schema, compression="zstd", version="2.6")
         self._waiting: list[pl.DataFrame] = []
         self._count = 0
