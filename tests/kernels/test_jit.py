@@ -18,10 +18,11 @@ def test_a_loop_is_kept_for_the_run_where_no_folder_can_hold_its_cache(monkeypat
             raise RuntimeError("cannot cache function: no locator available")
         return plain(**options)
 
-    monkeypatch.setattr(numba, "njit", read_only)
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")
-    loop = kernel(_twice)
+    with monkeypatch.context() as patched:
+        patched.setattr(numba, "njit", read_only)
+        loop = kernel(_twice)
     assert loop(4.0) == pytest.approx(8.0)
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
     assert folder == Path(numba.config.CACHE_DIR)
