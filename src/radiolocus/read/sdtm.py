@@ -272,8 +272,10 @@ class _Trial:
         self.tr = self._numbered(tr)
         self.tu = self._numbered(tu) if tu is not None else []
         # Evaluators may give the same label to different lesions: those of the one that counts come last and win.
-        found = sorted(reversed(self.tu), key=lambda r: _is_of(r, "TU", keep))
-        self.identified = {(r["USUBJID"], self._label(r, "TU")): r for r in found if self._label(r, "TU")}
+        self.identified: dict[tuple[str, str], Row] = {}
+        for ours in (False, True):
+            rows = [r for r in self.tu if self._label(r, "TU") and _is_of(r, "TU", keep) is ours]
+            self.identified |= {(r["USUBJID"], self._label(r, "TU")): r for r in reversed(rows)}
         self.labels = self._visit_labels()
         self.dates = self._visit_days()
 
