@@ -27,7 +27,7 @@ _SHAPES: dict[str, Callable[[Array, Array], Array]] = {
     "dx": lambda p, t: np.exp(-p[0] * t),
 }
 _LARGEST = 1.0  # a day; nothing clinical grows e-fold in a day
-_STARTS = (1e-4, 1e-3, 1e-2, 1e-1)
+_SMALLEST, _GRID = 1e-5, 40
 
 
 def growth_rate(before: float, after: float, days: float) -> float:
@@ -76,19 +76,17 @@ class Fit:
 
 
 def _one(name: str, day: Array, size: Array) -> tuple[Array, Array, float]:
-    """Constants, their standard errors, and the sum of squares of the best of several starts."""
+    """Constants, their standard errors, and the sum of squares: least squares from the best point of a grid."""
     shape, k = _SHAPES[name], len(MODELS[name])
-    starts = [np.array(p) for p in np.stack(np.meshgrid(*[_STARTS] * k), -1).reshape(-1, k)]
-    best = None
-    for start in starts:
-        # Growth is bounded so that the exponential stays finite.
-        top = min(_LARGEST, 50.0 / float(day.max()))
-        found = least_squares(
-            lambda p: shape(p, day) - size, np.minimum(start, 0.9 * top), bounds=(0.0, top), x_scale="jac"
-        )
-        if best is None or found.cost < best.cost * (1 - 1e-9):
-            best = found
-    assert best is not None  # noqa: S101 (there are always starts)
+    # Growth is bounded so that the exponential stays finite.
+    top = min(_LARGEST, 50.0 / float(day.max()))
+    axis = np.geomspace(_SMALLEST, 0.9 * top, _GRID)
+    grid = np.stack(np.meshgrid(*[axis] * k, indexing="ij"), -1).reshape(-1, k)
+    misfit = ((shape(grid.T[:, :, None], day[None, :]) - size) ** 2).sum(axis=1)
+    start = grid[int(np.argmin(misfit))]
+    best = least_squares(
+        lambda p: shape(p, day) - size, start, bounds=(0.0, top), x_scale=start, xtol=1e-12, ftol=1e-12
+    )
     squares, free = 2 * float(best.cost), day.size - k
     error = np.full(k, np.nan)
     if free > 0:
