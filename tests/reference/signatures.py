@@ -59,7 +59,7 @@ def imaging(folder: Path) -> None:
     filters = tuple({"filter": name} for name in FILTERS)
     extract(*region(), FeatureSettings(**everything, **grid, round_intensity=True, bin_width=25.0, filters=filters))
     extract(*region(), FeatureSettings(("intensity", "glcm"), **grid, round_intensity=True, bin_width=25.0))
-    study(folder, REGION, PERTURB)
+    study(folder, PERTURB, REGION)
     theirs(folder)
     drawn(folder)
 

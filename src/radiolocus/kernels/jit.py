@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -24,10 +26,34 @@ def kernel(function: F) -> F:
     Python function runs, so that coverage and debuggers see it.
     """
     try:
-        return cast(F, numba.njit(cache=True, nogil=True)(function))
+        loop = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba finds no folder to write to: installed read-only, and a user without a home
         _keep_for_this_run()
-        return cast(F, numba.njit(cache=True, nogil=True)(function))
+        loop = numba.njit(cache=True, nogil=True)(function)
+    _stamp(loop)
+    return cast(F, loop)
+
+
+def _stamp(loop: Any) -> None:
+    """Let what is kept of a loop lapse also when a module has changed whose loops it calls; numba looks at its own."""
+    file = getattr(getattr(loop, "_cache", None), "_cache_file", None)
+    if not hasattr(file, "_source_stamp"):  # compilation is off
+        return
+    called = _called(loop, set())
+    if len(called) > 1:
+        sources = b"".join(Path(name).read_bytes() for name in sorted(called))
+        file._source_stamp = hashlib.sha256(sources).digest()
+
+
+def _called(loop: Any, seen: set[str]) -> set[str]:
+    """Files of a loop and of all loops that its module knows."""
+    name = loop.py_func.__code__.co_filename
+    if name not in seen:
+        seen.add(name)
+        for value in list(loop.py_func.__globals__.values()):
+            if hasattr(value, "py_func"):
+                _called(value, seen)
+    return seen
 
 
 def _keep_for_this_run() -> None:
