@@ -112,7 +112,7 @@ def query(
 ) -> None:
     """Find the rows that were kept, by position or by phenotype, in well under a second."""
     with loading():
-        from radiolocus.app.gwas import write_rows
+        from radiolocus.app.rows import write_rows
         from radiolocus.associate.query import query as ask
         from radiolocus.associate.query import variants_of
 

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import polars as pl
-
 from radiolocus.associate.genomewide import Finished, gwas
 from radiolocus.associate.gwas import GwasOptions
-from radiolocus.errors import ConfigError
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.subject_tables import read_subject_table
-from radiolocus.store import write_bytes
 
-__all__ = ["GwasOrder", "told", "write_gwas", "write_rows"]
+__all__ = ["GwasOrder", "told", "write_gwas"]
 
 
 @dataclass(frozen=True)
@@ -75,21 +70,3 @@ def told(finished: Finished) -> tuple[str, ...]:
         f"{5e-8 / max(effective, 1):.2g} (5e-8 over {effective:.1f} effective phenotypes of Li and Ji; "
         f"{finished.effective_galwey:.1f} of Galwey)",
     )
-
-
-def write_rows(rows: pl.DataFrame, out: Path) -> None:
-    """Write a table of results as its ending says.
-
-    Raises
-    ------
-    ConfigError
-        Another ending than .csv, .tsv or .parquet.
-    """
-    if out.suffix == ".parquet":
-        buffer = io.BytesIO()
-        rows.write_parquet(buffer)
-        write_bytes(out, buffer.getvalue())
-    elif out.suffix in (".csv", ".tsv"):
-        write_bytes(out, rows.write_csv(separator="," if out.suffix == ".csv" else "\t").encode())
-    else:
-        raise ConfigError(f"'{out.name}'", where="--out", allowed="a name that ends in .csv, .tsv or .parquet")

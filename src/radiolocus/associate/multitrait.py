@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from radiolocus.associate.design import Design, regression_design
 from radiolocus.errors import FitError
@@ -111,9 +111,21 @@ def fit_null(statistic: Array, largest: Array) -> Null:
             allowed=f"at least {_FEWEST}",
             todo="scan more variants, or leave --multi-trait out",
         )
-    shape, _, scale = stats.gamma.fit(statistic, floc=0.0)
+    shape = _gamma_shape(statistic)
     a, b = _beta(largest)
-    return Null(int(statistic.size), float(shape), float(scale), a, b)
+    return Null(int(statistic.size), shape, float(statistic.mean()) / shape, a, b)
+
+
+def _gamma_shape(values: Array) -> float:
+    """Maximum likelihood of the shape of a gamma distribution, by Newton's method on ln k − ψ(k) = ln⟨x⟩ − ⟨ln x⟩."""
+    gap = float(np.log(values.mean()) - np.log(values).mean())
+    shape = (3.0 - gap + np.sqrt((gap - 3.0) ** 2 + 24.0 * gap)) / (12.0 * gap)
+    for _ in range(50):
+        step = (np.log(shape) - special.digamma(shape) - gap) / (1.0 / shape - special.polygamma(1, shape))
+        shape -= step
+        if abs(step) < 1e-12 * shape:
+            break
+    return float(shape)
 
 
 def _beta(largest: Array) -> tuple[float, float]:
