@@ -140,3 +140,18 @@ def test_nothing_left(tmp_path):
         control(source, QcOptions())
     assert caught.value.got == "no variant passes the filters"
     assert caught.value.where == "g.bed"
+
+
+@needs_plink2
+def test_the_same_control_whatever_the_format(data, tmp_path):
+    bed = PlinkSource(data("hapmap") / "plinkhapmap")
+    first = control(bed, QcOptions(components=2))
+    for arguments, ending in (
+        (("--make-pgen",), "pgen"),
+        (("--export", "bgen-1.2", "ref-first"), "bgen"),
+        (("--export", "bcf"), "bcf"),
+    ):
+        plink2(bed.path.removesuffix(".bed"), tmp_path / "o", *arguments)
+        found = control(open_genotypes(tmp_path / f"o.{ending}"), QcOptions(components=2))
+        for name in ("variants", "samples", "relatives", "steps"):
+            assert getattr(found, name).equals(getattr(first, name)), (ending, name)
