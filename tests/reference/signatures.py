@@ -33,7 +33,7 @@ from radiolocus.pipeline import study as pipeline
 from radiolocus.read.imaging import read_pair
 
 FILE = Path(ahead.__file__).parent / "signatures.json"
-REGION = '[[imaging.images.regions]]\nname = "ring"\nkind = "ring"\ndistance_mm = 3.0\n[imaging.perturb]\nnoise = 2\n'
+REGION = '[[imaging.images.regions]]\nname = "ring"\nkind = "ring"\ndistance_mm = 3.0\n'
 PERTURB = "[imaging.perturb]\ntranslation = [0.25, 0.75]\nnoise = 1\nvolume = [-0.1, 0.1]\ncontour = 1\n"
 
 

@@ -1,0 +1,117 @@
+"""Loops are compiled once, before work starts, and never in a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radiolocus.kernels import ahead
+from radiolocus.model import Geometry, Volume
+from radiolocus.read.nifti import write_nifti
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """An empty folder for what is compiled, and how a process is told of it."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
+    return folder, os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": path}
+
+
+def call(env, *words):
+    return subprocess.run([sys.executable, *words], env=env, capture_output=True, text=True, check=True)
+
+
+def kept(folder):
+    return {path.name for path in folder.rglob("*.nb[ci]")}
+
+
+def test_every_recorded_loop_is_there():
+    recorded = ahead._recorded()
+    assert tuple(recorded) == ahead.PARTS
+    for part, modules in recorded.items():
+        assert modules, f"nothing is recorded of {part}"
+        for module, loops in modules.items():
+            for name in loops:
+                loop = getattr(import_module(f"radiolocus.kernels.{module}"), name)
+                assert hasattr(loop, "py_func"), f"{module}.{name}: run tests/reference/signatures.py"
+
+
+def test_with_compilation_off_nothing_is_needed(monkeypatch):
+    monkeypatch.setattr(ahead._config, "DISABLE_JIT", 1)
+    assert ahead.needed() is None
+
+
+def test_the_command_compiles_once_and_says_so(cache):
+    folder, env = cache
+    first = call(env, "-m", "radiolocus", "compile", "response")
+    assert first.stderr.startswith("compiling ")
+    assert "numerical loops, once: about " in first.stderr
+    files = kept(folder)
+    assert any(name.startswith("recist.best-") and name.endswith(".nbc") for name in files)
+    second = call(env, "-m", "radiolocus", "compile", "response")
+    assert (second.stderr, second.stdout) == ("", "all is compiled\n")
+    assert kept(folder) == files
+
+
+def test_an_unknown_part_is_refused_with_those_there_are(cache):
+    done = subprocess.run([sys.executable, "-m", "radiolocus", "compile", "imagin"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == f"no part 'imagin'; allowed: {', '.join(ahead.PARTS)}\n"
+
+
+def test_two_processes_at_once_compile_once(cache):
+    folder, env = cache
+    words = [sys.executable, "-m", "radiolocus", "compile", "response"]
+    both = [subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
+    for process in both:
+        process.communicate()
+    assert len(list(folder.rglob("recist.best-*.nbc"))) == 1
+
+
+@pytest.mark.slow
+def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(cache, tmp_path):
+    folder, env = cache
+    array = np.random.default_rng(1).normal(40, 20, (9, 10, 11))
+    for name, values in (("image", array), ("mask", (abs(array - 40) < 15).astype(float))):
+        write_nifti(tmp_path / f"{name}.nii", Volume(values, Geometry.regular(values.shape)))
+    words = ["-m", "radiolocus", "features", str(tmp_path / "image.nii"), str(tmp_path / "mask.nii")]
+    first = call(env, *words, "--modality", "CT")
+    assert first.stderr.startswith("compiling ")
+    files = kept(folder)
+    second = call(env, *words, "--modality", "CT")
+    assert second.stderr == ""
+    assert second.stdout == first.stdout
+    assert kept(folder) == files
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ahead.PARTS)
+def test_a_part_that_is_compiled_compiles_nothing_more(cache, part):
+    folder, env = cache
+    call(env, "-m", "radiolocus", "compile", *{part, "imaging", "genetics"})  # the small study has images and files
+    files = kept(folder)
+    call(env, str(TESTS / "reference" / "signatures.py"), "--record", part)
+    assert kept(folder) == files, "compiled in use: run tests/reference/signatures.py"
+
+
+@pytest.mark.slow
+def test_workers_load_and_never_compile(cache):
+    _, env = cache
+    call(env, "-m", "radiolocus", "compile", "imaging")
+    found = json.loads(call(env, "-m", "reference.workers").stdout)
+    assert len({process for process, *_ in found}) == 2
+    for _, loaded, compiled in found:
+        assert loaded > 5
+        assert compiled == 0
