@@ -59,3 +59,18 @@ def test_cox_batch_fits_and_says_why_not(form):
     for nudge in (-1e-3, 1e-3):
         assert naive.cox_loglik(np.array([beta + nudge]), TIME, EVENT, X[:, :1], "efron") < top
     assert np.isnan(result[1:]).all()
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+def test_concordance_timed_weighs_pairs_by_the_group_of_their_event(form):
+    rank, weight = np.array([1, 3, 2, 2, 3, 1]), np.array([[1, 1, 1, 1, 1, 1], [2, 0, 1, 3, 0, 1]])
+    pair_weight = np.array([[0.5, 2.0, 1.25, 1.0], [1.0, 0.0, 3.0, 0.25]])
+    sums = np.zeros((2, 3))
+    form(riskset.concordance_timed)(START, EVENT, rank, weight, pair_weight, sums)
+    for row, w, factors in zip(sums, weight, pair_weight, strict=True):
+        # One event time after the other: the pairs of the events of this time alone.
+        parts = [
+            f * np.array(naive.harrell_c(TIME, EVENT & (t == TIME), rank, w))
+            for t, f in zip((5, 4, 2, 1), factors, strict=True)
+        ]
+        np.testing.assert_allclose(row, np.sum(parts, axis=0), atol=1e-14)

@@ -48,17 +48,40 @@ def from_r(table, tmp_path_factory):
         for row in zip(*table.values(), strict=True):
             writer.writerow(["NA" if isinstance(v, float) and np.isnan(v) else v for v in row])
     subprocess.run([program, str(_SCRIPT), str(folder / "table.csv"), str(folder / "answers.csv")], check=True)
+    answers = read_answers(folder / "answers.csv")
+
+    def ask(key):
+        assert key in answers, key
+        return answers[key]
+
+    return ask
+
+
+_EVALUATION = _SCRIPT.with_name("evaluation_table.csv"), _SCRIPT.with_name("evaluation_answers.csv")
+
+
+def read_answers(path):
+    """Return R's values by key; a key with numbered parts also stands for all of them."""
     answers = defaultdict(list)
-    with (folder / "answers.csv").open() as stream:
+    with path.open() as stream:
         for row in csv.DictReader(stream):
             value = np.nan if row["value"] == "NA" else float(row["value"])
             answers[row["key"]] = [value]
             base, _, index = row["key"].rpartition(".")
             if index.isdigit():
                 answers[base].append(value)
+    return {key: np.array(values) for key, values in answers.items()}
 
-    def ask(key):
-        assert key in answers, key
-        return np.array(answers[key])
 
-    return ask
+@pytest.fixture(scope="session")
+def judged():
+    """120 patients with whole-number times, two kinds of event and several predictions, column by column."""
+    with _EVALUATION[0].open() as stream:
+        rows = list(csv.DictReader(stream))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+@pytest.fixture(scope="session")
+def told():
+    """What R told of that table (evaluation.R), stored."""
+    return read_answers(_EVALUATION[1])

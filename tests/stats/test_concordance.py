@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from naive import evaluation as slow
 from naive import survival as naive
 from radiolocus.errors import InputError, UndefinedError
-from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap
+from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap, uno_c, uno_c_bootstrap
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
 patients = st.lists(st.tuples(st.integers(0, 6), st.booleans(), st.integers(-2, 2)), min_size=2, max_size=25).map(
@@ -136,3 +137,60 @@ def test_auc_bootstrap_keeps_the_classes_and_equals_weighted_pairs(table):
 def test_auc_refuses_labels_of_other_codes():
     with pytest.raises(InputError, match="label 2"):
         auc([1, 2], [0.0, 1.0])
+
+
+@pytest.mark.parametrize("truncation", [6, 12, None])
+def test_uno_equals_r(judged, told, truncation):
+    found = uno_c(judged["t"], judged["e"], judged["s"], truncation=truncation)
+    assert found.estimate == pytest.approx(told[f"uno.{truncation or 'all'}"][0], abs=1e-12)
+    last = truncation or judged["t"][judged["e"] == 1].max()
+    assert found.truncation == last
+    assert found.events == np.sum((judged["e"] == 1) & (judged["t"] <= last))
+
+
+@pytest.mark.parametrize(
+    ("truncation", "value"),
+    [
+        (20, 0.654960202956),
+        (np.nextafter(20, 0), 0.654883954966),
+        (40, 0.663250012228),
+        (np.nextafter(40, 0), 0.662127091687),
+    ],
+)
+def test_uno_with_heavily_tied_times_equals_r(reference, truncation, value):
+    with reference("survival/ties.csv").open() as stream:
+        rows = np.array([[float(r[c]) for c in "tes"] for r in csv.DictReader(stream)])
+    assert uno_c(*rows.T, truncation=truncation).estimate == pytest.approx(value, abs=1e-10)
+
+
+@given(patients)
+@settings(max_examples=100, deadline=None)
+def test_uno_equals_the_sum_over_all_pairs(cohort):
+    time, event, risk = cohort
+    last = time[event].max() if event.any() else 0
+    expected = slow.uno_c(time, event, risk, last)
+    if np.isnan(expected):
+        with pytest.raises(UndefinedError, match=r"no comparable pair|no events"):
+            uno_c(time, event, risk)
+        return
+    assert uno_c(time, event, risk).estimate == pytest.approx(expected, abs=1e-12)
+    if event.all():
+        assert uno_c(time, event, risk).estimate == pytest.approx(harrell_c(time, event, risk).estimate, abs=1e-14)
+
+
+def test_uno_bootstrap_estimates_censoring_anew_in_every_draw(table):
+    time, event, risk = table["t"][:30], table["e"][:30], table["a"][:30]
+    draws = uno_c_bootstrap(time, event, risk, truncation=10, draws=8, seed=5)
+    for value, weight in zip(draws, next(bootstrap_weights(30, 8, 5)), strict=True):
+        assert value == pytest.approx(slow.uno_c(time, event, risk, 10, weight), abs=1e-12)
+
+
+def test_uno_refuses_a_truncation_time_beyond_follow_up():
+    with pytest.raises(InputError, match="truncation time 5 beyond follow-up"):
+        uno_c([1, 2], [1, 0], [0, 1], truncation=5)
+    with pytest.raises(InputError, match="truncation time -1"):
+        uno_c([1, 2], [1, 0], [0, 1], truncation=-1)
+    with pytest.raises(UndefinedError, match="no events among 2"):
+        uno_c([1, 2], [0, 0], [0, 1])
+    with pytest.raises(UndefinedError, match=r"by time 0.5 \(0 events by then\)"):
+        uno_c([1, 2], [1, 0], [0, 1], truncation=0.5)

@@ -14,7 +14,17 @@ import numpy.typing as npt
 from radiolocus.kernels.jit import kernel
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["CONSTANT", "FITTED", "MONOTONE", "NOT_CONVERGED", "NO_EVENTS", "concordance", "cox_batch", "cox_sweep"]
+__all__ = [
+    "CONSTANT",
+    "FITTED",
+    "MONOTONE",
+    "NOT_CONVERGED",
+    "NO_EVENTS",
+    "concordance",
+    "concordance_timed",
+    "cox_batch",
+    "cox_sweep",
+]
 
 Ints = npt.NDArray[np.int64]
 
@@ -43,6 +53,31 @@ def _add(tree: Ints, position: int, amount: int) -> None:
 
 
 @kernel
+def _pairs_of_group(
+    tree: Ints, first: int, last: int, event: BoolArray, rank: Ints, weight: Ints, inside: int
+) -> tuple[int, int, int, int]:
+    """Concordant, discordant and tied pairs of the events of one time with everybody later; then who is in the tree."""
+    concordant = discordant = tied = 0
+    # A patient censored at a time is known to have outlived the events of that time.
+    for i in range(first, last):
+        if not event[i] and weight[i] > 0:
+            _add(tree, rank[i], weight[i])
+            inside += weight[i]
+    for i in range(first, last):
+        if event[i] and weight[i] > 0:
+            lower = _below(tree, rank[i] - 1)
+            upto = _below(tree, rank[i])
+            concordant += weight[i] * lower
+            tied += weight[i] * (upto - lower)
+            discordant += weight[i] * (inside - upto)
+    for i in range(first, last):
+        if event[i] and weight[i] > 0:
+            _add(tree, rank[i], weight[i])
+            inside += weight[i]
+    return concordant, discordant, tied, inside
+
+
+@kernel
 def concordance(start: Ints, event: BoolArray, rank: Ints, weight: Ints, counts: Ints) -> None:
     """Count concordant, discordant and risk-tied comparable pairs for every row of `weight`.
 
@@ -64,28 +99,43 @@ def concordance(start: Ints, event: BoolArray, rank: Ints, weight: Ints, counts:
     for draw in range(weight.shape[0]):
         tree = np.zeros(top + 1, np.int64)
         inside = 0
-        concordant = discordant = tied = 0
+        counts[draw, :] = 0
         for group in range(start.size - 1):
-            first, last = start[group], start[group + 1]
-            # A patient censored at a time is known to have outlived the events of that time.
-            for i in range(first, last):
-                if not event[i] and weight[draw, i] > 0:
-                    _add(tree, rank[i], weight[draw, i])
-                    inside += weight[draw, i]
-            for i in range(first, last):
-                if event[i] and weight[draw, i] > 0:
-                    lower = _below(tree, rank[i] - 1)
-                    upto = _below(tree, rank[i])
-                    concordant += weight[draw, i] * lower
-                    tied += weight[draw, i] * (upto - lower)
-                    discordant += weight[draw, i] * (inside - upto)
-            for i in range(first, last):
-                if event[i] and weight[draw, i] > 0:
-                    _add(tree, rank[i], weight[draw, i])
-                    inside += weight[draw, i]
-        counts[draw, 0] = concordant
-        counts[draw, 1] = discordant
-        counts[draw, 2] = tied
+            added = _pairs_of_group(tree, start[group], start[group + 1], event, rank, weight[draw], inside)
+            counts[draw, 0] += added[0]
+            counts[draw, 1] += added[1]
+            counts[draw, 2] += added[2]
+            inside = added[3]
+
+
+@kernel
+def concordance_timed(start: Ints, event: BoolArray, rank: Ints, weight: Ints, pair_weight: Array, sums: Array) -> None:
+    """Sum concordant, discordant and risk-tied comparable pairs, each weighted by the time of its event.
+
+    Parameters
+    ----------
+    start, event, rank, weight
+        As in :func:`concordance`.
+    pair_weight : ndarray, shape (draws, groups)
+        Weight of a pair whose event falls into the group; groups of weight zero are left out of the sums.
+    sums : ndarray, shape (draws, 3)
+        Filled with concordant, discordant and tied.
+    """
+    top = 0
+    for i in range(rank.size):
+        top = max(top, rank[i])
+    for draw in range(weight.shape[0]):
+        tree = np.zeros(top + 1, np.int64)
+        inside = 0
+        sums[draw, :] = 0.0
+        for group in range(start.size - 1):
+            added = _pairs_of_group(tree, start[group], start[group + 1], event, rank, weight[draw], inside)
+            factor = pair_weight[draw, group]
+            if factor > 0.0:
+                sums[draw, 0] += factor * added[0]
+                sums[draw, 1] += factor * added[1]
+                sums[draw, 2] += factor * added[2]
+            inside = added[3]
 
 
 @kernel

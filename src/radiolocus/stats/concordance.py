@@ -1,4 +1,4 @@
-"""Discrimination: Harrell's C and the area under the ROC curve, with bootstrap draws by weights."""
+"""Discrimination: Harrell's and Uno's C and the area under the ROC curve, with bootstrap draws by weights."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ import numpy.typing as npt
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.kernels import riskset
 from radiolocus.model import Array, BoolArray
+from radiolocus.stats.censoring import Clock
 from radiolocus.stats.correlation import average_ranks
 from radiolocus.stats.resampling import bootstrap_weights
 from radiolocus.stats.survival import by_descending_time, check_survival
 
-__all__ = ["Concordance", "auc", "auc_bootstrap", "harrell_c", "harrell_c_bootstrap"]
+__all__ = [
+    "Concordance",
+    "UnoConcordance",
+    "auc",
+    "auc_bootstrap",
+    "harrell_c",
+    "harrell_c_bootstrap",
+    "uno_c",
+    "uno_c_bootstrap",
+    "weighted_auc",
+]
 
 
 @dataclass(frozen=True)
@@ -133,6 +144,158 @@ def harrell_c_bootstrap(
         return np.asarray((counts[:, 0] + counts[:, 2] / 2) / counts.sum(axis=1))
 
 
+@dataclass(frozen=True)
+class UnoConcordance:
+    """Uno's C and the time that it looks up to.
+
+    Parameters
+    ----------
+    estimate : float
+    truncation : float
+        Events at or before this time count (R's ``ymax``).
+    events : int
+        How many those are.
+    """
+
+    estimate: float
+    truncation: float
+    events: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Uno:
+    """What draws of Uno's C have in common."""
+
+    order: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    events: BoolArray
+    rank: npt.NDArray[np.int64]
+    clock: Clock
+    truncation: float
+
+    def sums(self, weights: npt.NDArray[np.int64]) -> Array:
+        """Concordant, discordant, tied sums of each row of weights of the patients as given, shape (draws, 3)."""
+        before = self.clock.uncensored(weights)[:, :-1]
+        # G(t−) is zero only where nobody drawn is left: such a group has no pair, whatever its weight.
+        inverse = np.divide(1.0, before**2, out=np.zeros_like(before), where=before > 0)
+        inverse[:, self.clock.time > self.truncation] = 0.0
+        sums = np.zeros((len(weights), 3))
+        pair_weight = np.ascontiguousarray(inverse[:, ::-1])
+        drawn = np.ascontiguousarray(weights[:, self.order])
+        riskset.concordance_timed(self.start, self.events, self.rank, drawn, pair_weight, sums)
+        return sums
+
+
+def _uno(time: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike, truncation: float | None) -> _Uno:
+    times, events = check_survival(time, event)
+    order, start, sorted_events, rank = _sorted(time, event, risk)
+    if not events.any():
+        raise UndefinedError(f"no events among {times.size} patients", allowed="at least one event")
+    last = float(times[events].max()) if truncation is None else float(truncation)
+    if not (np.isfinite(last) and last >= 0):
+        raise InputError(f"truncation time {last}", allowed="finite, zero or positive")
+    if last > times.max():
+        raise InputError(
+            f"truncation time {last:g} beyond follow-up",
+            where=f"last time {times.max():g}",
+            todo="choose an earlier truncation time",
+        )
+    return _Uno(order, start, sorted_events, rank, Clock.of(times, events), last)
+
+
+def uno_c(
+    time: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike, *, truncation: float | None = None
+) -> UnoConcordance:
+    """Uno's concordance index: every comparable pair weighted by 1/G(T−)² at its event.
+
+    Comparable pairs and ties are those of :func:`harrell_c`. G is the Kaplan–Meier estimate of being uncensored, with
+    events before censorings at equal times (R ``survival::concordance(timewt = "n/G2", ymax = truncation)``).
+
+    Parameters
+    ----------
+    time, event, risk : array_like, shape (n,)
+        As in :func:`harrell_c`.
+    truncation : float, optional
+        Events up to and including this time count; the last event time when not given. For "before t" give
+        ``numpy.nextafter(t, 0)``.
+
+    Raises
+    ------
+    InputError
+        Unusable times, events or risks; a truncation time that is negative or beyond follow-up.
+    UndefinedError
+        No events, or no comparable pair up to the truncation time.
+
+    References
+    ----------
+    Uno et al., Stat Med 2011;30:1105.
+    """
+    core = _uno(time, event, risk, truncation)
+    concordant, discordant, tied = core.sums(np.ones((1, core.rank.size), np.int64))[0]
+    comparable = concordant + discordant + tied
+    within = int(np.count_nonzero(core.events & (core.clock.time[core.clock.place][core.order] <= core.truncation)))
+    if comparable == 0:
+        raise UndefinedError(
+            f"no comparable pair with an event by time {core.truncation:g} ({within} events by then)",
+            allowed="at least one event before another patient's time",
+            todo="choose a later truncation time",
+        )
+    return UnoConcordance(float((concordant + tied / 2) / comparable), core.truncation, within)
+
+
+def uno_c_bootstrap(
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    risk: npt.ArrayLike,
+    *,
+    truncation: float | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Array:
+    """Uno's C in bootstrap draws of patients, by weights; G is estimated anew in every draw.
+
+    Parameters
+    ----------
+    time, event, risk, truncation
+        As in :func:`uno_c`. The truncation time is that of the data in every draw.
+    draws, seed : int
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+        NaN in a draw without a comparable pair.
+    """
+    core = _uno(time, event, risk, truncation)
+    sums = np.concatenate([core.sums(weights) for weights in bootstrap_weights(core.rank.size, draws, seed)])
+    with np.errstate(invalid="ignore"):
+        return np.asarray((sums[:, 0] + sums[:, 2] / 2) / sums.sum(axis=1))
+
+
+def weighted_auc(case: Array, control: Array, score: Array) -> Array:
+    """Share of case–control pairs in which the case scores higher, ties one half, for each row of weights.
+
+    Parameters
+    ----------
+    case, control : ndarray, shape (draws, n)
+        Weights with which each patient counts as a case and as a control; not both for one patient.
+    score : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+        NaN where cases or controls weigh nothing.
+    """
+    order = np.argsort(score, kind="stable")
+    sorted_score = score[order]
+    first = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
+    cases = np.add.reduceat(case[:, order], first, axis=1)
+    controls = np.add.reduceat(control[:, order], first, axis=1)
+    # Controls below a score, plus half of those tied with it.
+    below = np.cumsum(controls, axis=1) - controls / 2
+    with np.errstate(invalid="ignore"):
+        return np.asarray((cases * below).sum(axis=1) / (cases.sum(axis=1) * controls.sum(axis=1)))
+
+
 def _classes(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[BoolArray, Array]:
     labels = np.asarray(label)
     if labels.ndim != 1:
@@ -199,16 +362,8 @@ def auc_bootstrap(label: npt.ArrayLike, score: npt.ArrayLike, draws: int = 1000,
     ndarray, shape (draws,)
     """
     labels, scores = _classes(label, score)
-    order = np.argsort(scores, kind="stable")
-    positive = labels[order]
-    sorted_score = scores[order]
-    first = np.flatnonzero(np.r_[True, sorted_score[1:] != sorted_score[:-1]])
-    blocks = []
-    for weights in bootstrap_weights(labels.size, draws, seed, stratum=labels):
-        drawn = weights[:, order]
-        positives = np.add.reduceat(drawn * positive, first, axis=1)
-        negatives = np.add.reduceat(drawn * ~positive, first, axis=1)
-        # Negatives below a score, plus half of those tied with it.
-        below = np.cumsum(negatives, axis=1) - negatives / 2
-        blocks.append((positives * below).sum(axis=1) / (positives.sum(axis=1) * negatives.sum(axis=1)))
+    blocks = [
+        weighted_auc((weights * labels).astype(np.float64), (weights * ~labels).astype(np.float64), scores)
+        for weights in bootstrap_weights(labels.size, draws, seed, stratum=labels)
+    ]
     return np.asarray(np.concatenate(blocks), dtype=np.float64)
