@@ -23,7 +23,7 @@ from radiolocus.kernels.intensity import place_levels, whole_counts
 from radiolocus.kernels.texture import level_counts
 from radiolocus.model import Array
 
-__all__ = ["AGGREGATIONS", "Context", "Family", "Feature", "Levels"]
+__all__ = ["AGGREGATIONS", "Context", "Family", "Feature", "Levels", "smallest"]
 
 T = TypeVar("T")
 
@@ -104,8 +104,8 @@ class Context:
             lowest = int(different[0])
             table = np.zeros(int(different[-1]) - lowest + 1, dtype=np.int32)
             table[different.astype(np.int64) - lowest] = self.discretise(different)
-            return np.asarray(place_levels(self.values, inside, lowest, _smallest(table)))
-        found = _smallest(self.discretise(self.values))
+            return np.asarray(place_levels(self.values, inside, lowest, smallest(table)))
+        found = smallest(self.discretise(self.values))
         padded = np.zeros([n + 2 for n in inside.shape], dtype=found.dtype)
         padded[1:-1, 1:-1, 1:-1][inside] = found
         return padded
@@ -116,7 +116,8 @@ class Context:
         return np.asarray(level_counts(self.levels, int(self.levels.max())))
 
 
-def _smallest(levels: npt.NDArray[np.int32]) -> Levels:
+def smallest(levels: npt.NDArray[np.int32]) -> Levels:
+    """Return grey levels in the smallest type that kernels are compiled for and that holds them."""
     return levels.astype(np.uint8) if levels.max() <= np.iinfo(np.uint8).max else levels
 
 

@@ -38,8 +38,10 @@ class Cells:
 
     Parameters
     ----------
-    matrix, row, column, count : ndarray of int64, shape (k,)
+    matrix, row, column : ndarray of int64, shape (k,)
         `matrix` is slice * directions + direction; rows and columns are grey levels, from 1.
+    count : ndarray, shape (k,)
+        Whole numbers, but in PyRadiomics' matrices of weighted directions.
     n_levels : int
         Number of grey levels of the region.
     """
@@ -47,7 +49,7 @@ class Cells:
     matrix: Whole
     row: Whole
     column: Whole
-    count: Whole
+    count: Whole | Array
     n_levels: int
 
 

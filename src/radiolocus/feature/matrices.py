@@ -66,7 +66,7 @@ class LevelMatrices:
     level, other : ndarray of int64, shape (k,)
         Grey level i of each cell, and its other number j, both from 1.
     count : ndarray, shape (k,)
-        Whole numbers.
+        Whole numbers, but in PyRadiomics' matrices of weighted directions.
     voxels : ndarray, shape (m,)
         Voxels that each matrix describes; a voxel counts once for each matrix that was merged into it.
     """
@@ -141,7 +141,7 @@ class LevelMatrices:
         return self.sum(self.p**2)
 
 
-def tally(matrix: Counts, level: Counts, other: Counts, voxels: Array, count: Counts | None = None) -> LevelMatrices:
+def tally(matrix: Counts, level: Counts, other: Counts, voxels: Array, count: Counts | Array | None = None) -> LevelMatrices:
     """Count items into matrices.
 
     Parameters
@@ -150,7 +150,7 @@ def tally(matrix: Counts, level: Counts, other: Counts, voxels: Array, count: Co
         Matrix of each item, its grey level and its other number, both from 1.
     voxels : ndarray, shape (number of matrices,)
         Voxels that each matrix describes. Matrices without items are left out.
-    count : ndarray of integers, shape (n,), optional
+    count : ndarray, shape (n,), optional
         How often each item comes; once when left out.
     """
     n_levels, n_others = int(level.max()) + 1, int(other.max()) + 1

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radiolocus.feature.core import Context
+from radiolocus.feature.core import Context, Levels
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
 from radiolocus.feature.matrices import groups
 from radiolocus.kernels.neighbourhood import compare_neighbours, count_neighbours
 from radiolocus.model import Array
 
-__all__ = ["Neighbourhoods", "neighbourhoods"]
+__all__ = ["Neighbourhoods", "compared", "neighbourhoods"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -62,18 +62,28 @@ class Neighbourhoods:
 
 def neighbourhoods(context: Context, within_slices: bool) -> Neighbourhoods:
     """Return the neighbourhoods of a region, compared once."""
-
-    def make() -> Neighbourhoods:
-        n_levels, planes = int(context.levels.max()), context.levels.shape[0] - 2 if within_slices else 1
-        most = 2 * len(OFFSETS_2D if within_slices else OFFSETS_3D) + 1
-        dense = planes * n_levels * most <= _CELLS_PER_VOXEL * context.values.size
-        return (_dense if dense else _sparse)(context, within_slices)
-
-    return context.once(f"neighbourhoods/{within_slices}", make)
+    offsets = OFFSETS_2D if within_slices else OFFSETS_3D
+    return context.once(f"neighbourhoods/{within_slices}", lambda: compared(context.levels, offsets, within_slices))
 
 
-def _dense(context: Context, within_slices: bool) -> Neighbourhoods:
-    levels, offsets = context.levels, OFFSETS_2D if within_slices else OFFSETS_3D
+def compared(levels: Levels, offsets: Whole, within_slices: bool) -> Neighbourhoods:
+    """Compare each voxel of a region with its neighbours.
+
+    Parameters
+    ----------
+    levels : ndarray of integers, shape (z + 2, y + 2, x + 2)
+        Grey levels 1..n, 0 outside the region; the outermost voxels are all 0.
+    offsets : ndarray of int64, shape (d, 3)
+        One of each pair of opposite neighbours (z, y, x).
+    within_slices : bool
+        Tell voxels apart by slice.
+    """
+    planes, most = levels.shape[0] - 2 if within_slices else 1, 2 * len(offsets) + 1
+    dense = planes * int(levels.max()) * most <= _CELLS_PER_VOXEL * np.count_nonzero(levels)
+    return (_dense if dense else _sparse)(levels, offsets, within_slices)
+
+
+def _dense(levels: Levels, offsets: Whole, within_slices: bool) -> Neighbourhoods:
     alike, inside, tone = count_neighbours(levels, offsets, int(levels.max()), within_slices)
     plane, level, number = np.nonzero(alike)
     dependence = Dependence(plane, level + 1, number, alike[plane, level, number])
@@ -83,8 +93,7 @@ def _dense(context: Context, within_slices: bool) -> Neighbourhoods:
     return Neighbourhoods(dependence, Tone(plane, level + 1, count[plane, level], difference[plane, level]))
 
 
-def _sparse(context: Context, within_slices: bool) -> Neighbourhoods:
-    levels, offsets = context.levels, OFFSETS_2D if within_slices else OFFSETS_3D
+def _sparse(levels: Levels, offsets: Whole, within_slices: bool) -> Neighbourhoods:
     at = np.flatnonzero(levels)
     plane = at // (levels.shape[1] * levels.shape[2]) - 1 if within_slices else np.zeros_like(at)
     level = levels.ravel()[at].astype(np.int64)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import SimpleITK
 
 from radiolocus.errors import FormatError, UndefinedError
+from radiolocus.feature.core import smallest
 from radiolocus.feature.extract import Extraction
 from radiolocus.feature.pyradiomics_first_order import FIRST_ORDER, FirstOrder, bin_levels
 from radiolocus.feature.pyradiomics_images import Image, Prepared, derived, prepare
@@ -134,9 +135,9 @@ def _of_image(
     except UndefinedError as reason:
         yield from ((f"{prefix}_{c}_{name}", reason) for c, names in wanted.items() for name in names)
         return
-    levels = bin_levels(made, settings)
+    levels = smallest(bin_levels(made, settings))
     box = bounding_box(prepared.kept)
-    padded = np.zeros([n.stop - n.start + 2 for n in box], dtype=np.int32)
+    padded = np.zeros([n.stop - n.start + 2 for n in box], dtype=levels.dtype)
     padded[1:-1, 1:-1, 1:-1][prepared.kept[box]] = levels
     for c, names in wanted.items():
         if c == "firstorder":

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import UndefinedError
+from radiolocus.feature.core import Levels
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsSettings
 from radiolocus.model import Array
 
@@ -51,7 +52,7 @@ class FirstOrder:
     ----------
     x : ndarray, shape (n,)
         Intensities.
-    levels : ndarray of int32, shape (n,)
+    levels : ndarray of integers, shape (n,)
         Their bins.
     shift : float
         Added to intensities in energies.
@@ -60,14 +61,15 @@ class FirstOrder:
     """
 
     x: Array
-    levels: npt.NDArray[np.int32]
+    levels: Levels
     shift: float
     voxel_volume: float
 
     @cached_property
     def p(self) -> Array:
         """Share of each bin that comes."""
-        return np.asarray(np.unique(self.levels, return_counts=True)[1] / self.levels.size)
+        count = np.bincount(self.levels)
+        return np.asarray(count[count > 0] / self.levels.size)
 
     @cached_property
     def energy(self) -> float:
@@ -75,40 +77,54 @@ class FirstOrder:
         return float(np.sum((self.x + self.shift) ** 2))
 
     @cached_property
+    def mean(self) -> float:
+        """Mean."""
+        return float(self.x.mean())
+
+    @cached_property
+    def deviation(self) -> Array:
+        """Deviation from the mean."""
+        return self.x - self.mean
+
+    @cached_property
     def variance(self) -> float:
         """Mean squared deviation."""
-        return float(np.var(self.x))
+        return float(np.mean(np.square(self.deviation)))
 
-    def moment(self, order: int) -> float:
+    def moment(self, order: Literal[3, 4]) -> float:
         """Standardised central moment; 0 for a region of one intensity."""
         if self.variance == 0:
             return 0.0
-        return float(np.mean((self.x - self.x.mean()) ** order) / self.variance ** (order / 2))
+        power = np.square(self.deviation)
+        power *= self.deviation if order == 3 else power
+        return float(np.mean(power) / self.variance ** (order / 2))
 
-    def percentile(self, q: float) -> float:
-        """Percentile, linear between order statistics."""
-        return float(np.percentile(self.x, q))
+    @cached_property
+    def percentiles(self) -> dict[int, float]:
+        """Percentiles that features ask for, linear between order statistics."""
+        asked = (10, 25, 50, 75, 90)
+        return dict(zip(asked, np.percentile(self.x, asked).tolist(), strict=True))
 
     @property
     def robust_deviation(self) -> float:
         """Mean absolute deviation of the intensities from the 10th to the 90th percentile."""
-        middle = self.x[(self.x >= self.percentile(10)) & (self.x <= self.percentile(90))]
+        middle = self.x[(self.x >= self.percentiles[10]) & (self.x <= self.percentiles[90])]
         if middle.size == 0:
             raise UndefinedError("no intensity lies between the 10th and the 90th percentile", allowed="more voxels")
         return float(np.mean(np.abs(middle - middle.mean())))
 
 
 FIRST_ORDER: dict[str, Callable[[FirstOrder], float]] = {
-    "10Percentile": lambda f: f.percentile(10),
-    "90Percentile": lambda f: f.percentile(90),
+    "10Percentile": lambda f: f.percentiles[10],
+    "90Percentile": lambda f: f.percentiles[90],
     "Energy": lambda f: f.energy,
     "Entropy": lambda f: float(-np.sum(f.p * np.log2(f.p))),
-    "InterquartileRange": lambda f: f.percentile(75) - f.percentile(25),
+    "InterquartileRange": lambda f: f.percentiles[75] - f.percentiles[25],
     "Kurtosis": lambda f: f.moment(4),
     "Maximum": lambda f: float(f.x.max()),
-    "Mean": lambda f: float(f.x.mean()),
-    "MeanAbsoluteDeviation": lambda f: float(np.mean(np.abs(f.x - f.x.mean()))),
-    "Median": lambda f: float(np.median(f.x)),
+    "Mean": lambda f: f.mean,
+    "MeanAbsoluteDeviation": lambda f: float(np.mean(np.abs(f.deviation))),
+    "Median": lambda f: f.percentiles[50],
     "Minimum": lambda f: float(f.x.min()),
     "Range": lambda f: float(f.x.max() - f.x.min()),
     "RobustMeanAbsoluteDeviation": lambda f: f.robust_deviation,

@@ -111,9 +111,9 @@ def _region(mask: Image, label: int) -> BoolArray:
 
 
 def _check_label(mask: Image, label: int) -> None:
-    labels = np.unique(_itk.GetArrayViewFromImage(mask)).tolist()
-    if label not in labels:
-        known = ", ".join(str(n) for n in labels if n) or "none: nothing is segmented"
+    labels = _itk.GetArrayViewFromImage(mask)
+    if not (labels == label).any():
+        known = ", ".join(str(n) for n in np.unique(labels).tolist() if n) or "none: nothing is segmented"
         raise RoiError(f"label {label}, which is not in the mask", allowed=known, todo="set label to one of them")
 
 

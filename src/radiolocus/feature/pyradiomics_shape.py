@@ -19,7 +19,7 @@ from skimage.measure import marching_cubes
 
 from radiolocus.errors import UndefinedError
 from radiolocus.image.region import bounding_box
-from radiolocus.kernels.shape import cell_census, hull_candidates
+from radiolocus.kernels.shape import cell_census, farthest, hull_candidates
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["SHAPE", "PyradiomicsShape"]
@@ -28,6 +28,8 @@ __all__ = ["SHAPE", "PyradiomicsShape"]
 _TURNING = 1 << 6
 # Negative eigenvalues of a covariance above this are taken for 0.
 _ROUNDING = 1e-10
+# More points than this are first reduced to the corners of their hull.
+_MANY = 1000
 
 
 @cache
@@ -102,13 +104,11 @@ class PyradiomicsShape:
 
 
 def _widest(points: Array) -> float:
-    # Points of one plane have no hull in space; they are few.
-    with contextlib.suppress(QhullError, ValueError):
-        points = points[ConvexHull(points).vertices]
-    squared = 0.0
-    for i in range(len(points) - 1):
-        squared = max(squared, float(((points[i + 1 :] - points[i]) ** 2).sum(axis=1).max()))
-    return float(np.sqrt(squared))
+    if len(points) > _MANY:
+        # Points of one plane have no hull in space.
+        with contextlib.suppress(QhullError, ValueError):
+            points = points[ConvexHull(points).vertices]
+    return farthest(np.ascontiguousarray(points))
 
 
 def _ratio(a: float, b: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import UndefinedError
+from radiolocus.feature.core import Levels
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.glcm import OFFSETS_3D, Glcm, count_cells
 from radiolocus.feature.glrlm import list_runs
-from radiolocus.feature.matrices import LevelMatrices, added, groups, tally
+from radiolocus.feature.matrices import LevelMatrices, added, tally
+from radiolocus.feature.neighbours import compared
 from radiolocus.feature.ngtdm import Tones
 from radiolocus.feature.pyradiomics_names import SAME
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsSettings
-from radiolocus.kernels.neighbourhood import compare_neighbours
 from radiolocus.kernels.zones import label_zones
 from radiolocus.model import Array
 
 __all__ = ["TEXTURE", "texture"]
 
-Levels = npt.NDArray[np.int32]
 Whole = npt.NDArray[np.int64]
 
 _FAMILY = {"glcm": "glcm", "glrlm": "glrlm", "glszm": "glszm", "gldm": "ngldm", "ngtdm": "ngtdm"}
@@ -41,7 +42,7 @@ def directions(levels: Levels, settings: PyradiomicsSettings) -> Whole:
 
     Parameters
     ----------
-    levels : ndarray of int32, shape (z + 2, y + 2, x + 2)
+    levels : ndarray of integers, shape (z + 2, y + 2, x + 2)
         Grey levels on the bounding box of the region with one voxel of 0 on every side.
     settings : PyradiomicsSettings
         With `force2D`, none along `force2Ddimension`.
@@ -59,7 +60,7 @@ def texture(name: str, levels: Levels, settings: PyradiomicsSettings) -> Any:
     Parameters
     ----------
     name : {"glcm", "glrlm", "glszm", "gldm", "ngtdm"}
-    levels : ndarray of int32, shape (z + 2, y + 2, x + 2)
+    levels : ndarray of integers, shape (z + 2, y + 2, x + 2)
         Grey levels on the bounding box of the region with one voxel of 0 on every side.
     settings : PyradiomicsSettings
 
@@ -75,7 +76,12 @@ def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Pair
     cells = count_cells(levels, offsets, by_slice=False)
     if cells.count.size == 0:
         raise UndefinedError("no two voxels of the region are neighbours", allowed="at least two neighbouring voxels")
-    return Pairs(cells, np.unique(levels[levels > 0]).size)
+    return Pairs(cells, _present(levels).size)
+
+
+def _present(levels: Levels) -> Whole:
+    """Return the grey levels that come in a region, in order."""
+    return np.flatnonzero(np.bincount(levels.ravel())[1:]) + 1
 
 
 def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
@@ -90,6 +96,11 @@ def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Lev
 
 def _has_line(levels: Levels, offset: Whole) -> bool:
     """Say whether two voxels of the region lie on a line in a direction; PyRadiomics leaves out one without any."""
+    voxels = np.count_nonzero(levels)
+    box = [n - 2 for n in levels.shape]
+    steps = math.prod(n - abs(o) for n, o in zip(box, offset.tolist(), strict=True))
+    if voxels > math.prod(box) - steps:  # more voxels than the box has lines
+        return True
     at = np.argwhere(levels)
     axis = int(np.flatnonzero(offset)[0])
     start = at - (at[:, axis] * offset[axis])[:, None] * offset
@@ -105,9 +116,12 @@ def _glszm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Lev
 
 
 def _gldm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+    voxels = np.array([np.count_nonzero(levels)], dtype=np.float64)
+    if settings.gldm_a == 0:
+        d = compared(levels, offsets, within_slices=False).dependence
+        return tally(d.plane, d.level, d.alike + 1, voxels, d.count)
     at = levels > 0
-    dependent = _dependent(levels, offsets, settings.gldm_a)[at] + 1
-    voxels = np.array([dependent.size], dtype=np.float64)
+    dependent = _dependent(levels.astype(np.int32), offsets, settings.gldm_a)[at] + 1
     return tally(np.zeros(dependent.size, dtype=np.int64), levels[at], dependent, voxels)
 
 
@@ -124,10 +138,11 @@ def _dependent(levels: Levels, offsets: Whole, alpha: int) -> Whole:
 
 def _ngtdm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Tones:
     # A voxel without neighbour counts here, with a difference of 0; IBSI leaves it out.
-    _, _, difference = compare_neighbours(levels, offsets)
-    level = levels[levels > 0].astype(np.int64)
-    found, count = groups(level)
-    _, s = groups(level, difference)
+    tone = compared(levels, offsets, within_slices=False).tone
+    found = _present(levels)
+    s = np.zeros(found.size)
+    s[np.searchsorted(found, tone.level)] = tone.difference
+    count = np.bincount(levels.ravel())[found].astype(np.float64)
     return Tones(np.zeros(found.size, dtype=np.int64), found, count, s)
 
 
