@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -269,3 +270,24 @@ def test_the_axes_may_be_exchanged_in_3d():
     before = extract(*pair(image, mask, spacing), choice).values
     after = extract(*pair(image.transpose(2, 0, 1), mask.transpose(2, 0, 1), spacing), choice).values
     assert after == {name: pytest.approx(value, rel=1e-11, abs=1e-11) for name, value in before.items()}
+
+
+@pytest.mark.parametrize("skip", [("morph_moran_i", "morph_geary_c"), ("stat_mean", "cm_joint_max"), ("loc_peak_loc",)])
+def test_what_is_skipped_is_left_out_and_changes_nothing_else(skip):
+    image, mask, spacing = blob()
+    choice = FeatureSettings(("morphology", "local_intensity", "intensity", "glcm"), filters=({"filter": "mean"},))
+    shorter = replace(choice, skip=skip)
+    whole = extract(*pair(image, mask, spacing), choice).values
+    found = extract(*pair(image, mask, spacing), shorter).values
+    assert found == {name: value for name, value in whole.items() if not any(tag in name for tag in skip)}
+    assert 0 < len(whole) - len(found) < len(whole)
+    assert dictionary(shorter)["feature"].to_list() == list(found)
+
+
+def test_a_family_that_is_skipped_whole_asks_for_nothing():
+    image, mask, spacing = blob()
+    peaks = tuple(FAMILIES["local_intensity"].features)
+    choice = FeatureSettings(("local_intensity", "intensity"), skip=peaks)
+    assert extract(*pair(image, mask, spacing), choice).values == extract(
+        *pair(image, mask, spacing), FeatureSettings(("intensity",))
+    ).values

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from radiolocus.errors import ConfigError
+from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.settings import DEFAULT_BINS, FeatureSettings
 
 
@@ -74,3 +75,13 @@ def test_the_volume_histogram_follows_the_unit_unless_it_is_told():
     assert FeatureSettings().volume_scale("")(values).last == 999
     assert FeatureSettings(ivh_bin_width=5).volume_scale("HU")(values).width == 5
     assert FeatureSettings(ivh_bin_number=7).volume_scale("HU")(values).last == 6
+
+
+def test_what_is_skipped_must_be_a_feature_of_the_families():
+    with pytest.raises(ConfigError, match=r"skip: unknown 'stat_meen'.*stat_mean"):
+        FeatureSettings(("intensity",), skip=("stat_meen",))
+    with pytest.raises(ConfigError, match="skip leaves no feature"):
+        FeatureSettings(("local_intensity",), skip=tuple(FAMILIES["local_intensity"].features))
+    everything = tuple(FAMILIES["intensity"].features)
+    with pytest.raises(ConfigError, match="filters without a family that looks at intensities"):
+        FeatureSettings(("morphology", "intensity"), skip=everything, filters=({"filter": "mean"},))

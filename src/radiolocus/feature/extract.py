@@ -14,7 +14,6 @@ import polars as pl
 from radiolocus.errors import UndefinedError
 from radiolocus.feature.core import Context, Family, Feature
 from radiolocus.feature.crew import Crew, available_threads
-from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.filtered import families_of_responses, notes_on_responses, responses
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.filters import FilterOptions
@@ -100,12 +99,12 @@ def _extracted(
     volume: Volume, mask: Mask, settings: FeatureSettings, perturbation: Perturbation | None, crew: Crew
 ) -> Extraction:
     around = _regions(volume, mask, settings, perturbation)
-    region = around(max(family.margin_mm for family in _chosen(settings)))
+    region = around(max(family.margin_mm for family in settings.chosen_families))
     context = Context(region, settings.discretise, settings.volume_scale(volume.unit), crew.share)
     values: dict[str, float | None] = {}
     notes = [*region.notes, *notes_on_responses(region.spacing, settings)]
     problems = [Problem(_STAGE, note, "note") for note in notes]
-    found = _of_context(_chosen(settings), context, settings, "", crew)
+    found = _of_context(settings.chosen_families, context, settings, "", crew)
     for column, value in itertools.chain(found, _of_responses(around, region, settings, crew)):
         values[column] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
@@ -129,7 +128,7 @@ def _from_minimum(settings: FeatureSettings, context: Context) -> Problem:
 def dictionary(settings: FeatureSettings | None = None) -> pl.DataFrame:
     """Say what each feature column is: a table ``features/dictionary``, in the order of the columns."""
     settings = settings or FeatureSettings()
-    parts = [("", "", _chosen(settings))]
+    parts = [("", "", settings.chosen_families)]
     for options in settings.filter_options:
         parts.append((_prefix(options), f" of the response map {options.name}", families_of_responses(settings)))
     rows = [
@@ -147,10 +146,6 @@ def dictionary(settings: FeatureSettings | None = None) -> pl.DataFrame:
         for feature in family.features.values()
     ]
     return conform(pl.DataFrame(rows), "features/dictionary")
-
-
-def _chosen(settings: FeatureSettings) -> list[Family]:
-    return [family for name, family in FAMILIES.items() if name in settings.families]
 
 
 def _regions(

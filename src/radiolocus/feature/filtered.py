@@ -16,7 +16,6 @@ import numpy as np
 
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.feature.core import Context, Family
-from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.settings import DEFAULT_BINS, FeatureSettings
 from radiolocus.image.discretise import fixed_bin_number, volume_scale
 from radiolocus.image.filters import FilterOptions, respond_each, unequal_edges
@@ -40,7 +39,7 @@ def families_of_responses(settings: FeatureSettings) -> list[Family]:
     -------
     list of Family
     """
-    return [f for name, f in FAMILIES.items() if name in settings.families and name != "morphology"]
+    return [family for family in settings.chosen_families if family.name != "morphology"]
 
 
 def responses(

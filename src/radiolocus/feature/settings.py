@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import ConfigError
-from radiolocus.feature.core import AGGREGATIONS
+from radiolocus.feature.core import AGGREGATIONS, Family
 from radiolocus.feature.families import FAMILIES
 from radiolocus.image.discretise import MAX_LEVELS, Scale, fixed_bin_number, fixed_bin_size, volume_scale
 from radiolocus.image.filters import FilterOptions, options_from
@@ -58,6 +58,9 @@ class FeatureSettings:
         Aggregations of texture matrices: ``2d_avg``, ``2d_comb``, ``2_5d_avg``, ``2_5d_comb``, ``3d_avg``, ``3d_comb``.
         Slices are those of the first axis of the array. Matrices without directions know 2D, 2.5D and 3D only: either
         form asks for them.
+    skip : tuple of str
+        Features left out, by their tags without aggregation. Moran's I and Geary's C (``morph_moran_i`` and
+        ``morph_geary_c``) take more time than all others together.
     filters : tuple of tables
         Image filters, e.g. ``{filter = "log", sigma_mm = 3.0}``: the features, without morphology, are also taken of
         each response map, in columns that begin with the name of the filter (``log_sigma_3mm.stat_mean``). In Python,
@@ -75,16 +78,24 @@ class FeatureSettings:
     ivh_bin_width: float | None = None
     ivh_bin_number: int | None = None
     aggregations: tuple[str, ...] = ("3d_avg",)
+    skip: tuple[str, ...] = ()
     filters: tuple[dict[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         _names("families", self.families, tuple(FAMILIES))
         _names("aggregations", self.aggregations, tuple(AGGREGATIONS))
         _names("interpolation", (self.interpolation,), METHODS)
+        self._check_skip()
         self._check_resampling()
         self._check_resegmentation()
         self._check_bins()
         self._check_filters()
+
+    def _check_skip(self) -> None:
+        if self.skip:
+            _names("skip", self.skip, tuple(tag for name in self.families for tag in FAMILIES[name].features))
+            if not self.chosen_families:
+                raise ConfigError("skip leaves no feature", allowed="at least one", todo="name fewer in skip")
 
     def _check_resampling(self) -> None:
         size = self.resample_mm
@@ -142,12 +153,22 @@ class FeatureSettings:
         names = [o.name for o in options]
         if len(set(names)) != len(names):
             raise ConfigError(f"filters: the same filter twice among {names}", allowed="each filter once")
-        if options and set(self.families) == {"morphology"}:
+        if options and {family.name for family in self.chosen_families} == {"morphology"}:
             raise ConfigError(
                 "filters without a family that looks at intensities", allowed="a family besides morphology"
             )
         # Written out as plain tables, defaults included, so that they are told and hashed like all other settings.
         object.__setattr__(self, "filters", tuple(asdict(o) for o in options))
+
+    @property
+    def chosen_families(self) -> list[Family]:
+        """The families, each with the features that are asked for."""
+        kept = (
+            replace(family, features={tag: f for tag, f in family.features.items() if tag not in self.skip})
+            for name, family in FAMILIES.items()
+            if name in self.families
+        )
+        return [family for family in kept if family.features]
 
     @property
     def filter_options(self) -> tuple[FilterOptions, ...]:

@@ -37,7 +37,7 @@ def kernel(function: F) -> F:
 def _stamp(loop: Any) -> None:
     """Let what is kept of a loop lapse also when a module has changed whose loops it calls; numba looks at its own."""
     file = getattr(getattr(loop, "_cache", None), "_cache_file", None)
-    if not hasattr(file, "_source_stamp"):  # compilation is off
+    if file is None:  # compilation is off
         return
     called = _called(loop, set())
     if len(called) > 1:
