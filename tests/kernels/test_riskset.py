@@ -74,3 +74,18 @@ def test_concordance_timed_weighs_pairs_by_the_group_of_their_event(form):
             for t, f in zip((5, 4, 2, 1), factors, strict=True)
         ]
         np.testing.assert_allclose(row, np.sum(parts, axis=0), atol=1e-14)
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+def test_incidence_above_follows_those_above_only(form):
+    state, level = np.array([0, 1, 0, 2, 1, 0]), np.array([2, 1, 2, 2, 2, 1])
+    share, incidence = np.empty((2, 2, 3))
+    weight = np.array([[1, 1, 1, 1, 1, 1], [1, 0, 2, 1, 1, 1]])
+    form(riskset.incidence_above)(START, 1, True, state, level, weight, share, incidence)
+    np.testing.assert_allclose(share, [[1, 4 / 6, 0], [1, 5 / 6, 0]])
+    # All: one of five at 2, one of four (beside a competing event) at 4. Above: one of four at 2, none after.
+    np.testing.assert_allclose(incidence[0], [1 / 5 + 4 / 5 / 4, 1 / 4, 0], atol=1e-15)
+    np.testing.assert_allclose(incidence[1], [1 / 5, 1 / 5, 0], atol=1e-15)
+    # Before any but the two last times, and those censored: nothing is known at 4 of who left at 1.
+    form(riskset.incidence_above)(START, 1, False, state, np.array([0, 0, 0, 0, 0, 1]), weight, share, incidence)
+    assert np.isnan(incidence[0, 0])

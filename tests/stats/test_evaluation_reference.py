@@ -22,7 +22,8 @@ def test_the_script_still_gives_the_stored_answers(tmp_path):
             pytest.skip(f"R's package {package} is not installed: the stored answers of R are not made anew")
     answers = tmp_path / "answers.csv"
     subprocess.run([program, FOLDER / "evaluation.R", FOLDER / "evaluation_table.csv", answers], check=True)
-    now, then = (dict(csv.reader(path.open())) for path in (answers, FOLDER / "evaluation_answers.csv"))
+    stored = FOLDER / "evaluation_answers.csv"
+    now, then = (dict(csv.reader(path.read_text().splitlines())) for path in (answers, stored))
     assert list(now) == list(then)
     for key in list(now)[1:]:
         np.testing.assert_allclose(float(now[key]), float(then[key]), rtol=1e-8, atol=1e-9, err_msg=key)

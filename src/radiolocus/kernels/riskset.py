@@ -24,6 +24,7 @@ __all__ = [
     "concordance_timed",
     "cox_batch",
     "cox_sweep",
+    "incidence_above",
 ]
 
 Ints = npt.NDArray[np.int64]
@@ -363,3 +364,59 @@ def cox_batch(
             result[j, 0] = out[0] / scale
             result[j, 1] = 1.0 / (math.sqrt(out[1]) * scale)
             result[j, 2:] = out[2:]
+
+
+@kernel
+def _incidence(start: Ints, stop: int, exact: bool, state: Ints, weight: Ints, at_risk: int) -> float:
+    """Incidence of state 1 by the horizon among `at_risk` patients, those of positive `weight`."""
+    alive, risen = 1.0, 0.0
+    known = at_risk == 0
+    for group in range(start.size - 2, stop - 1, -1):
+        wanted = other = leaving = 0
+        for i in range(start[group], start[group + 1]):
+            leaving += weight[i]
+            wanted += weight[i] if state[i] == 1 else 0
+            other += weight[i] if state[i] == 2 else 0
+        if leaving > 0:
+            risen += alive * wanted / at_risk
+            # Whole numbers decide that nobody is left, so that rounding leaves no remnant.
+            alive = 0.0 if wanted + other == at_risk else alive * (1.0 - (wanted + other) / at_risk)
+            at_risk -= leaving
+            known = known or alive == 0.0 or (exact and group == stop)
+    return risen if known or at_risk > 0 else np.nan
+
+
+@kernel
+def incidence_above(
+    start: Ints, stop: int, exact: bool, state: Ints, level: Ints, weight: Ints, share: Array, incidence: Array
+) -> None:
+    """Aalen–Johansen incidence of state 1 by a horizon among the patients above each of many thresholds.
+
+    Parameters
+    ----------
+    start : ndarray, shape (groups + 1,)
+    stop : int
+        First group (in descending time) that lies at or before the horizon.
+    exact : bool
+        Whether that group lies at the horizon itself.
+    state : ndarray, shape (n,)
+        0 censored, 1 the event of interest, 2 a competing event.
+    level : ndarray, shape (n,)
+        How many thresholds the patient's risk reaches: he is above threshold k when `level` > k.
+    weight : ndarray, shape (draws, n)
+        How often each patient was drawn.
+    share : ndarray, shape (draws, thresholds)
+        Filled with the share of patients above.
+    incidence : ndarray, shape (draws, thresholds)
+        Filled; NaN where follow-up of those above ends by censoring before the horizon, zero where nobody is above.
+    """
+    above = np.empty(level.size, np.int64)
+    for draw in range(weight.shape[0]):
+        total = weight[draw].sum()
+        for k in range(share.shape[1]):
+            at_risk = 0
+            for i in range(level.size):
+                above[i] = weight[draw, i] if level[i] > k else 0
+                at_risk += above[i]
+            share[draw, k] = at_risk / total
+            incidence[draw, k] = _incidence(start, stop, exact, state, above, at_risk)

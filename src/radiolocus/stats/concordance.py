@@ -20,6 +20,7 @@ __all__ = [
     "UnoConcordance",
     "auc",
     "auc_bootstrap",
+    "check_classes",
     "harrell_c",
     "harrell_c_bootstrap",
     "uno_c",
@@ -296,7 +297,16 @@ def weighted_auc(case: Array, control: Array, score: Array) -> Array:
         return np.asarray((cases * below).sum(axis=1) / (cases.sum(axis=1) * controls.sum(axis=1)))
 
 
-def _classes(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[BoolArray, Array]:
+def check_classes(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[BoolArray, Array]:
+    """Return labels as booleans and finite scores.
+
+    Raises
+    ------
+    InputError
+        A label that is neither 0 nor 1, a score that is not finite.
+    UndefinedError
+        Only one class.
+    """
     labels = np.asarray(label)
     if labels.ndim != 1:
         raise InputError(f"labels of shape {labels.shape}", allowed="a vector")
@@ -338,7 +348,7 @@ def auc(label: npt.ArrayLike, score: npt.ArrayLike) -> float:
     ----------
     Hanley & McNeil, Radiology 1982;143:29.
     """
-    labels, scores = _classes(label, score)
+    labels, scores = check_classes(label, score)
     positives = int(labels.sum())
     ranks = float(average_ranks(scores)[labels].sum())
     return (ranks - positives * (positives + 1) / 2) / (positives * (labels.size - positives))
@@ -361,7 +371,7 @@ def auc_bootstrap(label: npt.ArrayLike, score: npt.ArrayLike, draws: int = 1000,
     -------
     ndarray, shape (draws,)
     """
-    labels, scores = _classes(label, score)
+    labels, scores = check_classes(label, score)
     blocks = [
         weighted_auc((weights * labels).astype(np.float64), (weights * ~labels).astype(np.float64), scores)
         for weights in bootstrap_weights(labels.size, draws, seed, stratum=labels)
