@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import subprocess
 import warnings
@@ -141,6 +142,77 @@ def test_textures_agree_with_the_naive_twins(seed):
     }
     for name, value in expected.items():
         assert found[f"original_{name}"] == pytest.approx(value, rel=1e-6), name
+
+
+@pytest.mark.parametrize("norm", ["manhattan", "euclidean", "infinity", "no_weighting"])
+def test_weighted_directions_agree_with_the_naive_twins(norm):
+    array, mask = scene(3, (4, 5, 5))
+    levels = naive.levels_of(array, mask, 10)
+    found = values(array, mask, asked(binWidth=10, weightingNorm=norm), spacing=(0.7, 1.3, 0.4))
+    there = (0.4, 1.3, 0.7)
+    assert found["original_glcm_JointEntropy"] == pytest.approx(naive.weighted_joint_entropy(levels, norm, there))
+    assert found["original_glrlm_RunPercentage"] == pytest.approx(naive.weighted_run_percentage(levels, norm, there))
+
+
+@pytest.mark.parametrize("distances", [(1, 2), (2,), (3, 1)])
+def test_neighbours_at_any_distance_agree_with_the_naive_twins(distances):
+    array, mask = scene(4, (3, 5, 6))
+    levels = naive.levels_of(array, mask, 10)
+    found = values(array, mask, asked(binWidth=10, distances=distances, gldm_a=1, weightingNorm="no_weighting"))
+    expected = {
+        "glcm_JointEntropy": naive.weighted_joint_entropy(levels, "no_weighting", SPACING, distances),
+        "ngtdm_Contrast": naive.ngtdm_contrast(levels, distances),
+        "gldm_LargeDependenceEmphasis": naive.large_dependence_emphasis(levels, 1, distances),
+    }
+    for name, value in expected.items():
+        assert found[f"original_{name}"] == pytest.approx(value), name
+
+
+def test_weights_that_are_all_0_leave_no_value():
+    array, mask = scene()
+    parameters = asked(features={"glcm": ("Contrast",)}, weightingNorm="euclidean")
+    found = extract_pyradiomics(picture(array, (40, 40, 40)), picture(mask.astype(np.uint8), (40, 40, 40)), parameters)
+    assert found.values == {"original_glcm_Contrast": None}
+    assert "weight 0 on voxels of 40 x 40 x 40 mm" in found.problems[0].got
+    assert "leave weightingNorm out" in found.problems[0].todo
+
+
+def test_a_region_of_one_slice_has_an_area_and_an_outline():
+    mask = np.zeros((1, 6, 7), dtype=bool)
+    mask[0, 1:5, 1:4] = True
+    mask[0, 5, 5] = True
+    array = np.zeros(mask.shape, dtype=np.float32)
+    parameters = asked(features={"shape2D": (*FEATURES["shape2D"], "SphericalDisproportion")}, force2D=True)
+    found = {k.removeprefix("original_shape2D_"): v for k, v in values(array, mask, parameters).items()}
+    height, width = 1.3, 0.7
+    # A rectangle of 4 by 3 pixels without its corners, and the diamond of a pixel of its own.
+    area = (12 - 4 / 8 + 4 / 8) * height * width
+    length = 2 * 3 * height + 2 * 2 * width + 8 * math.hypot(height, width) / 2
+    assert found["MeshSurface"] == pytest.approx(area)
+    assert found["PixelSurface"] == pytest.approx(13 * height * width)
+    assert found["Perimeter"] == pytest.approx(length)
+    assert found["PerimeterSurfaceRatio"] == pytest.approx(length / area)
+    assert found["Sphericity"] == pytest.approx(2 * math.sqrt(math.pi * area) / length)
+    assert found["SphericalDisproportion"] == pytest.approx(1 / found["Sphericity"])
+    # From the upper left edge of the rectangle to the lower or the right edge of the pixel.
+    assert found["MaximumDiameter"] == pytest.approx(
+        max(math.hypot(4.5 * height, 4 * width), math.hypot(4 * height, 4.5 * width), math.hypot(5 * height, 4 * width))
+    )
+    y, x = np.argwhere(mask[0]).T * [[height], [width]]
+    minor, major = 4 * np.sqrt(np.linalg.eigvalsh(np.cov(y, x, bias=True)))
+    assert found["MajorAxisLength"] == pytest.approx(major)
+    assert found["MinorAxisLength"] == pytest.approx(minor)
+    assert found["Elongation"] == pytest.approx(minor / major)
+
+
+def test_a_region_of_several_slices_has_no_area():
+    array, mask = scene()
+    found = extract_pyradiomics(
+        picture(array), picture(mask.astype(np.uint8)), asked(features={"shape2D": ("Perimeter",)}, force2D=True)
+    )
+    assert found.values == {"original_shape2D_Perimeter": None}
+    assert found.problems[0].got.startswith("a region of 6 slices along array axis 0")
+    assert "one slice" in found.problems[0].allowed
 
 
 def test_directions_without_a_line_are_left_out_of_runs_and_lone_voxels_stay_in_differences():
@@ -373,8 +445,8 @@ def test_what_a_file_does_not_say_is_pyradiomics_default(tmp_path, text):
 
 
 REFUSED = [
-    ("setting: {distances: [1, 2]}", "distances = [1, 2]", "[1]"),
-    ("setting: {weightingNorm: euclidean}", "weightingNorm = 'euclidean'", "nothing"),
+    ("setting: {distances: [0]}", "distances = [0]", "whole numbers from 1"),
+    ("setting: {weightingNorm: euclid}", "weightingNorm = 'euclid'", "nothing, manhattan, euclidean"),
     ("setting: {symmetricalGLCM: false}", "symmetricalGLCM = False", "true"),
     ("setting: {correctMask: true}", "correctMask = True", "false"),
     ("setting: {label_channel: 2}", "label_channel = 2", "0"),
@@ -391,18 +463,19 @@ REFUSED = [
     ("setting: {lbp2DSamples: 49}", "lbp2DSamples = 49", "1 to 48"),
     ("imageType: {LBP3D: {lbp3DLevels: 1}}", "lbp3DLevels = 1", "2 to 10"),
     ("imageType: {LBP3D: {lbp3DIcosphereSubdivision: 0}}", "lbp3DIcosphereSubdivision = 0", "1 to 4"),
-    ("voxelSetting: {kernelRadius: 2}", "section 'voxelSetting'", "setting, imageType, featureClass"),
+    ("voxelSetting: {kernelRadius: 0}", "voxelSetting: kernelRadius = 0", "above 0"),
+    ("voxelSetting: {radius: 2}", "voxelSetting: unknown setting 'radius'", "kernelRadius"),
+    ("inputImage: {Original: {}}", "section 'inputImage'", "setting, imageType, featureClass"),
     ("imageType: {LBP: {}}", "imageType 'LBP'", "LBP2D, LBP3D"),
     ("imageType: {LoG: {}}", "LoG without sigma", "widths"),
     ("imageType: {Wavelet: {wavelet: bior1.1}}", "wavelet = 'bior1.1'", "coif1"),
     ("imageType: {Square: {label: 2}}", "imageType Square: label", "binWidth"),
     ("imageType: [Original]", "imageType is ['Original']", "keys"),
-    ("featureClass: {shape2D: }", "featureClass 'shape2D'", "shape"),
+    ("featureClass: {shape2D: }", "featureClass shape2D without force2D", "force2D: true"),
     ("featureClass: {glcm: [SumVariance]}", "featureClass glcm: 'SumVariance'", "ClusterTendency"),
     ("featureClass: {glcm: [Entropy]}", "featureClass glcm: 'Entropy'", "JointEntropy"),
     ("featureClass: {glcm: Contrast}", "featureClass glcm: 'Contrast'", "a list"),
-    ("setting: {force2D: true}", "force2D without featureClass", "firstorder"),
-    ("setting: {label: 1, label: 2}", "cannot be read as YAML: a key given twice", "YAML"),
+    ("setting: {label: 1, label: 2}", "cannot be read as YAML: key label given two values, 1 and 2", "YAML"),
     ("setting: [", "cannot be read as YAML", "YAML"),
     ("- 1", "the file is [1]", "keys"),
 ]
@@ -422,6 +495,28 @@ def test_the_nearest_name_and_what_stands_for_a_removed_feature_are_told(tmp_pat
         read_pyradiomics(write(tmp_path, "setting: {binWidht: 5}"))
     with pytest.raises(ConfigError, match="ask for what equals it: ClusterTendency"):
         read_pyradiomics(write(tmp_path, "featureClass: {glcm: [SumVariance]}"))
+
+
+def test_a_key_given_twice_with_one_value_is_read(tmp_path):
+    # As in an example of PyRadiomics itself.
+    assert read_pyradiomics(write(tmp_path, "featureClass:\n  shape:\n  shape:\n")).features == {
+        "shape": FEATURES["shape"]
+    }
+
+
+def test_settings_of_maps_are_told_to_have_no_effect(tmp_path):
+    text = "voxelSetting: {kernelRadius: 2, maskedKernel: true, initValue: nan, voxelBatch: 10000}"
+    parameters = read_pyradiomics(write(tmp_path, text))
+    array, mask = scene()
+    told = extract_pyradiomics(picture(array), picture(mask.astype(np.uint8)), parameters).problems
+    assert [p.severity for p in told] == ["note"]
+    assert "radiolocus map" in told[0].got
+
+
+def test_force2d_without_classes_asks_for_those_of_one_slice_too(tmp_path):
+    found = read_pyradiomics(write(tmp_path, "setting: {force2D: true}")).features
+    assert found["shape2D"] == FEATURES["shape2D"]
+    assert "shape2D" not in read_pyradiomics(write(tmp_path, "")).features
 
 
 # Regions that cannot be used.
@@ -510,6 +605,15 @@ _PARAMETERS = {
     "featureClass: {firstorder: , glcm: }\n",
 }
 
+_ON_REGIONS = {
+    "weighted": "setting: {binWidth: 12, minimumROIDimensions: 1, weightingNorm: euclidean, distances: [1, 2]}\n",
+    "runs": "setting: {binWidth: 12, minimumROIDimensions: 1, weightingNorm: infinity, force2D: true}\n"
+    "featureClass: {glcm: , glrlm: }\n",
+    "far": "setting: {binWidth: 12, minimumROIDimensions: 1, distances: [2, 1], gldm_a: 1, force2D: true, "
+    "force2Ddimension: 1}\nfeatureClass: {glcm: , gldm: , ngtdm: }\n",
+    "flat": "setting: {binWidth: 12, minimumROIDimensions: 1, force2D: true}\nfeatureClass: {shape2D: }\n",
+}
+
 _ON_TUMOUR = ("default", "resampled")
 
 
@@ -526,7 +630,7 @@ def _compare(python, folder, cases):
     listed = []
     for name, image, mask, parameters in cases:
         path = folder / f"{parameters}.yaml"
-        path.write_text(_PARAMETERS[parameters])
+        path.write_text((_PARAMETERS | _ON_REGIONS)[parameters])
         listed.append({"name": name, "image": str(image), "mask": str(mask), "parameters": str(path)})
     (folder / "cases.json").write_text(json.dumps(listed))
     command = [python, "-W", "ignore", "-c", _THEIRS, str(folder / "cases.json"), str(folder / "out.json")]
@@ -562,7 +666,9 @@ def test_small_regions_agree_with_pyradiomics(python, tmp_path):
         mask[0, 0, :3] = 0, 1, 1
         for name, array in (("image", (rng.normal(size=shape) * 20).astype(kind)), ("mask", mask)):
             SimpleITK.WriteImage(picture(array), str(tmp_path / f"{name}{k}.nrrd"))
-        for parameters in ("fine", "patterns", "wide patterns"):
+        for parameters in ("fine", "patterns", "wide patterns", *_ON_REGIONS):
+            if parameters == "flat" and shape[0] > 1:
+                continue
             cases.append((f"small {k}", tmp_path / f"image{k}.nrrd", tmp_path / f"mask{k}.nrrd", parameters))
     _compare(python, tmp_path, cases)
 

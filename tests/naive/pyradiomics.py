@@ -9,6 +9,17 @@ from collections import Counter
 import numpy as np
 
 STEPS = [s for s in itertools.product((-1, 0, 1), repeat=3) if s > (0, 0, 0)]
+NORMS = {
+    "manhattan": lambda s: sum(abs(v) for v in s),
+    "euclidean": lambda s: math.sqrt(sum(v * v for v in s)),
+    "infinity": lambda s: max(abs(v) for v in s),
+}
+
+
+def steps_at(distances):
+    """One of each pair of opposite steps that go as far as one of the distances along some axis."""
+    far = range(-max(distances), max(distances) + 1)
+    return [s for s in itertools.product(far, repeat=3) if s > (0, 0, 0) and max(map(abs, s)) in distances]
 
 
 def bins(values, width):
@@ -39,6 +50,34 @@ def glcm(levels):
             yield {pair: n / total for pair, n in counts.items()}
 
 
+def _length(step, norm, spacing):
+    return NORMS[norm]([s * size for s, size in zip(step, spacing, strict=True)]) if norm in NORMS else 1.0
+
+
+def weighted_joint_entropy(levels, norm, spacing, distances=(1,)):
+    """Of the sum of all matrices, each times exp(-d²), d its length in mm."""
+    cells = Counter()
+    for step in steps_at(distances):
+        weight = math.exp(-(_length(step, norm, spacing) ** 2)) if norm in NORMS else 1.0
+        for p, i in levels.items():
+            j = levels.get(_moved(p, step))
+            if j is not None:
+                cells[i, j] += weight
+                cells[j, i] += weight
+    total = sum(cells.values())
+    return -sum(n / total * math.log2(n / total) for n in cells.values())
+
+
+def weighted_run_percentage(levels, norm, spacing):
+    """Runs over voxels, each direction times its length in mm; every direction must have a line of two voxels."""
+    runs = voxels = 0.0
+    for step in STEPS:
+        weight = _length(step, norm, spacing)
+        runs += weight * sum(levels.get(_moved(p, step, -1)) != i for p, i in levels.items())
+        voxels += weight * len(levels)
+    return runs / voxels
+
+
 def joint_entropy(levels):
     return np.mean([-sum(p * math.log2(p) for p in m.values()) for m in glcm(levels)])
 
@@ -67,15 +106,15 @@ def mcc(levels):
     return np.mean(found)
 
 
-def _neighbours(levels, p):
-    found = (levels.get(_moved(p, step, sign)) for step in STEPS for sign in (1, -1))
+def _neighbours(levels, p, distances=(1,)):
+    found = (levels.get(_moved(p, step, sign)) for step in steps_at(distances) for sign in (1, -1))
     return [j for j in found if j is not None]
 
 
-def ngtdm_contrast(levels):
+def ngtdm_contrast(levels, distances=(1,)):
     n, s = Counter(), Counter()
     for p, i in levels.items():
-        near = _neighbours(levels, p)
+        near = _neighbours(levels, p, distances)
         n[i] += 1
         s[i] += abs(i - sum(near) / len(near)) if near else 0.0
     total, g = sum(n.values()), len(n)
@@ -85,8 +124,8 @@ def ngtdm_contrast(levels):
     return spread / (g * (g - 1)) * sum(s.values()) / total
 
 
-def large_dependence_emphasis(levels, alpha):
-    counts = [1 + sum(abs(i - j) <= alpha for j in _neighbours(levels, p)) for p, i in levels.items()]
+def large_dependence_emphasis(levels, alpha, distances=(1,)):
+    counts = [1 + sum(abs(i - j) <= alpha for j in _neighbours(levels, p, distances)) for p, i in levels.items()]
     return sum(c * c for c in counts) / len(counts)
 
 

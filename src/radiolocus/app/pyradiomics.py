@@ -69,7 +69,8 @@ def pyradiomics_of_pair(image: Path, mask: Path, parameters: PyradiomicsParamete
         extraction = extract_pyradiomics(read_image(image), read_image(mask), parameters)
     except RadiolocusError as error:
         raise error if error.where else error.at(f"{image.name}, {mask.name}") from None
-    reasons = {p.item: _reason(p) for p in extraction.problems}
+    reasons = {p.item: _reason(p) for p in extraction.problems if p.severity == "no value"}
+    notes = tuple(p.got for p in extraction.problems if p.severity == "note")
     rows = [
         {
             "feature": feature,
@@ -93,9 +94,9 @@ def pyradiomics_of_pair(image: Path, mask: Path, parameters: PyradiomicsParamete
         "versions": versions(),
         "input_hash": input_hashes(image, mask),
         "diagnostics": extraction.diagnostics,
-        "notes": [],
+        "notes": list(notes),
     }
-    return PairFeatures(pl.DataFrame(rows, schema_overrides=types), (), origin)
+    return PairFeatures(pl.DataFrame(rows, schema_overrides=types), notes, origin)
 
 
 def _reason(problem: Problem) -> str:

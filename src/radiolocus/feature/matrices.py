@@ -141,7 +141,9 @@ class LevelMatrices:
         return self.sum(self.p**2)
 
 
-def tally(matrix: Counts, level: Counts, other: Counts, voxels: Array, count: Counts | Array | None = None) -> LevelMatrices:
+def tally(
+    matrix: Counts, level: Counts, other: Counts, voxels: Array, count: Counts | Array | None = None
+) -> LevelMatrices:
     """Count items into matrices.
 
     Parameters

@@ -23,6 +23,7 @@ from radiolocus.feature.pyradiomics_first_order import FIRST_ORDER, FirstOrder, 
 from radiolocus.feature.pyradiomics_images import Image, Prepared, derived, prepare
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters, PyradiomicsSettings, read_pyradiomics
 from radiolocus.feature.pyradiomics_shape import SHAPE, PyradiomicsShape
+from radiolocus.feature.pyradiomics_shape2d import SHAPE_2D, flat_shape
 from radiolocus.feature.pyradiomics_texture import TEXTURE, texture
 from radiolocus.image.region import bounding_box
 from radiolocus.model import Problem
@@ -93,7 +94,7 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
             )
     prepared = prepare(image, mask, parameters.settings)
     values: dict[str, float | None] = {}
-    problems = []
+    problems = [Problem("features", note, "note") for note in parameters.notes]
     for name, value in _features(prepared, parameters):
         values[name] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
@@ -117,9 +118,20 @@ def _features(prepared: Prepared, parameters: PyradiomicsParameters) -> Iterator
         solid = PyradiomicsShape(prepared.drawn, prepared.spacing)
         for name in parameters.features["shape"]:
             yield f"original_shape_{name}", _value(SHAPE[name], solid)
+    yield from _flat_features(prepared, parameters)
     for kind in parameters.image_types:
         for prefix, array in derived(prepared, kind):
             yield from _of_image(prefix, array, prepared, kind.settings, parameters)
+
+
+def _flat_features(prepared: Prepared, parameters: PyradiomicsParameters) -> Iterator[tuple[str, Value]]:
+    names = parameters.features.get("shape2D", ())
+    try:
+        flat = flat_shape(prepared.drawn, prepared.spacing, parameters.settings.force2Ddimension) if names else None
+    except UndefinedError as reason:
+        yield from ((f"original_shape2D_{name}", reason) for name in names)
+        return
+    yield from ((f"original_shape2D_{name}", _value(SHAPE_2D[name], flat)) for name in names)
 
 
 def _of_image(
@@ -129,7 +141,7 @@ def _of_image(
     settings: PyradiomicsSettings,
     parameters: PyradiomicsParameters,
 ) -> Iterator[tuple[str, Value]]:
-    wanted = {c: names for c, names in parameters.features.items() if c != "shape"}
+    wanted = {c: names for c, names in parameters.features.items() if not c.startswith("shape")}
     try:
         made = _inside(array, prepared)
     except UndefinedError as reason:
@@ -146,7 +158,7 @@ def _of_image(
             yield from ((f"{prefix}_{c}_{name}", _value(FIRST_ORDER[name], first)) for name in names)
             continue
         try:
-            matrices = texture(c, padded, settings)
+            matrices = texture(c, padded, settings, prepared.spacing)
         except UndefinedError as reason:
             yield from ((f"{prefix}_{c}_{name}", reason) for name in names)
             continue

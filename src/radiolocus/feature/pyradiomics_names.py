@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["FEATURES", "ON_REQUEST", "REMOVED", "SAME"]
+__all__ = ["FEATURES", "FLAT", "ON_REQUEST", "REMOVED", "SAME"]
 
 #: Class → PyRadiomics' name → our feature of the same definition, given the same grey levels and directions.
 SAME: Mapping[str, Mapping[str, str]] = {
@@ -92,6 +92,9 @@ SAME: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+#: The class of regions of one slice, of which there are features with `force2D` only.
+FLAT = "shape2D"
+
 #: Class → all of its features that are not deprecated: what a file asks for that names the class alone.
 FEATURES: Mapping[str, tuple[str, ...]] = {
     "firstorder": (
@@ -130,6 +133,17 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         "SurfaceVolumeRatio",
         "VoxelVolume",
     ),
+    FLAT: (
+        "Elongation",
+        "MajorAxisLength",
+        "MaximumDiameter",
+        "MeshSurface",
+        "MinorAxisLength",
+        "Perimeter",
+        "PerimeterSurfaceRatio",
+        "PixelSurface",
+        "Sphericity",
+    ),
     "glcm": tuple(sorted([*SAME["glcm"], "Correlation", "Imc1", "MCC"])),
     **{name: tuple(SAME[name]) for name in ("glrlm", "glszm", "gldm", "ngtdm")},
 }
@@ -138,6 +152,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
 ON_REQUEST: Mapping[str, tuple[str, ...]] = {
     "firstorder": ("StandardDeviation",),
     "shape": ("Compactness1", "Compactness2", "SphericalDisproportion"),
+    FLAT: ("SphericalDisproportion",),
 }
 
 #: Names that PyRadiomics knows but computes nothing for, and what stands for them.

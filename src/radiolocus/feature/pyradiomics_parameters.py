@@ -15,14 +15,14 @@ import SimpleITK
 import yaml
 
 from radiolocus.errors import ConfigError
-from radiolocus.feature.pyradiomics_names import FEATURES, ON_REQUEST, REMOVED
+from radiolocus.feature.pyradiomics_names import FEATURES, FLAT, ON_REQUEST, REMOVED
 from radiolocus.image.filter_lbp import Method
 from radiolocus.image.wavelet_taps import LOW_PASS
 from radiolocus.registry import suggest
 
 __all__ = ["ImageType", "PyradiomicsParameters", "PyradiomicsSettings", "read_pyradiomics"]
 
-_SECTIONS = ("setting", "imageType", "featureClass")
+_SECTIONS = ("setting", "imageType", "featureClass", "voxelSetting")
 _IMAGE_TYPES = (
     "Original",
     "LoG",
@@ -62,7 +62,7 @@ class PyradiomicsSettings:
     preCrop : bool
         Cut the image to the region and `padDistance` before filters when there is no resampling.
     distances : tuple of int
-        (1,) only.
+        How far apart neighbours are in GLCM, GLDM and NGTDM, in voxels along the axis where they are furthest apart.
     force2D, force2Ddimension : bool, int
         Texture within the slices along this array axis.
     resegmentRange, resegmentMode, resegmentShape : tuple of one or two floats or None, str, bool
@@ -79,8 +79,10 @@ class PyradiomicsSettings:
         Orders of the spherical harmonics, radius of the sphere in voxels, subdivisions of its triangles.
     voxelArrayShift : int
         Added to intensities in Energy and RootMeanSquared.
-    symmetricalGLCM, weightingNorm : bool, None
-        True only; None only.
+    symmetricalGLCM : bool
+        True only.
+    weightingNorm : str, optional
+        Norm of the steps by which the directions of GLCM and GLRLM are weighted and then added up; None: averaged.
     gldm_a : int
         Largest difference between dependent grey levels.
     """
@@ -120,7 +122,7 @@ class PyradiomicsSettings:
     lbp3DIcosphereSubdivision: int = 1  # noqa: N815
     voxelArrayShift: int = 0  # noqa: N815
     symmetricalGLCM: bool = True  # noqa: N815
-    weightingNorm: None = None  # noqa: N815
+    weightingNorm: str | None = None  # noqa: N815
     gldm_a: int = 0
 
 
@@ -142,13 +144,16 @@ class PyradiomicsParameters:
     image_types : tuple of ImageType
     features : mapping of str to tuple of str
         Class → names of its features.
+    notes : tuple of str
+        What in the file has no effect here.
     """
 
     settings: PyradiomicsSettings = field(default_factory=PyradiomicsSettings)
     image_types: tuple[ImageType, ...] = (ImageType("Original", PyradiomicsSettings()),)
     features: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {name: tuple(known) for name, known in FEATURES.items()}
+        default_factory=lambda: {name: tuple(known) for name, known in FEATURES.items() if name != FLAT}
     )
+    notes: tuple[str, ...] = ()
 
 
 def read_pyradiomics(path: Path) -> PyradiomicsParameters:
@@ -157,7 +162,7 @@ def read_pyradiomics(path: Path) -> PyradiomicsParameters:
     Parameters
     ----------
     path : Path
-        YAML with the sections ``setting``, ``imageType`` and ``featureClass``, each optional.
+        YAML with the sections ``setting``, ``imageType``, ``featureClass`` and ``voxelSetting``, each optional.
 
     Returns
     -------
@@ -180,12 +185,15 @@ def read_pyradiomics(path: Path) -> PyradiomicsParameters:
 
 
 class _Once(yaml.SafeLoader):  # type: ignore[misc]
-    """Safe loader that refuses a key given twice, of which YAML parsers would keep the last without a word."""
+    """Safe loader that refuses a key given two values, of which YAML parsers would keep the last without a word."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len(set(map(str, keys))) < len(keys):
-            raise yaml.constructor.ConstructorError(None, None, f"a key given twice among {keys}", node.start_mark)
+        known: dict[str, Any] = {}
+        for key, value in ((str(self.construct_object(k)), self.construct_object(v, deep=True)) for k, v in node.value):
+            if known.setdefault(key, value) != value:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key} given two values, {known[key]} and {value}", node.start_mark
+                )
         return dict(super().construct_mapping(node, deep))
 
 
@@ -194,14 +202,27 @@ def _parameters(content: Any) -> PyradiomicsParameters:
     for name in sections:
         if name not in _SECTIONS:
             raise ConfigError(
-                f"section '{name}'",
-                allowed=", ".join(_SECTIONS),
-                todo="remove it: features are taken of the region as a whole" if name == "voxelSetting" else "",
+                f"section '{name}'", allowed=", ".join(_SECTIONS), todo=_OLD.get(name, suggest(name, _SECTIONS))
             )
     settings = _settings(_table(sections.get("setting"), "setting"), PyradiomicsSettings(), "setting")
     types = _table(sections.get("imageType"), "imageType") or {"Original": {}}
     image_types = tuple(_image_type(name, table, settings) for name, table in types.items())
-    return PyradiomicsParameters(settings, image_types, _classes(sections.get("featureClass"), settings))
+    by_voxel = _voxel_settings(_table(sections.get("voxelSetting"), "voxelSetting"))
+    classes = _classes(sections.get("featureClass"), settings)
+    return PyradiomicsParameters(settings, image_types, classes, (_NOT_BY_VOXEL,) if by_voxel else ())
+
+
+def _voxel_settings(table: dict[str, Any]) -> bool:
+    """Check what PyRadiomics itself looks at in its voxel-based extraction only."""
+    for key, value in table.items():
+        if key not in _VOXEL_KEYS:
+            raise ConfigError(
+                f"voxelSetting: unknown setting '{key}'", allowed=", ".join(_VOXEL_KEYS), todo=suggest(key, _VOXEL_KEYS)
+            )
+        fits, allowed = _VOXEL_KEYS[key]
+        if not fits(value):
+            raise ConfigError(f"voxelSetting: {key} = {value!r}", allowed=allowed)
+    return bool(table)
 
 
 def _table(value: Any, what: str) -> dict[str, Any]:
@@ -251,13 +272,12 @@ def _settings(table: dict[str, Any], base: PyradiomicsSettings, where: str) -> P
 
 def _classes(section: Any, settings: PyradiomicsSettings) -> dict[str, tuple[str, ...]]:
     wanted = _table(section, "featureClass")
-    if not wanted and settings.force2D:
+    if FLAT in wanted and not settings.force2D:
         raise ConfigError(
-            "force2D without featureClass, which asks for shape2D",
-            allowed=", ".join(FEATURES),
-            todo="list the classes under featureClass",
+            f"featureClass {FLAT} without force2D", allowed="force2D: true", todo="add it to section setting"
         )
-    return {name: _features(name, names) for name, names in (wanted or dict.fromkeys(FEATURES)).items()}
+    every = dict.fromkeys(name for name in FEATURES if name != FLAT or settings.force2D)
+    return {name: _features(name, names) for name, names in (wanted or every).items()}
 
 
 def _features(name: str, names: Any) -> tuple[str, ...]:
@@ -326,6 +346,7 @@ _INTERPOLATORS = (
     "sitkLanczosWindowedSinc",
     "sitkBlackmanWindowedSinc",
 )
+_NORMS = ("manhattan", "euclidean", "infinity", "no_weighting")
 _NUMBERED = tuple(int(getattr(SimpleITK, name)) for name in _INTERPOLATORS)
 
 _KEYS: dict[str, Check] = {
@@ -348,7 +369,7 @@ _KEYS: dict[str, Check] = {
     "interpolator": (_or_none(_only(*_INTERPOLATORS, *_NUMBERED)), ", ".join(_INTERPOLATORS)),
     "padDistance": (_whole(0), "a whole number, 0 or more"),
     "preCrop": (_flag, "true or false"),
-    "distances": (_only([1]), "[1]"),
+    "distances": (_list(_whole(1, 100)), "a list of whole numbers from 1 to 100"),
     "force2D": (_flag, "true or false"),
     "force2Ddimension": (_whole(0, 2), "0, 1 or 2"),
     "resegmentRange": (_or_none(_list(_number, (1, 2))), "one or two numbers"),
@@ -367,16 +388,28 @@ _KEYS: dict[str, Check] = {
     "lbp3DIcosphereSubdivision": (_whole(1, 4), "a whole number from 1 to 4"),
     "voxelArrayShift": (_whole(-(2**53), 2**53), "a whole number"),
     "symmetricalGLCM": (_only(True), "true"),
-    "weightingNorm": (_only(None), "nothing"),
+    "weightingNorm": (_only(None, *_NORMS), f"nothing, {', '.join(_NORMS)}"),
     "gldm_a": (_whole(0), "a whole number, 0 or more"),
 }
+
+_VOXEL_KEYS: dict[str, Check] = {
+    "kernelRadius": (_whole(1), "a whole number above 0"),
+    "maskedKernel": (_flag, "true or false"),
+    "initValue": (lambda value: _number(value) or value == "nan" or value != value, "a number or nan"),
+    "voxelBatch": (_whole(-1), "a whole number"),
+}
+_NOT_BY_VOXEL = (
+    "voxelSetting has no effect: features are of the region as a whole, as PyRadiomics takes them unless it is told to "
+    "go by voxel; radiolocus map makes maps"
+)
+
+#: Sections of old versions and what they are called now.
+_OLD = {"inputImage": "call it imageType, as PyRadiomics does since version 2"}
 
 _TODO = {
     "correctMask": "put the mask on the grid of the image first",
     "label_channel": "save the segment as a mask of its own",
-    "distances": "leave it out: other distances are not computed here",
     "symmetricalGLCM": "leave it out: matrices that are not symmetric are not computed here",
-    "weightingNorm": "leave it out: weighted directions are not computed here",
     "lbp2DMethod": "choose another: the variance is not defined everywhere, and is cut to whole numbers in most images",
 }
 

@@ -115,10 +115,10 @@ def pyradiomics_dictionary(parameters: PyradiomicsParameters) -> pl.DataFrame:
 
 
 def _columns(parameters: PyradiomicsParameters) -> Iterator[tuple[str, str, str]]:
-    for name in parameters.features.get("shape", ()):
-        yield "original", "shape", name
+    for shape in ("shape", "shape2D"):
+        yield from (("original", shape, name) for name in parameters.features.get(shape, ()))
     for kind in parameters.image_types:
         for prefix in prefixes(kind):
             for family, names in parameters.features.items():
-                if family != "shape":
+                if not family.startswith("shape"):
                     yield from ((prefix, family, name) for name in names)

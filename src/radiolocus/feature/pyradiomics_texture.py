@@ -20,6 +20,7 @@ from radiolocus.feature.neighbours import compared
 from radiolocus.feature.ngtdm import Tones
 from radiolocus.feature.pyradiomics_names import SAME
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsSettings
+from radiolocus.feature.pyradiomics_steps import NEAREST, dependence_at, lengths, pairs_at, tones_at
 from radiolocus.kernels.zones import label_zones
 from radiolocus.model import Array
 
@@ -54,7 +55,7 @@ def directions(levels: Levels, settings: PyradiomicsSettings) -> Whole:
     return np.asarray(OFFSETS_3D[(still == 0).all(axis=1)])
 
 
-def texture(name: str, levels: Levels, settings: PyradiomicsSettings) -> Any:
+def texture(name: str, levels: Levels, settings: PyradiomicsSettings, spacing: Array) -> Any:
     """Return the matrices of class `name`, which its features in :data:`TEXTURE` take.
 
     Parameters
@@ -63,17 +64,20 @@ def texture(name: str, levels: Levels, settings: PyradiomicsSettings) -> Any:
     levels : ndarray of integers, shape (z + 2, y + 2, x + 2)
         Grey levels on the bounding box of the region with one voxel of 0 on every side.
     settings : PyradiomicsSettings
+    spacing : ndarray, shape (3,)
+        Voxel size along (z, y, x) in mm, for `weightingNorm`.
 
     Raises
     ------
     UndefinedError
-        No two voxels of the region are neighbours, or none lie on a line.
+        No two voxels of the region are neighbours, none lie on a line, or all directions have the weight 0.
     """
-    return _MATRICES[name](levels, directions(levels, settings), settings)
+    return _MATRICES[name](levels, directions(levels, settings), settings, spacing)
 
 
-def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Pairs:
-    cells = count_cells(levels, offsets, by_slice=False)
+def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> Pairs:
+    direct = settings.distances == NEAREST and settings.weightingNorm is None
+    cells = count_cells(levels, offsets, by_slice=False) if direct else pairs_at(levels, settings, spacing)
     if cells.count.size == 0:
         raise UndefinedError("no two voxels of the region are neighbours", allowed="at least two neighbouring voxels")
     return Pairs(cells, _present(levels).size)
@@ -84,14 +88,17 @@ def _present(levels: Levels) -> Whole:
     return np.flatnonzero(np.bincount(levels.ravel())[1:]) + 1
 
 
-def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+def _glrlm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> LevelMatrices:
     matrix, level, length, count = list_runs(levels, offsets, by_slice=False)
     lined = np.array([_has_line(levels, offset) for offset in offsets])
     if not lined.any():
         raise UndefinedError("no two voxels of the region lie on a line", allowed="at least two voxels in a direction")
     some = lined[matrix]
     matrix, level, length, count = matrix[some], level[some], length[some], count[some]
-    return tally(matrix, level, length, added(matrix, length * count), count)
+    if settings.weightingNorm is None:
+        return tally(matrix, level, length, added(matrix, length * count), count)
+    weighted = lengths(offsets, settings, spacing)[matrix] * count
+    return tally(np.zeros_like(matrix), level, length, np.array([(length * weighted).sum()]), weighted)
 
 
 def _has_line(levels: Levels, offset: Whole) -> bool:
@@ -109,13 +116,15 @@ def _has_line(levels: Levels, offset: Whole) -> bool:
     return bool(np.unique(keys).size < keys.size)
 
 
-def _glszm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+def _glszm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> LevelMatrices:
     _, level, size, _ = label_zones(levels, offsets)
     voxels = np.array([np.count_nonzero(levels)], dtype=np.float64)
     return tally(np.zeros(level.size, dtype=np.int64), level, size, voxels)
 
 
-def _gldm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> LevelMatrices:
+def _gldm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> LevelMatrices:
+    if settings.distances != NEAREST:
+        return dependence_at(levels, settings)
     voxels = np.array([np.count_nonzero(levels)], dtype=np.float64)
     if settings.gldm_a == 0:
         d = compared(levels, offsets, within_slices=False).dependence
@@ -136,8 +145,10 @@ def _dependent(levels: Levels, offsets: Whole, alpha: int) -> Whole:
     return out
 
 
-def _ngtdm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Tones:
+def _ngtdm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> Tones:
     # A voxel without neighbour counts here, with a difference of 0; IBSI leaves it out.
+    if settings.distances != NEAREST:
+        return tones_at(levels, settings)
     tone = compared(levels, offsets, within_slices=False).tone
     found = _present(levels)
     s = np.zeros(found.size)
@@ -146,7 +157,7 @@ def _ngtdm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings) -> Ton
     return Tones(np.zeros(found.size, dtype=np.int64), found, count, s)
 
 
-_MATRICES: dict[str, Callable[[Levels, Whole, PyradiomicsSettings], Any]] = {
+_MATRICES: dict[str, Callable[[Levels, Whole, PyradiomicsSettings, Array], Any]] = {
     "glcm": _glcm,
     "glrlm": _glrlm,
     "glszm": _glszm,
