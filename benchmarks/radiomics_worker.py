@@ -17,6 +17,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ Run = Callable[[], dict]
 Prepare = Callable[[dict], Run]
 
 
-def radiolocus() -> Prepare:
+def radiolocus(*, threads: int = 1, spatial: bool = False) -> Prepare:
+    """Ours; `spatial` for Moran's I and Geary's C as well, which PyRadiomics does not have."""
     from radiolocus.feature.extract import FeatureSettings, extract
     from radiolocus.read.imaging import read_pair
 
@@ -49,10 +51,11 @@ def radiolocus() -> Prepare:
             resegment_range=(case["low"], case["high"]),
             resample_mm=(size, size, size) if size else None,
             round_intensity=bool(size),
+            skip=() if spatial or filters else ("morph_moran_i", "morph_geary_c"),
         )
 
         def run() -> dict:
-            values = extract(volume, mask, settings).values
+            values = extract(volume, mask, settings, threads=threads).values
             return told(values, "morph_volume", "stat_mean", "cm_joint_entr_3d_avg")
 
         return run
@@ -251,6 +254,8 @@ def measured(run: Run) -> dict:
 
 EXTRACTORS: dict[str, Callable[[], Prepare]] = {
     "radiolocus": radiolocus,
+    "radiolocus-threads": partial(radiolocus, threads=2),
+    "radiolocus-spatial": partial(radiolocus, spatial=True),
     "radiolocus-pyradiomics": radiolocus_as_pyradiomics,
     "pyradiomics": pyradiomics,
     "mirp": mirp,
