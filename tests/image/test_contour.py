@@ -98,10 +98,19 @@ def test_values_that_are_not_finite_beside_the_region_are_borne():
     assert redraw(image, mask, SPACING, _random()).any()
 
 
+def test_a_small_region_is_never_lost_by_chance():
+    mask = np.zeros((8, 16, 16), bool)
+    mask[2:5, 5:9, 5:9] = True
+    image = _random(4).normal(0, 5, mask.shape)
+    for seed in range(30):
+        assert (redraw(image, mask, SPACING, _random(seed)) & mask).any()
+
+
 def test_a_region_that_no_supervoxel_holds_is_refused():
     mask = np.zeros((5, 9, 9), bool)
     mask[2, 4, 4] = True
     with pytest.raises(RoiError) as error:
         redraw(np.zeros(mask.shape), mask, SPACING, _random())
     assert "region of 1 voxels" in error.value.got
+    assert "inside by 20%" in error.value.allowed
     assert "contour" in error.value.todo

@@ -94,7 +94,7 @@ def redraw(image: Array, inside: BoolArray, spacing: Array, random: np.random.Ge
 
     The surroundings are divided by SLIC into supervoxels of about 500 mm³ (at most a fiftieth of the region, at least
     20 voxels). One that lies inside the region by 90 % or more belongs to the new region, one by less than 20 % does
-    not, any other does with the probability of its overlap.
+    not, any other does with the probability of its overlap, and that of the largest overlap always.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def redraw(image: Array, inside: BoolArray, spacing: Array, random: np.random.Ge
     Raises
     ------
     RoiError
-        No supervoxel was chosen.
+        No supervoxel lies inside the region by 20 % or more.
 
     References
     ----------
@@ -122,15 +122,17 @@ def redraw(image: Array, inside: BoolArray, spacing: Array, random: np.random.Ge
     sizes = np.bincount(labels.ravel())
     overlap = np.bincount(labels[inside], minlength=sizes.size) / np.maximum(sizes, 1)
     drawn = random.random(sizes.size)
-    chosen = (overlap >= _SURE) | ((overlap >= _NEVER) & (drawn < overlap))
-    found = np.asarray(chosen[labels])
-    if not found.any():
+    # A small region may hold no supervoxel for certain: without its first one, copies would be lost by chance.
+    certain = min(_SURE, float(overlap.max()))
+    if certain < _NEVER:
         raise RoiError(
-            f"no supervoxel chosen when the contour of a region of {np.count_nonzero(inside)} voxels was drawn anew",
-            allowed="at least one",
+            f"no supervoxel chosen when the contour of a region of {np.count_nonzero(inside)} voxels was drawn anew: "
+            f"the best lies inside it by {certain:.0%}",
+            allowed=f"one that lies inside by {_NEVER:.0%} or more",
             todo="leave contour out of [imaging.perturb] for regions as small as this",
         )
-    return found
+    chosen = (overlap >= certain) | ((overlap >= _NEVER) & (drawn < overlap))
+    return np.asarray(chosen[labels])
 
 
 def _supervoxels(image: Array, inside: BoolArray, spacing: Array) -> npt.NDArray[np.intp]:
