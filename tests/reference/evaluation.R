@@ -15,6 +15,13 @@ say <- function(key, value) {
   keys <<- c(keys, key); values <<- c(values, value)
 }
 
+# Restricted means.
+for (tau in c(9, 14)) for (z in 0:1) {
+  part <- d[d$g == z, ]
+  means <- survival:::survmean(survfit(Surv(t, e) ~ 1, part), rmean = tau)$matrix
+  say(paste0("rmst.", tau, ".", z), means[c("rmean", "se(rmean)")])
+}
+
 # Discrimination and prediction error at horizons.
 for (tau in c(6, 12)) say(paste0("uno.", tau), concordance(Surv(t, e) ~ s, d, reverse = TRUE, timewt = "n/G2", ymax = tau)$concordance)
 say("uno.all", concordance(Surv(t, e) ~ s, d, reverse = TRUE, timewt = "n/G2")$concordance)
@@ -22,6 +29,7 @@ m <- cbind(.4 * d$p, .7 * d$p, d$p)
 score <- function(f, ...) Score(list(m = m), formula = f, data = d, times = h, metrics = c("auc", "brier"),
   cens.model = "km", cens.method = "ipcw", conf.int = FALSE, null.model = TRUE, summary = "ibs", ...)
 a <- score(Hist(t, e) ~ 1); b <- score(Hist(t, k) ~ 1, cause = 1); c2 <- score(Hist(t, k) ~ 1, cause = 2)
+d <- as.data.frame(d)  # Score makes it a data.table, in which names of columns come before those of variables
 for (name in c("one", "cause1", "cause2")) {
   x <- list(one = a, cause1 = b, cause2 = c2)[[name]]
   say(paste0("auc.", name), x$AUC$score$AUC)
@@ -85,14 +93,10 @@ for (name in c("km", "aj", "yy")) {
   say(paste0("net.all.", name), sapply(th, function(x) net(rep(TRUE, n), x, fun)))
 }
 
-# Royston's D, restricted means, DeLong, reclassification.
+# Royston's D, DeLong, reclassification.
 tightcox <- coxph.control(eps = 1e-13, toler.chol = 1e-15, iter.max = 100)
 r <- royston(coxph(Surv(t, e) ~ s, d, control = tightcox), newdata = data.frame(t = d$t, e = d$e, s = d$s))
 say("royston", r[c("D", "se(D)", "R.D")])
-for (tau in c(9, 14)) for (z in 0:1) {
-  w <- summary(survfit(Surv(t, e) ~ 1, d[d$g == z, ]), rmean = tau)$table
-  say(paste0("rmst.", tau, ".", z), w[c("rmean", "se(rmean)")])
-}
 r1 <- roc(d$y, d$p, quiet = TRUE, direction = "<"); r2 <- roc(d$y, d$z, quiet = TRUE, direction = "<")
 say("delong.auc", c(auc(r1), auc(r2))); say("delong.var", c(var(r1, method = "delong"), var(r2, method = "delong")))
 say("delong.ci", ci.auc(r1, method = "delong")[c(1, 3)])

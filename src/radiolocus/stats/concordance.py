@@ -21,6 +21,7 @@ __all__ = [
     "auc",
     "auc_bootstrap",
     "check_classes",
+    "finite_scores",
     "harrell_c",
     "harrell_c_bootstrap",
     "uno_c",
@@ -50,7 +51,8 @@ class Concordance:
     comparable: int
 
 
-def _finite(values: npt.ArrayLike, name: str, n: int) -> Array:
+def finite_scores(values: npt.ArrayLike, name: str, n: int) -> Array:
+    """Return one finite number a patient, or an InputError that names the first that is none."""
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (n,):
         raise InputError(f"{name} of shape {array.shape} for {n} patients", allowed="one value a patient")
@@ -70,7 +72,7 @@ _Sorted = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], BoolArray, npt.NDA
 
 def _sorted(time: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike) -> _Sorted:
     times, events = check_survival(time, event)
-    score = _finite(risk, "risk", times.size)
+    score = finite_scores(risk, "risk", times.size)
     order, start = by_descending_time(times)
     rank = np.unique(score, return_inverse=True)[1].astype(np.int64) + 1
     return order, start, events[order], rank[order]
@@ -318,7 +320,7 @@ def check_classes(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[BoolArray
                 f"label {labels[bad[0]]}", where=f"index {bad[0]} ({bad.size} such)", allowed="0 or 1, False or True"
             )
         labels = numbers == 1
-    scores = _finite(score, "score", labels.size)
+    scores = finite_scores(score, "score", labels.size)
     positives = int(labels.sum())
     if positives in (0, labels.size):
         raise UndefinedError(
