@@ -157,3 +157,17 @@ def test_an_image_that_cannot_be_read_is_an_error_without_a_traceback(folder, mo
         main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("error: no.nii: no such file")
+
+
+@pytest.mark.parametrize("command", ["features", "map"])
+def test_what_cannot_be_measured_is_named(folder, tmp_path, monkeypatch, capsys, command):
+    settings = tmp_path / "s.toml"
+    settings.write_text("resegment_range = [1e6, 2e6]\n")
+    words = ["radiolocus", command, str(folder / "ct.nii.gz"), str(folder / "mask.nii.gz"), "--settings", str(settings)]
+    if command == "map":
+        words += ["--feature", "stat_mean", "--radius", "1", "--out", str(tmp_path / "maps")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 1
+    assert "error: ct.nii.gz, mask.nii.gz: no voxel is left" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, InputError
 from radiolocus.image.resample import METHODS, new_grid, resample_image, resample_mask
 from radiolocus.model import Geometry
 
@@ -119,3 +119,12 @@ def test_a_voxel_size_that_makes_no_sense_is_refused(size):
 def test_an_unknown_method_is_refused():
     with pytest.raises(ConfigError, match="interpolation 'sinc'"):
         resample_image(np.ones((2, 2, 2)), new_grid(Geometry.regular((2, 2, 2)), (1, 1, 1)), "sinc")
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-4])
+def test_voxels_too_many_for_any_memory_are_refused_before_they_are_asked_for(size):
+    geometry = Geometry.regular((20, 20, 20))
+    with pytest.raises(InputError) as error:
+        resample_image(np.zeros((20, 20, 20)), new_grid(geometry, (size, size, size)), "linear")
+    assert " x " in error.value.got
+    assert "resample_mm" in error.value.todo

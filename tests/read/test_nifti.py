@@ -184,6 +184,15 @@ def test_not_nifti_at_all(tmp_path):
     assert not is_nifti(tmp_path / "a.dcm")
 
 
+@pytest.mark.parametrize(("magic", "size"), [(348, 100), (540, 400), (348, 4)])
+def test_a_file_that_ends_within_its_header_is_refused(tmp_path, magic, size):
+    (tmp_path / "a.nii").write_bytes(magic.to_bytes(4, "little").ljust(size, b"x"))
+    for reader in (read_nifti, read_nifti_mask, nifti_header):
+        with pytest.raises(FormatError) as error:
+            reader(tmp_path / "a.nii")
+        assert error.value.where == "a.nii"
+
+
 def test_complex_voxels_are_refused(tmp_path):
     with pytest.raises(FormatError, match="complex"):
         read_nifti(save(tmp_path / "a.nii", ramp("complex64")))

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.extract import dictionary, extract
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.model import Problem
@@ -78,7 +78,10 @@ def features_of_pair(
         The image, the mask, or the two together cannot be used.
     """
     volume, region = read_pair(image, mask, roi=roi, modality=modality, options=reading)
-    extraction = extract(volume, region, settings)
+    try:
+        extraction = extract(volume, region, settings)
+    except RadiolocusError as error:
+        raise error.at(f"{image.name}, {mask.name}") from None
     reasons = {p.item: _reason(p) for p in extraction.problems if p.severity == "no value"}
     table = dictionary(settings).with_columns(
         pl.col("feature").replace_strict(extraction.values, return_dtype=pl.Float64()).alias("value"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from radiolocus.app.features import input_hashes
+from radiolocus.errors import InputError
 from radiolocus.feature.maps import feature_map
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.read.imaging import read_pair
@@ -58,9 +59,12 @@ def map_of_pair(
         Maps without a single value.
     """
     volume, region = read_pair(image, mask, roi=order.roi, modality=order.modality, options=order.reading)
-    maps = feature_map(
-        volume, region, settings, order.features, radius_voxels=order.radius_voxels, radius_mm=order.radius_mm
-    )
+    try:
+        maps = feature_map(
+            volume, region, settings, order.features, radius_voxels=order.radius_voxels, radius_mm=order.radius_mm
+        )
+    except InputError as error:
+        raise error.at(f"{image.name}, {mask.name}") from None
     notes = list(dict.fromkeys([*volume.notes, *region.notes, *(n for one in maps.values() for n in one.notes)]))
     lines, lost = [], 0
     for name, one in maps.items():

@@ -6,6 +6,7 @@ The new grid has ``ceil(n * spacing / new_spacing)`` voxels along an axis and th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, InputError
 from radiolocus.model import Array, BoolArray, Geometry
 
 __all__ = [
@@ -38,6 +39,9 @@ METHODS: tuple[Interpolation, ...] = ("nearest", "linear", "cubic")
 SPLINE_REACH = 32
 # A partial volume of exactly one half counts as inside; rounding of the coordinates must not decide otherwise.
 HALF = 0.5 - 1e-9
+
+# More voxels than memory holds are a mistake in resample_mm, to be told before they are asked for: 16 GiB.
+_MOST_VOXELS, _LONGEST_AXIS = 2**31, 2**20
 
 Box = tuple[slice, slice, slice]
 Samples = npt.NDArray[np.floating] | BoolArray
@@ -91,6 +95,8 @@ def new_grid(geometry: Geometry, spacing: Sequence[float]) -> Grid:
     ratio = np.where(wanted > 0, wanted / old, 1.0)
     # A thousandth of a voxel is round-off of a header, and must not add a voxel that is not there.
     shape = [max(1, int(np.ceil(n / r - 1e-3))) for n, r in zip(geometry.shape, ratio, strict=True)]
+    if max(shape) > _LONGEST_AXIS:
+        raise _too_fine(f"a grid of {' x '.join(map(str, shape))} voxels of {wanted.tolist()} mm (z, y, x)")
     positions = [
         (n - 1) / 2 + (np.arange(m) - (m - 1) / 2) * r for n, m, r in zip(geometry.shape, shape, ratio, strict=True)
     ]
@@ -101,6 +107,14 @@ def new_grid(geometry: Geometry, spacing: Sequence[float]) -> Grid:
     return Grid(
         Geometry((shape[0], shape[1], shape[2]), affine),
         (positions[0], positions[1], positions[2]),
+    )
+
+
+def _too_fine(got: str) -> InputError:
+    return InputError(
+        got,
+        allowed=f"at most {_LONGEST_AXIS} voxels along an axis, and {_MOST_VOXELS} around a region",
+        todo="choose larger voxels for resample_mm, which is in mm",
     )
 
 
@@ -124,6 +138,10 @@ def resample_image(array: Samples, grid: Grid, method: Interpolation, box: Box |
     """
     if method not in METHODS:
         raise ConfigError(f"interpolation '{method}'", allowed=", ".join(METHODS))
+    parts = box or (slice(None),) * 3
+    sizes = [len(range(*part.indices(p.size))) for p, part in zip(grid.positions, parts, strict=True)]
+    if math.prod(sizes) > _MOST_VOXELS:
+        raise _too_fine(f"{' x '.join(map(str, sizes))} voxels to interpolate (z, y, x)")
     out, offsets = _crop(array, grid, box, SPLINE_REACH if method == "cubic" else 0)
     for axis in range(3):
         part = slice(None) if box is None else box[axis]

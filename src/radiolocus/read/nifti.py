@@ -26,7 +26,14 @@ __all__ = ["is_nifti", "nifti_header", "nifti_labels", "read_nifti", "read_nifti
 _GZIP = b"\x1f\x8b"
 _KINDS = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: unknown, metre, millimetre, micrometre
-_UNREADABLE = (OSError, EOFError, ValueError, zlib.error, nib.spatialimages.HeaderDataError)
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    zlib.error,
+    nib.spatialimages.HeaderDataError,
+    nib.wrapstruct.WrapStructError,  # a file that ends within its header
+)
 _FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _WHOLE = 1e-4  # a scaled label (slope 1/255) is whole up to rounding
 _TODO_COPY = "fetch or write the file again; it may have been cut while copying"
