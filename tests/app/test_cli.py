@@ -48,7 +48,8 @@ def test_check_run_and_report(study, tmp_path):
     assert "images     CT: 8 subjects" in told.stdout
     told = _radiolocus("run", study.root / "study.toml", "--out", tmp_path / "out", "--jobs", "1")
     assert told.returncode == 0, told.stderr
-    assert told.stderr == ""
+    # Where its loops were never compiled, a run says so.
+    assert [line for line in told.stderr.splitlines() if not line.startswith("compiling ")] == []
     assert "features   8 of 8 regions measured" in told.stdout
     report = tmp_path / "out/report.html"
     first = report.read_bytes()
