@@ -49,7 +49,7 @@ def test_every_row_is_checked_or_empty(reference):
 def test_no_row_is_left_without_value(reference):
     reference("ibsi/ibsi1_reference_values.csv")
     for config in ibsi.RECIPES:
-        assert [problem for problem in extraction(config).problems if problem.action != "note"] == []
+        assert [problem for problem in extraction(config).problems if problem.severity != "note"] == []
 
 
 def _image(array, geometry):
