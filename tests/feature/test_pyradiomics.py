@@ -448,8 +448,8 @@ REFUSED = [
     ("setting: {distances: [0]}", "distances = [0]", "whole numbers from 1"),
     ("setting: {weightingNorm: euclid}", "weightingNorm = 'euclid'", "nothing, manhattan, euclidean"),
     ("setting: {symmetricalGLCM: false}", "symmetricalGLCM = False", "true"),
-    ("setting: {correctMask: true}", "correctMask = True", "false"),
-    ("setting: {label_channel: 2}", "label_channel = 2", "0"),
+    ("setting: {correctMask: 1}", "correctMask = 1", "true or false"),
+    ("setting: {label_channel: -1}", "label_channel = -1", "0 or more"),
     ("setting: {binWidht: 5}", "unknown setting 'binWidht'", "binWidth"),
     ("setting: {binWidth: 1e3}", "binWidth = '1e3'", "a number above 0"),
     ("setting: {binWidth: true}", "binWidth = True", "a number above 0"),
@@ -557,6 +557,47 @@ def test_grids_that_differ_are_refused_beyond_the_tolerance():
     assert extract_pyradiomics(picture(array), moved, asked(geometryTolerance=0.01)).values
 
 
+def _on_half_the_slices(mask):
+    """A mask on every second slice, each of twice the thickness."""
+    coarse = SimpleITK.GetImageFromArray(mask[::2].astype(np.uint8))
+    coarse.SetSpacing((*SPACING[:2], 2 * SPACING[2]))
+    coarse.SetOrigin((3.0, -4.0, 5.0 + SPACING[2] / 2))
+    return coarse
+
+
+def test_a_mask_on_another_grid_is_corrected_when_the_file_says_so():
+    array, mask = scene(6)
+    mask[1::2] = mask[::2]
+    with pytest.raises(GeometryError, match="correctMask does"):
+        extract_pyradiomics(picture(array), _on_half_the_slices(mask), asked())
+    found = extract_pyradiomics(picture(array), _on_half_the_slices(mask), asked(correctMask=True)).values
+    assert found == values(array, mask, asked())
+    beyond = _on_half_the_slices(mask)
+    beyond.SetOrigin((3.0, -4.0, 25.0))
+    with pytest.raises(RoiError, match="reaches beyond the image"):
+        extract_pyradiomics(picture(array), beyond, asked(correctMask=True))
+    thin = np.zeros((1, 7, 8), dtype=np.uint8)
+    thin[0, 2:5, 2:5] = 1
+    between = picture(thin)
+    between.SetSpacing((*SPACING[:2], 0.5))
+    between.SetOrigin((3.0, -4.0, 6.5))
+    with pytest.raises(RoiError, match="no voxel of the image has its centre"):
+        extract_pyradiomics(picture(array), between, asked(correctMask=True))
+
+
+def test_a_mask_of_several_components_is_read_by_the_one_that_is_named():
+    array, mask = scene(7)
+    other = ~mask
+    both = SimpleITK.Compose([picture(m.astype(np.uint8)) for m in (mask, other)])
+    for channel, one in enumerate((mask, other)):
+        assert extract_pyradiomics(picture(array), both, asked(label_channel=channel)).values == values(
+            array, one, asked()
+        )
+    with pytest.raises(FormatError) as error:
+        extract_pyradiomics(picture(array), both, asked(label_channel=2))
+    assert error.value.allowed == "0 to 1"
+
+
 def test_images_that_are_no_volumes_are_refused(tmp_path):
     array, mask = scene()
     with pytest.raises(FormatError, match="2 dimensions"):
@@ -611,6 +652,7 @@ _ON_REGIONS = {
     "featureClass: {glcm: , glrlm: }\n",
     "far": "setting: {binWidth: 12, minimumROIDimensions: 1, distances: [2, 1], gldm_a: 1, force2D: true, "
     "force2Ddimension: 1}\nfeatureClass: {glcm: , gldm: , ngtdm: }\n",
+    "corrected": "setting: {binWidth: 12, correctMask: true}\nfeatureClass: {firstorder: , shape: , glcm: }\n",
     "flat": "setting: {binWidth: 12, minimumROIDimensions: 1, force2D: true}\nfeatureClass: {shape2D: }\n",
 }
 
@@ -666,11 +708,20 @@ def test_small_regions_agree_with_pyradiomics(python, tmp_path):
         mask[0, 0, :3] = 0, 1, 1
         for name, array in (("image", (rng.normal(size=shape) * 20).astype(kind)), ("mask", mask)):
             SimpleITK.WriteImage(picture(array), str(tmp_path / f"{name}{k}.nrrd"))
-        for parameters in ("fine", "patterns", "wide patterns", *_ON_REGIONS):
+        for parameters in ("fine", "patterns", "wide patterns", "weighted", "runs", "far", "flat"):
             if parameters == "flat" and shape[0] > 1:
                 continue
             cases.append((f"small {k}", tmp_path / f"image{k}.nrrd", tmp_path / f"mask{k}.nrrd", parameters))
     _compare(python, tmp_path, cases)
+
+
+@pytest.mark.slow
+def test_masks_on_another_grid_agree_with_pyradiomics(python, tmp_path):
+    array, mask = scene(8, (8, 9, 9))
+    mask[6:] = False
+    SimpleITK.WriteImage(picture(array), str(tmp_path / "image.nrrd"))
+    SimpleITK.WriteImage(_on_half_the_slices(mask), str(tmp_path / "mask.nrrd"))
+    _compare(python, tmp_path, [("corrected", tmp_path / "image.nrrd", tmp_path / "mask.nrrd", "corrected")])
 
 
 @pytest.mark.slow

@@ -64,7 +64,7 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
     image : SimpleITK.Image
         Three-dimensional, in the pixel type of its file: whole numbers are rounded when they are resampled.
     mask : SimpleITK.Image
-        Label map.
+        Label map, or several in as many components (overlapping segments), of which `label_channel` says one.
     parameters : PyradiomicsParameters, optional
         From :func:`read_pyradiomics`; PyRadiomics' defaults without.
 
@@ -86,6 +86,7 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
     2017;77:e104; definitions of version 3.0.1.
     """
     parameters = parameters or PyradiomicsParameters()
+    mask = _component(mask, parameters.settings.label_channel)
     for what, volume in (("image", image), ("mask", mask)):
         if volume.GetDimension() != 3 or volume.GetNumberOfComponentsPerPixel() != 1:
             raise FormatError(
@@ -111,6 +112,19 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
         "intensity_maximum": float(inside.max()),
     }
     return Extraction(values, tuple(problems), diagnostics)
+
+
+def _component(mask: Image, channel: int) -> Image:
+    several = mask.GetNumberOfComponentsPerPixel()
+    if several == 1:
+        return mask
+    if channel >= several:
+        raise FormatError(
+            f"label_channel = {channel} of a mask of {several} components",
+            allowed=f"0 to {several - 1}",
+            todo="set label_channel to one of them",
+        )
+    return SimpleITK.VectorIndexSelectionCast(mask, channel)  # type: ignore[no-untyped-call]
 
 
 def _features(prepared: Prepared, parameters: PyradiomicsParameters) -> Iterator[tuple[str, Value]]:

@@ -74,7 +74,7 @@ def prepare(image: Image, mask: Image, settings: PyradiomicsSettings) -> Prepare
     Raises
     ------
     GeometryError
-        Grids that differ without resampling.
+        Grids that differ without resampling and without `correctMask`.
     RoiError
         A label that is absent, a region outside the image, or one that is too small before or after re-segmentation.
     InputError
@@ -87,7 +87,7 @@ def prepare(image: Image, mask: Image, settings: PyradiomicsSettings) -> Prepare
     if settings.interpolator is not None and settings.resampledPixelSpacing is not None:
         image, mask = _resampled(image, mask, settings)
     else:
-        _check_grids(image, mask, settings.geometryTolerance or _TOLERANCE)
+        mask = _on_grid(image, mask, settings)
         if settings.preCrop:
             box = bounding_box(_region(mask, settings.label))
             image, mask = (_cropped(i, box, settings.padDistance) for i in (image, mask))
@@ -117,7 +117,34 @@ def _check_label(mask: Image, label: int) -> None:
         raise RoiError(f"label {label}, which is not in the mask", allowed=known, todo="set label to one of them")
 
 
-def _check_grids(image: Image, mask: Image, tolerance: float) -> None:
+def _on_grid(image: Image, mask: Image, settings: PyradiomicsSettings) -> Image:
+    """Return the mask on the grid of the image, where it lies already or where `correctMask` puts it."""
+    tolerance = settings.geometryTolerance or _TOLERANCE
+    found = _grid_differences(image, mask, tolerance)
+    if not found:
+        return mask
+    if not settings.correctMask:
+        raise GeometryError(
+            f"the mask lies on another grid than its image: {'; '.join(found)}",
+            allowed=f"the same grid within a tolerance of {tolerance:g}",
+            todo="put the mask on the grid of the image (correctMask does), or raise geometryTolerance when the "
+            "difference means nothing",
+        )
+    box = bounding_box(_region(mask, settings.label))[::-1]
+    _check_inside(
+        image, mask, *(np.array([getattr(p, end) for p in box], dtype=np.float64) for end in ("start", "stop"))
+    )
+    corrected = _itk.Resample(mask, image, _itk.Transform(), _itk.sitkNearestNeighbor)
+    if not _region(corrected, settings.label).any():
+        raise RoiError(
+            "no voxel of the image has its centre in the region of a mask on a finer grid (correctMask)",
+            allowed="at least two voxels",
+            todo="draw the region on the image, or resample both (resampledPixelSpacing)",
+        )
+    return corrected
+
+
+def _grid_differences(image: Image, mask: Image, tolerance: float) -> list[str]:
     length = tolerance * image.GetSpacing()[0]
     pairs = (
         ("origin", image.GetOrigin(), mask.GetOrigin(), length),
@@ -126,12 +153,7 @@ def _check_grids(image: Image, mask: Image, tolerance: float) -> None:
     )
     found = [f"size {image.GetSize()} against {mask.GetSize()}"] if image.GetSize() != mask.GetSize() else []
     found += [f"{name} {a} against {b}" for name, a, b, most in pairs if np.max(np.abs(np.subtract(a, b))) > most]
-    if found:
-        raise GeometryError(
-            f"the mask lies on another grid than its image: {'; '.join(found)}",
-            allowed=f"the same grid within a tolerance of {tolerance:g}",
-            todo="put the mask on the grid of the image, or raise geometryTolerance when the difference means nothing",
-        )
+    return found
 
 
 def _check_region(region: BoolArray, settings: PyradiomicsSettings) -> None:

@@ -48,11 +48,11 @@ class PyradiomicsSettings:
     geometryTolerance : float, optional
         Difference between the grids of image and mask that is passed over. None: ITK's 1e-6.
     correctMask : bool
-        False only.
+        Whether a mask on another grid is brought to that of the image (nearest neighbour).
     additionalInfo : bool
         Without effect: what it stands for is written with the settings and versions of a run.
     label, label_channel : int
-        Value of the region in the mask; 0 only.
+        Value of the region in the mask; which component of a mask of several (overlapping segments), from 0.
     binWidth, binCount : float, int or None
         Width of bins whose edges are multiples of it; number of bins, which goes before the width.
     normalize, normalizeScale, removeOutliers : bool, float, float or None
@@ -353,10 +353,10 @@ _KEYS: dict[str, Check] = {
     "minimumROIDimensions": (_whole(1, 3), "1, 2 or 3"),
     "minimumROISize": (_or_none(_whole(1)), "a whole number above 0"),
     "geometryTolerance": (_or_none(_positive), "a number above 0"),
-    "correctMask": (_only(False), "false"),
+    "correctMask": (_flag, "true or false"),
     "additionalInfo": (_flag, "true or false"),
     "label": (_whole(1), "a whole number above 0"),
-    "label_channel": (_only(0), "0"),
+    "label_channel": (_whole(0), "a whole number, 0 or more"),
     "binWidth": (_positive, "a number above 0"),
     "binCount": (_or_none(_whole(1)), "a whole number above 0"),
     "normalize": (_flag, "true or false"),
@@ -407,8 +407,6 @@ _NOT_BY_VOXEL = (
 _OLD = {"inputImage": "call it imageType, as PyRadiomics does since version 2"}
 
 _TODO = {
-    "correctMask": "put the mask on the grid of the image first",
-    "label_channel": "save the segment as a mask of its own",
     "symmetricalGLCM": "leave it out: matrices that are not symmetric are not computed here",
     "lbp2DMethod": "choose another: the variance is not defined everywhere, and is cut to whole numbers in most images",
 }
