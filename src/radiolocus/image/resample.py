@@ -196,5 +196,10 @@ def _mirrored(index: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
 def _weighted(array: Array, axis: int, taps: list[npt.NDArray[np.int64]], weights: list[Array]) -> Array:
     shape = [1, 1, 1]
     shape[axis] = -1
-    parts = [np.take(array, i, axis=axis) * w.reshape(shape) for i, w in zip(taps, weights, strict=True)]
-    return np.asarray(sum(parts[1:], start=parts[0]))
+    out = np.take(array, taps[0], axis=axis)
+    out *= weights[0].reshape(shape)
+    for index, weight in zip(taps[1:], weights[1:], strict=True):
+        part = np.take(array, index, axis=axis)
+        part *= weight.reshape(shape)
+        out += part
+    return out
