@@ -89,3 +89,32 @@ def test_incidence_above_follows_those_above_only(form):
     # Before any but the two last times, and those censored: nothing is known at 4 of who left at 1.
     form(riskset.incidence_above)(START, 1, False, state, np.array([0, 0, 0, 0, 0, 1]), weight, share, incidence)
     assert np.isnan(incidence[0, 0])
+
+
+@pytest.mark.parametrize("form", [plain, lambda f: f], ids=["plain", "compiled"])
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_cox_counting_equals_the_written_out_likelihood(form, ties):
+    entry, weight = np.array([0.0, 3.5, 2.0, 0.0, 1.0, 0.0]), np.array([1.0, 2.0, 0.5, 1.5, 1.0, 1.0])
+    # One stratum of the first four rows, one of the last two; who entered at or after each time of exit.
+    stratum, group, leaving = np.array([0, 2, 4]), np.array([0, 1, 4, 5, 6]), np.array([1, 2, 0, 3, 4, 5])
+    entered = np.array([0, 0, 4, 5])
+    beta, gradient, information = np.array([0.4, -0.3]), np.empty(2), np.empty((2, 2))
+    hazard, moment = np.empty((4, 2)), np.empty((4, 3, 2))
+    tables = X, stratum, group, entered, leaving, EVENT, weight
+
+    def loglik(b):
+        efron = ties == "efron"
+        return form(riskset.cox_counting)(*tables, X @ b, efron, gradient, information, hazard, moment)
+
+    code = np.repeat([0, 1], [4, 2])
+    assert loglik(beta) == pytest.approx(
+        naive.counting_loglik(beta, entry, TIME, EVENT, X, ties, code, weight), abs=1e-13
+    )
+    found, increments = gradient.copy(), hazard.copy()
+    for j, step in enumerate(np.eye(2) * 1e-5):
+        assert found[j] == pytest.approx((loglik(beta + step) - loglik(beta - step)) / 2e-5, abs=1e-8)
+    np.testing.assert_array_equal(information, information.T)
+    # The last time has no event; the first group one, with itself alone at risk.
+    np.testing.assert_allclose(increments[0], 1 / np.exp(X[0] @ beta), rtol=1e-12)
+    assert not increments[3].any()
+    assert loglik(np.array([5000.0, -5000.0])) == -np.inf

@@ -67,3 +67,19 @@ def log_rank(time, event, group):
         if n > 1:
             variance += d * (n2 / n) * (1 - n2 / n) * (n - d) / (n - 1)
     return difference**2 / variance
+
+
+def counting_loglik(beta, entry, time, event, X, ties, strata, weight):
+    """Log partial likelihood of intervals (entry, time], stratum by stratum and event time by event time."""
+    total = 0.0
+    risk = weight * np.exp(X @ beta)
+    for s in sorted(set(strata)):
+        for t in sorted({u for u, e, g in zip(time, event, strata, strict=True) if e and g == s}):
+            here = [i for i in range(len(time)) if strata[i] == s and entry[i] < t <= time[i]]
+            dying = [i for i in here if time[i] == t and event[i]]
+            mean = sum(weight[i] for i in dying) / len(dying)
+            for k, i in enumerate(dying):
+                share = k / len(dying) if ties == "efron" else 0.0
+                denominator = sum(risk[j] for j in here) - share * sum(risk[j] for j in dying)
+                total += weight[i] * (X[i] @ beta) - mean * np.log(denominator)
+    return total

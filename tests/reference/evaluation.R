@@ -133,7 +133,12 @@ for (ties in c("efron", "breslow")) {
   fg <- finegray(Surv(t, factor(k, 0:2)) ~ ., d, etype = "1")
   o <- coxph(Surv(fgstart, fgstop, fgstatus) ~ s + x + cluster(id), fg, weights = fgwt, ties = ties, control = tightcox)
   say(paste0("fg.", ties, ".coef"), coef(o)); say(paste0("fg.", ties, ".robust"), as.vector(o$var))
+  # Risks by 4, 9 and 15 of two patients, by the baseline of that treatment of ties.
+  two <- data.frame(s = c(-1, 1), x = c(0.5, 0), g = 1, id = 1)
+  say(paste0("fg.", ties, ".risk"), 1 - as.vector(summary(survfit(o, newdata = two), times = h)$surv))
+  for (name in c("entry", "weights"))
+    say(paste0("cox.", ties, ".", name, ".risk"), 1 - as.vector(summary(survfit(ff[[name]], newdata = two), times = h)$surv))
+  stratum <- survfit(ff$strata, newdata = two)
+  say(paste0("cox.", ties, ".strata.risk"), 1 - as.vector(summary(stratum, times = h)$surv))
 }
-cr <- cmprsk::crr(d$t, d$k, d[, c("s", "x")], failcode = 1, gtol = 1e-12)
-say("crr.coef", cr$coef); say("crr.var", as.vector(cr$var))
 write.csv(data.frame(key = keys, value = sprintf("%.15g", values)), args[2], row.names = FALSE, quote = FALSE)

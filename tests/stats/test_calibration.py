@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from radiolocus.errors import FitError, InputError, UndefinedError
-from radiolocus.stats.calibration import calibration, calibration_at, calibration_gaps
+from radiolocus.stats.calibration import calibration, calibration_at, calibration_gaps, calibration_spline
 from radiolocus.stats.logistic import fit_logistic
 
 
@@ -90,3 +90,25 @@ def test_what_cannot_be_calibrated_says_why():
         calibration([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
     with pytest.raises(InputError, match="horizon 8 beyond follow-up"):
         calibration_at([1, 2, 3, 4], [1, 0, 1, 0], [0.1, 0.2, 0.3, 0.4], 8)
+
+
+def test_hazard_regression_equals_rms_and_coxph(judged, told):
+    curve, gaps = calibration_spline(judged["t"], judged["e"], judged["p"], 9)
+    np.testing.assert_allclose(four(gaps), told["spline.ici"], atol=1e-10)
+    assert gaps == calibration_gaps(judged["p"], curve)
+
+
+@pytest.mark.parametrize("knots", [3, 4, 5])
+def test_hazard_regression_returns_a_true_model(knots):
+    rng = np.random.default_rng(4)
+    hazard = np.exp(0.5 * rng.normal(size=2500) - 0.7)
+    time, lost = rng.exponential(1 / hazard), rng.exponential(2.0, 2500)
+    _, gaps = calibration_spline(np.minimum(time, lost), time <= lost, 1 - np.exp(-hazard), 1.0, knots=knots)
+    assert gaps.ici < 0.025
+
+
+def test_hazard_regression_says_why_not(judged):
+    with pytest.raises(InputError, match="7 knots"):
+        calibration_spline(judged["t"], judged["e"], judged["p"], 9, knots=7)
+    with pytest.raises(InputError, match="too many are equal for 3 knots"):
+        calibration_spline([1, 2, 3, 4], [1, 0, 1, 0], [0.1, 0.2, 0.2, 0.2], 2)

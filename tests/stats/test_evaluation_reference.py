@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
-PACKAGES = ("survival", "riskRegression", "prodlim", "geepack", "pROC", "Hmisc", "rms", "cmprsk")
+PACKAGES = ("survival", "riskRegression", "prodlim", "geepack", "pROC", "Hmisc", "rms")
 
 
 @pytest.mark.slow

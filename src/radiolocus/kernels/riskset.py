@@ -23,6 +23,7 @@ __all__ = [
     "concordance",
     "concordance_timed",
     "cox_batch",
+    "cox_counting",
     "cox_sweep",
     "incidence_above",
 ]
@@ -420,3 +421,128 @@ def incidence_above(
                 at_risk += above[i]
             share[draw, k] = at_risk / total
             incidence[draw, k] = _incidence(start, stop, exact, state, above, at_risk)
+
+
+@kernel
+def _shift_rows(
+    X: Array, risk: Array, rows: Ints, first: int, last: int, sign: float, s0: float, s1: Array, s2: Array
+) -> float:
+    """Let rows ``rows[first:last]`` into the risk set (`sign` 1) or out of it (−1); the new sum of risks."""
+    for position in range(first, last):
+        i = rows[position]
+        s0 += sign * risk[i]
+        _accumulate(X[i], sign * risk[i], s1, s2)
+    return s0
+
+
+@kernel
+def _tied_deaths(
+    s0: float, s1: Array, s2: Array, d0: float, d1: Array, d2: Array, deaths: int, mean_weight: float, efron: bool,
+    gradient: Array, information: Array, hazard: Array, moment: Array,
+) -> float:  # fmt: skip
+    """Sum what the deaths of one time take from the log-likelihood; fill hazards and moments of the time.
+
+    `hazard` gets the increment for those who survive the time and for those who die at it, `moment` the same times the
+    mean covariates, and last the mean covariates averaged over the deaths. Minus infinity when risks underflow.
+    """
+    p = s1.size
+    loglik = 0.0
+    hazard[:] = 0.0
+    moment[:] = 0.0
+    for death in range(deaths):
+        share = death / deaths if efron else 0.0
+        denominator = s0 - share * d0
+        if denominator <= 0.0:
+            return -np.inf
+        loglik -= mean_weight * math.log(denominator)
+        increment = mean_weight / denominator
+        hazard[0] += increment
+        hazard[1] += (1.0 - share) * increment
+        for a in range(p):
+            mean = (s1[a] - share * d1[a]) / denominator
+            moment[0, a] += increment * mean
+            moment[1, a] += (1.0 - share) * increment * mean
+            moment[2, a] += mean / deaths
+            gradient[a] -= mean_weight * mean
+            for b in range(a + 1):
+                other = (s1[b] - share * d1[b]) / denominator
+                information[a, b] += mean_weight * ((s2[a, b] - share * d2[a, b]) / denominator - mean * other)
+    return loglik
+
+
+@kernel
+def cox_counting(
+    X: Array, stratum: Ints, group: Ints, entered: Ints, leaving: Ints, event: BoolArray, weight: Array, eta: Array,
+    efron: bool, gradient: Array, information: Array, hazard: Array, moment: Array,
+) -> float:  # fmt: skip
+    """Log partial likelihood with strata, weights and left truncation; fills gradient, information and hazards.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+        Rows by stratum and, within it, by descending time of exit.
+    stratum : ndarray, shape (strata + 1,)
+        First group of each stratum and, last, the number of groups.
+    group : ndarray, shape (groups + 1,)
+        First row of each group of equal exit and, last, n.
+    entered : ndarray, shape (groups,)
+        How many rows of `leaving`, counted from 0, have entered at or after the time of the group: they are not yet
+        at risk at it.
+    leaving : ndarray, shape (n,)
+        Rows by stratum and, within it, by descending time of entry.
+    event : ndarray, shape (n,)
+    weight, eta : ndarray, shape (n,)
+    efron : bool
+    gradient : ndarray, shape (p,)
+    information : ndarray, shape (p, p)
+    hazard : ndarray, shape (groups, 2)
+        Increment of the baseline hazard at each group (at X = 0), for those who survive it and for those who die.
+    moment : ndarray, shape (groups, 3, p)
+        See the increments: times the mean covariates; and those averaged over the deaths.
+
+    Returns
+    -------
+    float
+        Minus infinity when the risks of a risk set underflow.
+    """
+    p = X.shape[1]
+    gradient[:] = 0.0
+    information[:] = 0.0
+    s1, d1 = np.zeros(p), np.zeros(p)
+    s2, d2 = np.zeros((p, p)), np.zeros((p, p))
+    shift = eta.max()
+    risk = weight * np.exp(eta - shift)
+    everybody = np.arange(X.shape[0])
+    loglik = 0.0
+    for s in range(stratum.size - 1):
+        s0 = 0.0
+        s1[:] = 0.0
+        s2[:] = 0.0
+        gone = group[stratum[s]]
+        for g in range(stratum[s], stratum[s + 1]):
+            s0 = _shift_rows(X, risk, everybody, group[g], group[g + 1], 1.0, s0, s1, s2)
+            s0 = _shift_rows(X, risk, leaving, gone, max(gone, entered[g]), -1.0, s0, s1, s2)
+            gone = max(gone, entered[g])
+            deaths, total, d0 = 0, 0.0, 0.0
+            d1[:] = 0.0
+            d2[:] = 0.0
+            for i in range(group[g], group[g + 1]):
+                if event[i]:
+                    deaths += 1
+                    total += weight[i]
+                    d0 += risk[i]
+                    _accumulate(X[i], risk[i], d1, d2)
+                    loglik += weight[i] * (eta[i] - shift)
+                    gradient += weight[i] * X[i]
+            mean_weight = total / deaths if deaths else 0.0
+            loglik += _tied_deaths(
+                s0, s1, s2, d0, d1, d2, deaths, mean_weight, efron, gradient, information, hazard[g], moment[g]
+            )
+    if loglik == -np.inf:
+        return loglik
+    hazard *= math.exp(-shift)
+    moment[:, :2] *= math.exp(-shift)
+    for a in range(p):
+        for b in range(a):
+            information[b, a] = information[a, b]
+    return loglik

@@ -9,14 +9,18 @@ import numpy.typing as npt
 
 from radiolocus.errors import FitError, InputError, UndefinedError
 from radiolocus.model import Array
-from radiolocus.stats.censoring import check_states
+from radiolocus.stats.censoring import check_horizons, check_states
 from radiolocus.stats.competing import aalen_johansen, pseudo_observations
 from radiolocus.stats.concordance import check_classes
+from radiolocus.stats.counting import fit_counting_cox
 from radiolocus.stats.horizon import check_risks
 from radiolocus.stats.loess import loess
 from radiolocus.stats.logistic import fit_logistic
 
-__all__ = ["Calibration", "Gaps", "calibration", "calibration_at", "calibration_gaps"]
+__all__ = ["Calibration", "Gaps", "calibration", "calibration_at", "calibration_gaps", "calibration_spline"]
+
+# Quantiles at which a restricted cubic spline has its knots (Harrell, Regression Modeling Strategies).
+_KNOTS = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 0.5, 0.725, 0.95)}
 
 _MAX_ITERATIONS = 100
 
@@ -268,3 +272,63 @@ def _cloglog(y: Array, X: Array, offset: Array, beta: Array) -> tuple[Array, Arr
         allowed="risks of which higher ones go with more events, roughly",
         todo="look at the calibration curve; choose a horizon with more events",
     )
+
+
+def calibration_spline(
+    time: npt.ArrayLike, event: npt.ArrayLike, risk: npt.ArrayLike, horizon: float, *, knots: int = 3
+) -> tuple[Array, Gaps]:
+    """Calibration curve at a horizon by hazard regression, and its gaps.
+
+    A Cox model (Efron) of the event on a restricted cubic spline of log(−log(1 − risk)); its risk by the horizon is the
+    smoothed observed risk. It assumes proportional hazards in that term, which :func:`calibration_at` does not.
+
+    Parameters
+    ----------
+    time, event : array_like, shape (n,)
+    risk : array_like, shape (n,)
+        Between 0 and 1, both excluded.
+    horizon : float
+    knots : {3, 4, 5}
+        At fixed quantiles of the term.
+
+    Returns
+    -------
+    curve : ndarray, shape (n,)
+    gaps : Gaps
+
+    Raises
+    ------
+    InputError
+        Unusable times, events or risks; another number of knots; too few distinct risks for them.
+    FitError
+        The Cox model cannot be fitted.
+
+    References
+    ----------
+    Austin, Harrell & van Klaveren, Stat Med 2020;39:2714.
+    """
+    times, states, _ = check_states(time, event, None)
+    t = float(check_horizons([horizon], times)[0])
+    risks = _inside(risk, times.size)
+    if knots not in _KNOTS:
+        raise InputError(f"{knots} knots", allowed=", ".join(map(str, _KNOTS)))
+    basis = _spline(np.log(-np.log1p(-risks)), knots)
+    names = ["log(−log(1 − risk))", *(f"spline term {j}" for j in range(1, knots - 1))]
+    curve = fit_counting_cox(times, states, basis, names=names).risk_at(basis, [t])[:, 0]
+    return curve, calibration_gaps(risks, curve)
+
+
+def _spline(x: Array, knots: int) -> Array:
+    """Restricted cubic spline: x itself and knots − 2 cubic terms that are linear beyond the outer knots."""
+    at = np.quantile(x, _KNOTS[knots])
+    if np.any(np.diff(at) <= 0):
+        raise InputError(
+            f"risks of which too many are equal for {knots} knots", allowed="knots at different risks", todo="use fewer"
+        )
+
+    def cube(knot: float) -> Array:
+        return np.asarray(np.maximum((x - knot) / (at[-1] - at[0]), 0.0) ** 3)
+
+    width = at[-1] - at[-2]
+    terms = [cube(k) - cube(at[-2]) * (at[-1] - k) / width + cube(at[-1]) * (at[-2] - k) / width for k in at[:-2]]
+    return np.column_stack([x, *terms])

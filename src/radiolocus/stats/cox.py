@@ -17,7 +17,7 @@ from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.survival import by_descending_time, check_survival
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 
-__all__ = ["CoxBatch", "CoxFit", "Ties", "cox_univariate_batch", "fit_cox"]
+__all__ = ["CoxBatch", "CoxFit", "Ties", "check_ties", "cox_univariate_batch", "fit_cox"]
 
 Ties = Literal["efron", "breslow"]
 
@@ -83,7 +83,8 @@ class CoxFit:
         return float(neg_log10_p_chi2(statistic, self.coefficient.size))
 
 
-def _check_ties(ties: str) -> bool:
+def check_ties(ties: str) -> bool:
+    """Whether ties are Efron's; InputError when they are neither his nor Breslow's."""
     if ties not in ("efron", "breslow"):
         raise InputError(f"ties '{ties}'", allowed="efron, breslow")
     return ties == "efron"
@@ -127,7 +128,7 @@ def fit_cox(
     Cox, JRSS B 1972;34:187. Efron, JASA 1977;72:557. Breslow, Biometrics 1974;30:89. Monotone likelihood:
     Heinze & Schemper, Biometrics 2001;57:114.
     """
-    efron = _check_ties(ties)
+    efron = check_ties(ties)
     times, events = check_survival(time, event)
     if not events.any():
         raise FitError(
@@ -194,7 +195,7 @@ def cox_univariate_batch(
     InputError
         Unusable times or events, wrong shape, infinite values.
     """
-    efron = _check_ties(ties)
+    efron = check_ties(ties)
     times, events = check_survival(time, event)
     matrix = np.asarray(X, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != times.size:
