@@ -288,6 +288,25 @@ def test_a_family_that_is_skipped_whole_asks_for_nothing():
     image, mask, spacing = blob()
     peaks = tuple(FAMILIES["local_intensity"].features)
     choice = FeatureSettings(("local_intensity", "intensity"), skip=peaks)
-    assert extract(*pair(image, mask, spacing), choice).values == extract(
-        *pair(image, mask, spacing), FeatureSettings(("intensity",))
-    ).values
+    assert (
+        extract(*pair(image, mask, spacing), choice).values
+        == extract(*pair(image, mask, spacing), FeatureSettings(("intensity",))).values
+    )
+
+
+def told(modality, unit="", **chosen):
+    volume, mask = pair(*blob())
+    volume = replace(volume, modality=modality, unit=unit)
+    return [p.got for p in extract(volume, mask, FeatureSettings(**chosen)).problems if p.severity == "note"]
+
+
+def test_bins_of_a_fixed_size_on_arbitrary_intensities_are_noted():
+    chosen = {"bin_width": 5.0, "resegment_range": (0.0, None)}
+    assert [note[:50] for note in told("MR", **chosen)] == ["bin_width = 5 on MR intensities without a unit: a "]
+    assert told("MR", unit="1e-6 mm2/s", **chosen) == told("CT", unit="HU", **chosen) == []
+    assert told("MR", bin_number=8) == told("MR", families=("intensity",), **chosen) == []
+
+
+def test_an_image_of_unknown_modality_is_not_rounded_and_that_is_noted():
+    assert [note[:37] for note in told("", resample_mm=(2, 2, 2))] == ["the modality of the image is not know"]
+    assert told("", resample_mm=(2, 2, 2), round_intensity=False) == told("MR", resample_mm=(2, 2, 2)) == told("") == []

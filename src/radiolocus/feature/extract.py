@@ -109,9 +109,41 @@ def _extracted(
         values[column] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
             problems.append(_no_value(column, value))
-    if "levels" in vars(context) and settings.bins_from_minimum:
-        problems.append(_from_minimum(settings, context))
+    problems += _doubts(volume, settings, context)
     return Extraction(values, tuple(problems), _diagnostics(context))
+
+
+def _doubts(volume: Volume, settings: FeatureSettings, context: Context) -> list[Problem]:
+    """Note what settings make of an image of this kind, which may not be what was meant."""
+    found = []
+    if "levels" in vars(context) and settings.bins_from_minimum:
+        found.append(_from_minimum(settings, context))
+    if "levels" in vars(context) and settings.bin_width is not None and (volume.modality, volume.unit) == ("MR", ""):
+        found.append(_arbitrary(settings))
+    if settings.resample_mm is not None and settings.round_intensity is None and not volume.modality:
+        found.append(_not_rounded())
+    return found
+
+
+def _arbitrary(settings: FeatureSettings) -> Problem:
+    return Problem(
+        _STAGE,
+        f"bin_width = {settings.bin_width:g} on MR intensities without a unit: a grey level means something else in "
+        "every examination",
+        "note",
+        allowed="a fixed number of bins where intensities are arbitrary, as IBSI recommends",
+        todo="use bin_number, or say the unit of the image where its intensities have one (ADC, T1 maps)",
+    )
+
+
+def _not_rounded() -> Problem:
+    return Problem(
+        _STAGE,
+        "the modality of the image is not known: its intensities were not rounded after resampling",
+        "note",
+        allowed="rounding of CT, as IBSI asks for",
+        todo="name the modality, e.g. CT or MR, or set round_intensity",
+    )
 
 
 def _from_minimum(settings: FeatureSettings, context: Context) -> Problem:
