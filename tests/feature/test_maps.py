@@ -294,7 +294,7 @@ def test_the_number_of_threads_changes_nothing_bit_for_bit(monkeypatch):
     columns = [c for c in MAPPABLE if c.endswith(("_3d", "_3d_comb", "_2d", "_glob", "_entropy", "auc")) or "stat" in c]
     found = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(maps, "_threads", lambda threads=threads: threads)
+        monkeypatch.setattr(maps, "available_threads", lambda threads=threads: threads)
         found.append(feature_map(volume, mask, FeatureSettings(bin_number=6), columns, radius_voxels=1))
     for name in columns:
         for other in found[1:]:

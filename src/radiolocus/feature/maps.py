@@ -8,7 +8,6 @@ border for runs, zones, distances and neighbourhoods.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from radiolocus.errors import ConfigError, InputError
 from radiolocus.feature.core import AGGREGATIONS, Context
+from radiolocus.feature.crew import available_threads
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
 from radiolocus.feature.local_intensity import RADIUS_MM, Peaks
@@ -253,13 +253,13 @@ def _peaks(region: Region, radius: Whole) -> Array:
 
 def _by_voxel(compute: Callable[[Whole], Array], at: Whole) -> Array:
     """Compute parts of the voxels in threads: windows know nothing of each other."""
-    n = _threads()
+    n = available_threads()
     return _threaded([partial(compute, part) for part in np.array_split(at, min(4 * n, len(at)))], n)
 
 
 def _by_slice(compute: Callable[[Whole], Array], first: int, last: int) -> Array:
     """Compute stacks of slices in threads: a window slides along a line, and lines know nothing of each other."""
-    n = _threads()
+    n = available_threads()
     ends = np.unique(np.linspace(first, last, min(4 * n, last - first) + 1).astype(np.int64))
     return _threaded([partial(compute, ends[k : k + 2].copy()) for k in range(len(ends) - 1)], n)
 
@@ -267,10 +267,6 @@ def _by_slice(compute: Callable[[Whole], Array], first: int, last: int) -> Array
 def _threaded(parts: list[Callable[[], Array]], threads: int) -> Array:
     with ThreadPoolExecutor(threads) as pool:
         return np.concatenate(list(pool.map(lambda part: part(), parts)), axis=1)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pairs(levels: npt.NDArray[np.int32], aggregation: str, radius: npt.NDArray[np.int64]) -> Array:
