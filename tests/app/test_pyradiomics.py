@@ -91,10 +91,10 @@ def test_what_has_no_meaning_beside_the_file_is_refused(folder, words, said):
 def test_a_file_that_is_not_there_or_cannot_be_honoured_is_refused(folder, tmp_path):
     told = _run(folder, "--pyradiomics", tmp_path / "none.yaml")
     assert (told.exit_code, "no such file" in told.stderr) == (2, True)
-    (tmp_path / "p.yaml").write_text("setting: {symmetricalGLCM: false}\n")
+    (tmp_path / "p.yaml").write_text("setting: {lbp2DMethod: var}\n")
     told = _run(folder, "--pyradiomics", tmp_path / "p.yaml")
     assert told.exit_code == 2
-    assert "p.yaml: setting: symmetricalGLCM = False; allowed: true; what to do: leave it out" in told.stderr
+    assert "p.yaml: setting: lbp2DMethod = 'var'; allowed: uniform, default, ror; what to do: choose another" in told.stderr
 
 
 @pytest.mark.parametrize(("pair", "said"), [(("ct.nii.gz", ""), "one file"), (("Params.yaml", "mask.nii.gz"), "ITK")])

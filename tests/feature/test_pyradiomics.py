@@ -154,6 +154,14 @@ def test_weighted_directions_agree_with_the_naive_twins(norm):
     assert found["original_glrlm_RunPercentage"] == pytest.approx(naive.weighted_run_percentage(levels, norm, there))
 
 
+def test_pairs_counted_one_way_agree_with_the_naive_twin():
+    array, mask = scene(5, (3, 4, 5))
+    levels = naive.levels_of(array, mask, 12)
+    found = values(array, mask, asked(binWidth=12, symmetricalGLCM=False))
+    for name, value in naive.one_way(levels).items():
+        assert found[f"original_glcm_{name}"] == pytest.approx(value, rel=1e-6), name
+
+
 @pytest.mark.parametrize("distances", [(1, 2), (2,), (3, 1)])
 def test_neighbours_at_any_distance_agree_with_the_naive_twins(distances):
     array, mask = scene(4, (3, 5, 6))
@@ -447,7 +455,7 @@ def test_what_a_file_does_not_say_is_pyradiomics_default(tmp_path, text):
 REFUSED = [
     ("setting: {distances: [0]}", "distances = [0]", "whole numbers from 1"),
     ("setting: {weightingNorm: euclid}", "weightingNorm = 'euclid'", "nothing, manhattan, euclidean"),
-    ("setting: {symmetricalGLCM: false}", "symmetricalGLCM = False", "true"),
+    ("setting: {symmetricalGLCM: 0}", "symmetricalGLCM = 0", "true or false"),
     ("setting: {correctMask: 1}", "correctMask = 1", "true or false"),
     ("setting: {label_channel: -1}", "label_channel = -1", "0 or more"),
     ("setting: {binWidht: 5}", "unknown setting 'binWidht'", "binWidth"),
@@ -650,6 +658,9 @@ _ON_REGIONS = {
     "weighted": "setting: {binWidth: 12, minimumROIDimensions: 1, weightingNorm: euclidean, distances: [1, 2]}\n",
     "runs": "setting: {binWidth: 12, minimumROIDimensions: 1, weightingNorm: infinity, force2D: true}\n"
     "featureClass: {glcm: , glrlm: }\n",
+    "one way": "setting: {binWidth: 12, minimumROIDimensions: 1, symmetricalGLCM: false}\nfeatureClass: {glcm: }\n",
+    "one way, added up": "setting: {binWidth: 5, minimumROIDimensions: 1, symmetricalGLCM: false, distances: [1, 2], "
+    "weightingNorm: no_weighting}\nfeatureClass: {glcm: }\n",
     "far": "setting: {binWidth: 12, minimumROIDimensions: 1, distances: [2, 1], gldm_a: 1, force2D: true, "
     "force2Ddimension: 1}\nfeatureClass: {glcm: , gldm: , ngtdm: }\n",
     "corrected": "setting: {binWidth: 12, correctMask: true}\nfeatureClass: {firstorder: , shape: , glcm: }\n",
@@ -708,8 +719,8 @@ def test_small_regions_agree_with_pyradiomics(python, tmp_path):
         mask[0, 0, :3] = 0, 1, 1
         for name, array in (("image", (rng.normal(size=shape) * 20).astype(kind)), ("mask", mask)):
             SimpleITK.WriteImage(picture(array), str(tmp_path / f"{name}{k}.nrrd"))
-        for parameters in ("fine", "patterns", "wide patterns", "weighted", "runs", "far", "flat"):
-            if parameters == "flat" and shape[0] > 1:
+        for parameters in ("fine", "patterns", "wide patterns", *_ON_REGIONS):
+            if parameters == "corrected" or (parameters == "flat" and shape[0] > 1):
                 continue
             cases.append((f"small {k}", tmp_path / f"image{k}.nrrd", tmp_path / f"mask{k}.nrrd", parameters))
     _compare(python, tmp_path, cases)

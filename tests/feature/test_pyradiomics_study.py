@@ -94,13 +94,16 @@ def test_the_dictionary_names_every_column_in_order(settings, files):
         "LBP3D",
     )
     parameters = asked(
-        *kinds, sigma=(1, 2.5), features={"firstorder": ("Mean",), "shape": ("VoxelVolume",)}, **settings
+        *kinds,
+        sigma=(1, 2.5),
+        features={"firstorder": ("Mean",), "shape": ("VoxelVolume",), "shape2D": ("Perimeter",)},
+        **settings,
     )
     found = extract_pyradiomics(*(read_image(f) for f in files), parameters).values
     table = pyradiomics_dictionary(parameters)
     assert table["feature"].to_list() == list(found)
-    assert set(table["family"]) == {"pyradiomics firstorder", "pyradiomics shape"}
-    assert table["name"][1] == "Mean"
+    assert set(table["family"]) == {"pyradiomics firstorder", "pyradiomics shape", "pyradiomics shape2D"}
+    assert table["name"][2] == "Mean"
     assert "Mean of the image lbp-3D-k" in table["name"].to_list()
 
 

@@ -50,6 +50,38 @@ def glcm(levels):
             yield {pair: n / total for pair, n in counts.items()}
 
 
+def one_way(levels):
+    """Means over the directions that have pairs, each counted from its first voxel to the next only."""
+    found = []
+    for step in STEPS:
+        pairs = [(i, levels[q]) for p, i in levels.items() if (q := _moved(p, step)) in levels]
+        if not pairs:
+            continue
+        n = len(pairs)
+        entropy = [
+            -sum(c / n * math.log2(c / n) for c in Counter(side).values())
+            for side in (pairs, [i for i, _ in pairs], [j for _, j in pairs])
+        ]
+        x, y = np.array(pairs, dtype=float).T
+        a, b = x - x.mean(), y - y.mean()
+        shared = entropy[1] + entropy[2] - entropy[0]
+        larger, spread = max(entropy[1:]), x.std() * y.std()
+        found.append(
+            {
+                "JointAverage": x.mean(),
+                "SumAverage": (x + y).mean(),
+                "SumSquares": (a**2).mean(),
+                "ClusterShade": ((a + b) ** 3).mean(),
+                "Contrast": ((x - y) ** 2).mean(),
+                "Correlation": (a * b).mean() / spread if spread else 1.0,
+                "JointEntropy": entropy[0],
+                "Imc1": -shared / larger if larger else 0.0,
+                "Imc2": math.sqrt(max(1 - math.exp(-2 * shared), 0)),
+            }
+        )
+    return {name: np.mean([one[name] for one in found]) for name in found[0]}
+
+
 def _length(step, norm, spacing):
     return NORMS[norm]([s * size for s, size in zip(step, spacing, strict=True)]) if norm in NORMS else 1.0
 

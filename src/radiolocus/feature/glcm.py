@@ -34,7 +34,7 @@ _CELLS_PER_VOXEL = 2
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Non-empty cells of a set of symmetric matrices, ordered by matrix, row and column.
+    """Non-empty cells of a set of matrices, ordered by matrix, row and column; symmetric but for PyRadiomics' one-way.
 
     Parameters
     ----------

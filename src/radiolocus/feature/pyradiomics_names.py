@@ -21,7 +21,6 @@ SAME: Mapping[str, Mapping[str, str]] = {
         "Idm": "cm_inv_diff_mom",
         "Idmn": "cm_inv_diff_mom_norm",
         "Idn": "cm_inv_diff_norm",
-        "Imc2": "cm_info_corr2",
         "InverseVariance": "cm_inv_var",
         "JointAverage": "cm_joint_avg",
         "JointEnergy": "cm_energy",
@@ -144,7 +143,7 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
         "PixelSurface",
         "Sphericity",
     ),
-    "glcm": tuple(sorted([*SAME["glcm"], "Correlation", "Imc1", "MCC"])),
+    "glcm": tuple(sorted([*SAME["glcm"], "Correlation", "Imc1", "Imc2", "MCC"])),
     **{name: tuple(SAME[name]) for name in ("glrlm", "glszm", "gldm", "ngtdm")},
 }
 

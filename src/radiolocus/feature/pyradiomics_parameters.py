@@ -80,7 +80,7 @@ class PyradiomicsSettings:
     voxelArrayShift : int
         Added to intensities in Energy and RootMeanSquared.
     symmetricalGLCM : bool
-        True only.
+        Whether pairs are counted both ways in GLCM.
     weightingNorm : str, optional
         Norm of the steps by which the directions of GLCM and GLRLM are weighted and then added up; None: averaged.
     gldm_a : int
@@ -387,7 +387,7 @@ _KEYS: dict[str, Check] = {
     "lbp3DIcosphereRadius": (_positive, "a number above 0"),
     "lbp3DIcosphereSubdivision": (_whole(1, 4), "a whole number from 1 to 4"),
     "voxelArrayShift": (_whole(-(2**53), 2**53), "a whole number"),
-    "symmetricalGLCM": (_only(True), "true"),
+    "symmetricalGLCM": (_flag, "true or false"),
     "weightingNorm": (_only(None, *_NORMS), f"nothing, {', '.join(_NORMS)}"),
     "gldm_a": (_whole(0), "a whole number, 0 or more"),
 }
@@ -407,7 +407,6 @@ _NOT_BY_VOXEL = (
 _OLD = {"inputImage": "call it imageType, as PyRadiomics does since version 2"}
 
 _TODO = {
-    "symmetricalGLCM": "leave it out: matrices that are not symmetric are not computed here",
     "lbp2DMethod": "choose another: the variance is not defined everywhere, and is cut to whole numbers in most images",
 }
 

@@ -60,6 +60,8 @@ def lengths(moves: Whole, settings: PyradiomicsSettings, spacing: Array) -> Arra
 def pairs_at(levels: Levels, settings: PyradiomicsSettings, spacing: Array) -> Cells:
     """Count co-occurring grey levels: a matrix a step, or with `weightingNorm` the sum of weighted ones.
 
+    Without `symmetricalGLCM` a pair is counted in the direction of its step only, from the row to the column.
+
     Parameters
     ----------
     levels : ndarray of integers, shape (z + 2, y + 2, x + 2)
@@ -81,7 +83,8 @@ def pairs_at(levels: Levels, settings: PyradiomicsSettings, spacing: Array) -> C
     for number, (_, here, there) in enumerate(_moved(levels, moves)):
         pair = (here > 0) & (there > 0)
         a, b = here[pair].astype(np.int64) - 1, there[pair].astype(np.int64) - 1
-        cell, times = np.unique(np.concatenate([a * n + b, b * n + a]), return_counts=True)
+        both = [a * n + b, b * n + a] if settings.symmetricalGLCM else [a * n + b]
+        cell, times = np.unique(np.concatenate(both), return_counts=True)
         keys.append((0 if settings.weightingNorm else number) * n * n + cell)
         counts.append(weight[number] * times)
     found, where = np.unique(np.concatenate(keys), return_inverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from radiolocus.errors import UndefinedError
 from radiolocus.feature.core import Levels
 from radiolocus.feature.families import FAMILIES
-from radiolocus.feature.glcm import OFFSETS_3D, Glcm, count_cells
+from radiolocus.feature.glcm import OFFSETS_3D, Glcm, Marginal, count_cells
 from radiolocus.feature.glrlm import list_runs
 from radiolocus.feature.matrices import LevelMatrices, added, tally
 from radiolocus.feature.neighbours import compared
@@ -36,6 +37,37 @@ class Pairs(Glcm):
     """Co-occurrence matrices, with the number of grey levels of the region: some may come in no pair."""
 
     present: int
+
+    @property
+    def columns(self) -> Marginal:
+        """Probability of a column: that of the row."""
+        return self.rows
+
+    @property
+    def product(self) -> Array:
+        """Product of the standard deviations of row and column in each matrix."""
+        return self.variance
+
+
+@dataclass(frozen=True, eq=False)
+class OneWay(Pairs):
+    """Co-occurrence matrices of pairs counted one way only (`symmetricalGLCM`): columns have moments of their own."""
+
+    @cached_property
+    def from_mean(self) -> tuple[Array, Array]:
+        """Row less the mean row of its matrix, and column less the mean column, for each cell."""
+        column = self.sum(self.j * self.p)
+        return self.i - self.mean[self.matrix], self.j - column[self.matrix]
+
+    @cached_property
+    def columns(self) -> Marginal:
+        """Probability of a column."""
+        return self._marginal(self.cells.column)
+
+    @property
+    def product(self) -> Array:
+        """Product of the standard deviations of row and column in each matrix."""
+        return np.sqrt(self.variance * self.sum(self.from_mean[1] ** 2 * self.p))
 
 
 def directions(levels: Levels, settings: PyradiomicsSettings) -> Whole:
@@ -76,11 +108,11 @@ def texture(name: str, levels: Levels, settings: PyradiomicsSettings, spacing: A
 
 
 def _glcm(levels: Levels, offsets: Whole, settings: PyradiomicsSettings, spacing: Array) -> Pairs:
-    direct = settings.distances == NEAREST and settings.weightingNorm is None
+    direct = settings.distances == NEAREST and settings.weightingNorm is None and settings.symmetricalGLCM
     cells = count_cells(levels, offsets, by_slice=False) if direct else pairs_at(levels, settings, spacing)
     if cells.count.size == 0:
         raise UndefinedError("no two voxels of the region are neighbours", allowed="at least two neighbouring voxels")
-    return Pairs(cells, _present(levels).size)
+    return (Pairs if settings.symmetricalGLCM else OneWay)(cells, _present(levels).size)
 
 
 def _present(levels: Levels) -> Whole:
@@ -166,31 +198,38 @@ _MATRICES: dict[str, Callable[[Levels, Whole, PyradiomicsSettings, Array], Any]]
 }
 
 
-def _correlation(g: Glcm) -> Array:
-    """Correlation; 1 for a matrix of one grey level."""
+def _correlation(g: Pairs) -> Array:
+    """Correlation; 1 where all rows or all columns are one grey level."""
     a, b = g.from_mean
-    return np.divide(g.sum(a * b * g.p), g.variance, out=np.ones(g.m), where=~g.flat)
+    return np.divide(g.sum(a * b * g.p), g.product, out=np.ones(g.m), where=g.product > 0)
 
 
-def _imc1(g: Glcm) -> Array:
+def _imc1(g: Pairs) -> Array:
     """First informational measure of correlation; 0 for a matrix of one grey level."""
-    rows = g.rows.entropy
-    return np.divide(g.entropy - 2 * rows, rows, out=np.zeros(g.m), where=~g.flat)
+    rows, columns = g.rows.entropy, g.columns.entropy
+    larger = np.maximum(rows, columns)
+    return np.divide(g.entropy - rows - columns, larger, out=np.zeros(g.m), where=larger > 0)
+
+
+def _imc2(g: Pairs) -> Array:
+    """Second informational measure of correlation."""
+    shared = np.maximum(g.rows.entropy + g.columns.entropy - g.entropy, 0)
+    return np.asarray(np.sqrt(-np.expm1(-2 * shared)))
 
 
 def _mcc(g: Pairs) -> Array:
     """Maximal correlation coefficient: square root of the second eigenvalue of Q; 1 for a region of one grey level.
 
-    Q_ij = Σ_k p_ik p_jk / (p_i p_k + ε): PyRadiomics' ε of 2.2e-16 shifts the result by up to 1e-6, so it is kept, and
-    so is its way with a second eigenvalue below 0, which is left out unless some eigenvalue is complex.
+    Q_ij = Σ_k p_ik p_jk / (p_i. p_.k + ε): PyRadiomics' ε of 2.2e-16 shifts the result by up to 1e-6, so it is kept,
+    and so is its way with a second eigenvalue below 0, which is left out unless some eigenvalue is complex.
     """
     if g.present < 2:
         return np.ones(g.m)
-    known, where = np.unique(g.cells.row, return_inverse=True)
+    known = np.union1d(g.cells.row, g.cells.column)
     p = np.zeros((g.m, g.present, g.present))
-    p[g.matrix, where, np.searchsorted(known, g.cells.column)] = g.p
-    marginal = p.sum(axis=2)
-    q = p / (marginal[:, :, None] * marginal[:, None, :] + np.spacing(1)) @ p.swapaxes(1, 2)
+    p[g.matrix, np.searchsorted(known, g.cells.row), np.searchsorted(known, g.cells.column)] = g.p
+    row, column = p.sum(axis=2, keepdims=True), p.sum(axis=1, keepdims=True)
+    q = p / (row * column + np.spacing(1)) @ p.swapaxes(1, 2)
     with np.errstate(invalid="ignore"):
         second = np.sqrt(np.sort(np.linalg.eigvals(q), axis=1)[:, -2])
     return np.asarray(second[~np.isnan(second)].real)
@@ -203,7 +242,7 @@ def _busyness(t: Tones) -> Array:
 
 #: What differs from ours where a matrix holds a single grey level or a divisor is 0, or what we do not have.
 _OWN: dict[str, dict[str, Callable[[Any], Array]]] = {
-    "glcm": {"Correlation": _correlation, "Imc1": _imc1, "MCC": _mcc},
+    "glcm": {"Correlation": _correlation, "Imc1": _imc1, "Imc2": _imc2, "MCC": _mcc},
     "ngtdm": {"Busyness": _busyness},
 }
 
