@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from radiolocus.feature.maps import MAPPABLE, feature_map
 from radiolocus.feature.pyradiomics_names import SAME
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.image.discretise import Scale
+from radiolocus.image.filters import respond
 from radiolocus.image.region import Region, prepare_region
 from radiolocus.kernels.window import PAIR_FEATURES, STATISTICS
 from radiolocus.model import Geometry, Mask, Volume
@@ -356,3 +358,68 @@ def test_maps_agree_with_pyradiomics(radius, share, tmp_path):
             assert np.isfinite(expected).mean() > 0.5
         atol = 8 * np.sqrt(np.finfo(float).eps) if "info_corr2" in column else 1e-9
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=atol, err_msg=name)
+
+
+FILTERED = FeatureSettings(
+    bin_number=8,
+    resample_mm=(2.0, 2.0, 2.0),
+    filters=({"filter": "mean", "size": 3}, {"filter": "log", "sigma_mm": 2.0}),
+)
+
+
+def test_maps_of_a_response_are_those_of_its_windows():
+    rng = np.random.default_rng(3)
+    array, spacing = rng.normal(50, 20, (9, 12, 11)), (3.0, 1.5, 1.5)
+    mask = np.zeros(array.shape, dtype=bool)
+    mask[2:6, 3:8, 2:9] = True
+    columns = ("log_sigma_2mm.stat_mean", "stat_max", "mean_s3.stat_max", "mean_s3.cm_contrast_3d_comb")
+    names = [o.name for o in FILTERED.filter_options]
+    columns = tuple(c.replace("mean_s3", names[0]) for c in columns)
+    volume, region = pair(array, mask, spacing)
+    got = feature_map(replace(volume, unit="HU"), region, FILTERED, columns, radius_voxels=1)
+    assert list(got) == list(columns)
+    assert [got[c].unit for c in columns] == ["", "HU", "", ""]
+    whole = prepare_region(volume, region, resample_mm=(2.0, 2.0, 2.0), margin_mm=1e5)
+    box = _box(whole.morphological)
+    for column, options in zip((columns[0], columns[2]), FILTERED.filter_options[::-1], strict=True):
+        response = respond(whole.image, whole.spacing, options)
+        values = np.where(whole.intensity, response, np.nan)[box]
+        padded = np.pad(values, 1, constant_values=np.nan)
+        reduce = np.nanmean if column.endswith("mean") else np.nanmax
+        for at in np.argwhere(whole.intensity[box]):
+            window = padded[tuple(slice(i, i + 3) for i in at)]
+            assert got[column].array[tuple(at)] == pytest.approx(reduce(window), rel=1e-9)
+
+
+def test_a_window_as_large_as_the_region_gives_the_feature_of_the_response():
+    rng = np.random.default_rng(4)
+    array = rng.normal(50, 20, (7, 8, 8))
+    mask = np.zeros(array.shape, dtype=bool)
+    mask[2:5, 2:6, 3:6] = True
+    columns = ("loc_peak_glob", "stat_kurt", "ih_entropy", "cm_contrast_3d_avg", "rlm_sre_3d_comb", "ngt_contrast_3d")
+    columns = tuple(f"log_sigma_2mm.{c}" for c in columns if c in MAPPABLE)
+    families = tuple(f for f in FAMILIES if f != "morphology")
+    chosen = replace(FILTERED, families=families, aggregations=("3d_avg", "3d_comb"))
+    expected = extract(*pair(array, mask, (3.0, 1.0, 1.0)), chosen).values
+    got = feature_map(*pair(array, mask, (3.0, 1.0, 1.0)), FILTERED, columns, radius_voxels=20)
+    for column, volume in got.items():
+        values = volume.array[np.isfinite(volume.array)]
+        assert values.size
+        np.testing.assert_allclose(values, expected[column], rtol=1e-9, err_msg=column)
+
+
+def test_a_filter_that_the_settings_do_not_hold_is_named():
+    inputs = pair(np.ones((3, 3, 3)), np.ones((3, 3, 3), dtype=bool), (1.0, 1.0, 1.0))
+    with pytest.raises(ConfigError) as error:
+        feature_map(*inputs, FILTERED, ["log_sigma_3mm.stat_mean"], radius_voxels=1)
+    assert "log_sigma_2mm" in error.value.allowed
+    assert "did you mean" in error.value.todo
+    with pytest.raises(ConfigError, match="add the filter"):
+        feature_map(*inputs, BINS, ["log_sigma_3mm.stat_mean"], radius_voxels=1)
+
+
+def test_a_filter_without_value_in_the_region_is_an_error():
+    kurtosis = FeatureSettings(filters=({"filter": "lbp", "level": 0},))
+    inputs = pair(np.ones((5, 5, 5)), np.ones((5, 5, 5), dtype=bool), (1.0, 1.0, 1.0))
+    with pytest.raises(InputError, match="the filter has no value at 125 of 125 voxels"):
+        feature_map(*inputs, kurtosis, [f"{kurtosis.filter_options[0].name}.stat_mean"], radius_voxels=1)

@@ -8,7 +8,7 @@ border for runs, zones, distances and neighbourhoods.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -16,10 +16,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from radiolocus.errors import ConfigError, InputError
+from radiolocus.errors import ConfigError, InputError, UndefinedError
 from radiolocus.feature.core import AGGREGATIONS, Context
 from radiolocus.feature.crew import available_threads
 from radiolocus.feature.families import FAMILIES
+from radiolocus.feature.filtered import responses
 from radiolocus.feature.glcm import OFFSETS_2D, OFFSETS_3D
 from radiolocus.feature.local_intensity import RADIUS_MM, Peaks
 from radiolocus.feature.settings import FeatureSettings
@@ -35,6 +36,8 @@ from radiolocus.registry import suggest
 __all__ = ["MAPPABLE", "feature_map"]
 
 Whole = npt.NDArray[np.int64]
+#: Column → (name of a filter or "", column without it).
+Wanted = Mapping[str, tuple[str, str]]
 
 _LEVELS = {"glrlm": RUNS, "glszm": ZONES, "gldzm": DISTANCES, "ngldm": DEPENDENCE}
 #: Rows of the results of the kernels.
@@ -76,10 +79,12 @@ def feature_map(
     volume, mask : Volume, Mask
         On the same grid.
     settings : FeatureSettings
-        Image processing and discretisation, of the whole region; families, aggregations and filters are not looked at.
+        Image processing and discretisation, of the whole region, and filters; families and aggregations are not
+        looked at.
     features : iterable of str
         Columns of any family but ``morphology``, e.g. ``stat_mean``, ``cm_joint_entr_3d_comb``, ``szm_sze_3d``. Slices
-        of the 2D and 2.5D aggregations are those of the window. Spheres of ``local_intensity`` reach beyond it.
+        of the 2D and 2.5D aggregations are those of the window. Spheres of ``local_intensity`` reach beyond it. After
+        the name of a filter of `settings` (``log_sigma_3mm.stat_mean``): of its response map.
     radius_voxels : int, optional
         The window reaches so many voxels to either side along every axis: (2r + 1)³ voxels, of which those of the
         intensity mask count.
@@ -95,29 +100,64 @@ def feature_map(
     Raises
     ------
     ConfigError
-        An unknown feature, one of the family that has no maps, or a radius that is none.
+        An unknown feature, one of the family that has no maps, one of a filter that `settings` do not hold, or a radius
+        that is none.
     InputError
-        As :func:`radiolocus.feature.extract.extract`, and grey levels too many for a matrix a direction.
+        As :func:`radiolocus.feature.extract.extract`, grey levels too many for a matrix a direction, and a filter that
+        has no value somewhere in the region.
     """
-    wanted = _known(features)
+    wanted = {column: column.rpartition(".")[::2] for column in dict.fromkeys(features)}
+    _check_known(wanted, settings)
     region = _region(volume, mask, settings)
     radius = _radius(region.spacing, radius_voxels, radius_mm)
     geometry = _place(volume.geometry, mask.array, settings)
-    rows: dict[str, Array] = {}
-    for family, aggregation in dict.fromkeys(MAPPABLE[column][:2] for column in wanted):
-        if family == "local_intensity":
-            values = _peaks(_region(volume, mask, settings, RADIUS_MM), radius)
-        else:
-            context = Context(region, settings.discretise, settings.volume_scale(volume.unit))
+    rows: dict[tuple[str, str], Array] = {}
+    for name, context in _contexts(partial(_region, volume, mask, settings), region, settings, volume.unit, wanted):
+        tags = [tag for of, tag in wanted.values() if of == name]
+        for family, aggregation in dict.fromkeys(MAPPABLE[tag][:2] for tag in tags):
             values = _of_family(context, family, aggregation, radius)
-        names = _ROWS[family]
-        rows |= {c: values[names.index(MAPPABLE[c][2])] for c in wanted if MAPPABLE[c][:2] == (family, aggregation)}
+            known = _ROWS[family]
+            here = [tag for tag in tags if MAPPABLE[tag][:2] == (family, aggregation)]
+            rows |= {(name, tag): values[known.index(MAPPABLE[tag][2])] for tag in here}
     empty = Volume(np.full(geometry.shape, np.nan), geometry, volume.modality)
-    return {column: _drawn(empty, region, rows[column], column, volume.unit) for column in wanted}
+    return {column: _drawn(empty, region, rows[of], column, volume.unit) for column, of in wanted.items()}
 
 
-def _known(features: Iterable[str]) -> tuple[str, ...]:
-    wanted = tuple(dict.fromkeys(features))
+def _contexts(
+    around: Callable[[float], Region], region: Region, settings: FeatureSettings, unit: str, wanted: Wanted
+) -> Iterator[tuple[str, Context]]:
+    """Yield the image itself, under the name "", and the response maps of the filters that are asked for."""
+    peaks = any(MAPPABLE[tag][0] == "local_intensity" for _, tag in wanted.values())
+    names = {name for name, _ in wanted.values()}
+    if "" in names:
+        itself = around(RADIUS_MM) if peaks else region
+        yield "", Context(itself, settings.discretise, settings.volume_scale(unit))
+    filters = tuple(o for o in settings.filter_options if o.name in names)
+    if not filters:
+        return
+    families = ("intensity", "local_intensity") if peaks else ("intensity",)
+    chosen = replace(settings, filters=filters, families=families)  # type: ignore[arg-type]
+    for options, context in responses(around, region.spacing, chosen):
+        if isinstance(context, UndefinedError):
+            told = f"{options.name}: {context.got}"
+            raise InputError(told, where=context.where, allowed=context.allowed, todo=context.todo)
+        yield options.name, context
+
+
+def _check_known(wanted: Wanted, settings: FeatureSettings) -> None:
+    filters = [o.name for o in settings.filter_options]
+    for column, (name, _) in wanted.items():
+        if name and name not in filters:
+            raise ConfigError(
+                f"a map of '{column}', of a filter that the settings do not hold",
+                allowed=", ".join(filters) or "no filter: there is none in the settings",
+                todo=suggest(name, filters) or f"add the filter {name} to filters of the settings",
+            )
+    _check_tags(tag for _, tag in wanted.values())
+
+
+def _check_tags(wanted: Iterable[str]) -> None:
+    wanted = tuple(wanted)
     allowed = "features of any family but morphology, with their aggregation (stat_mean, cm_contrast_3d_avg, ...)"
     if not wanted:
         raise ConfigError("no feature to map", allowed=allowed)
@@ -132,7 +172,6 @@ def _known(features: Iterable[str]) -> tuple[str, ...]:
             raise ConfigError(
                 f"a map of the unknown feature '{column}'", allowed=allowed, todo=suggest(column, MAPPABLE)
             )
-    return wanted
 
 
 def _region(volume: Volume, mask: Mask, settings: FeatureSettings, margin_mm: float = 0.0) -> Region:
@@ -182,6 +221,9 @@ def _moved(box: Box, by: Box) -> Box:
 
 
 def _of_family(context: Context, family: str, aggregation: str, radius: Whole) -> Array:
+    if family == "local_intensity":
+        return _peaks(context.region, radius)
+    context = Context(_snug(context.region), context.discretise, context.scale)
     region = context.region
     if family == "glcm":
         return _pairs(_padded(context), aggregation, radius)
@@ -207,6 +249,17 @@ def _of_family(context: Context, family: str, aggregation: str, radius: Whole) -
     image = np.ascontiguousarray(image)
     return _by_slice(
         lambda planes: window_statistics(image, region.intensity, radius, planes, what, scale), 0, len(image)
+    )
+
+
+def _snug(region: Region) -> Region:
+    """Return a region without surroundings, at which only the family of the peaks looks, laid out for the kernels."""
+    cut = region.cut(0.0)
+    return replace(
+        cut,
+        image=np.ascontiguousarray(cut.image),
+        morphological=np.ascontiguousarray(cut.morphological),
+        intensity=np.ascontiguousarray(cut.intensity),
     )
 
 
@@ -293,12 +346,13 @@ def _pairs(levels: npt.NDArray[np.int32], aggregation: str, radius: npt.NDArray[
 
 
 def _drawn(empty: Volume, region: Region, values: Array, column: str, unit: str) -> Volume:
+    name, _, last = column.rpartition(".")
     array = empty.array.copy()
     array[region.intensity] = np.where(np.isfinite(values), values, np.nan)
     lost = int(np.count_nonzero(~np.isfinite(values)))
     notes = [*region.notes]
     if lost:
         notes.append(f"{column} has no value at {lost} of {values.size} voxels (windows where it is not defined)")
-    family, _, tag = MAPPABLE[column]
+    family, _, tag = MAPPABLE[last]
     told = FAMILIES[family].features[tag].unit
-    return replace(empty, array=array, unit=unit if told == "intensity" else "", notes=tuple(notes))
+    return replace(empty, array=array, unit=unit if told == "intensity" and not name else "", notes=tuple(notes))
