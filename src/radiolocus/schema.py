@@ -421,6 +421,18 @@ _ALL = (
         ),
     ),
     Table(
+        "outcome/horizons",
+        "out-of-fold performance of predicted times to event up to, or at, a time",
+        (
+            *_MODEL,
+            Column("metric", Text, "'Uno C', 'AUC(t)', 'Brier(t)' or 'Brier(t) without predictors'"),
+            Column("time", Real, "horizon; of Uno's C, the time up to which events count", "unit of the endpoint"),
+            *_INTERVAL,
+            _N,
+            Column("events", Whole, "events up to and including the time"),
+        ),
+    ),
+    Table(
         "outcome/predictions",
         "out-of-fold prediction for every subject",
         (

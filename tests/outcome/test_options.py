@@ -24,3 +24,9 @@ def test_the_protocol_is_validated_too():
         OutcomeOptions(folds=1)
     with pytest.raises(ConfigError, match=r"univariate_bootstrap = 0.*at least 2"):
         OutcomeOptions(univariate_bootstrap=0)
+
+
+@pytest.mark.parametrize("horizons", [(0.0,), (-1.0,), (float("nan"),), (float("inf"),), (5.0, 5.0)])
+def test_horizons_are_positive_and_different(horizons):
+    with pytest.raises(ConfigError, match="horizons"):
+        OutcomeOptions(horizons=horizons)

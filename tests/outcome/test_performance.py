@@ -11,6 +11,7 @@ from radiolocus.model import Endpoint
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.performance import plan, run_unit, summarise
 from radiolocus.schema import CONTROL, TABLES
+from radiolocus.stats.horizon import brier_at
 
 OPTIONS = OutcomeOptions(
     clinical=("Age", "Sex", "Grade"), repeats=3, penalties=12, bootstrap=100, univariate_bootstrap=50, inner_folds=3
@@ -264,3 +265,56 @@ def test_controls_without_imaging_are_not_judged(same_cohort):
     frames = {"clinical": same_cohort.frames["clinical"]}
     planned = plan(same_cohort.endpoints, frames, OPTIONS, {"shuffled": same_cohort.frames["imaging"]})
     assert {u.task.predictors for u in planned.units} == {"clinical"}
+
+
+def test_performance_at_times_is_that_of_the_predictions(done, same_cohort):
+    _, results, summary = done
+    endpoint = same_cohort.endpoints["survival"]
+    horizon = float(np.quantile(endpoint.time[endpoint.event == 1], 0.5, method="lower"))
+    table = rows(summary, "horizons")
+    assert set(table["endpoint"]) == {"survival"}
+    assert table.group_by("predictors").len()["len"].to_list() == [4] * 4
+    risks = pl.concat([r["risks"] for r in results]).filter(
+        (pl.col("endpoint") == "survival") & (pl.col("predictors") == "all")
+    )
+    for column, metric in (("risk", "Brier(t)"), ("without", "Brier(t) without predictors")):
+        parts = [
+            brier_at(endpoint.time, endpoint.event, part[column], horizon)[0] for part in risks.partition_by("repeat")
+        ]
+        row = rows(summary, "horizons", predictors="all", metric=metric).row(0, named=True)
+        assert (row["time"], row["n"]) == (horizon, 70)
+        assert row["estimate"] == pytest.approx(np.mean(parts), rel=1e-10)
+        assert row["lower"] < row["estimate"] < row["upper"]
+        assert row["events"] == np.sum((endpoint.event == 1) & (endpoint.time <= horizon))
+    value = dict(rows(summary, "horizons", predictors="all").select("metric", "estimate").iter_rows())
+    assert value["Brier(t)"] < value["Brier(t) without predictors"]
+    assert min(value["Uno C"], value["AUC(t)"]) > 0.7
+
+
+def test_risks_come_from_the_training_part(same_cohort):
+    planned = plan(same_cohort.endpoints, same_cohort.frames, OPTIONS)
+    unit = next(u for u in planned.units if u.name == "survival/all/0")
+    once = run_unit(unit)
+    target = unit.task.target
+    fold = once["predictions"]["fold"].to_numpy()
+    time, event = target.time.copy(), target.event.copy()
+    # Whatever happened to a fold that was held out, its risks stay those of its model and the others' follow-up.
+    horizon = once["risks"]["time"][0]
+    without = once["risks"]["without"].to_numpy()
+    for k in range(fold.max() + 1):
+        inside = fold != k
+        hazard = sum(
+            sum(1 / (np.sum(time[inside] >= t) - d) for d in range(int(np.sum((time == t) & (event == 1) & inside))))
+            for t in np.unique(time[inside & (event == 1) & (time <= horizon)])
+        )
+        np.testing.assert_allclose(without[fold == k], 1 - np.exp(-hazard), rtol=1e-12)
+
+
+def test_a_horizon_beyond_follow_up_is_left_out_and_told(same_cohort):
+    options = replace(OPTIONS, horizons=(100.0, 1e6), repeats=1)
+    frames = {"molecular": same_cohort.frames["molecular"]}
+    planned = plan({"survival": same_cohort.endpoints["survival"]}, frames, replace(options, clinical=()))
+    summary = summarise(planned, [run_unit(unit) for unit in planned.units])
+    assert set(rows(summary, "horizons", metric="AUC(t)")["time"]) == {100.0}
+    told = [p for p in summary.problems if p.item == "horizons"]
+    assert "the horizon 1e+06 is not before the last time" in told[0].got

@@ -159,6 +159,7 @@ def outcome(rng, subjects, time, event, risk, features):
     predictors["all"] = [p for block in predictors.values() for p in block]
     blocks = {p: b for b in ("clinical", "imaging", "molecular") for p in predictors[b]}
     univariate, performance, predictions, selection, groups, curves, logrank = [], [], [], [], [], [], []
+    horizons = []
     for endpoint, kind, metric in (("overall_survival", "survival", "Harrell C"), ("relapse", "binary", "AUC")):
         events = int(event.sum()) if kind == "survival" else 44
         for predictor, block in blocks.items():
@@ -210,10 +211,13 @@ def outcome(rng, subjects, time, event, risk, features):
             if kind == "survival":
                 for label, chosen in (("low", ~high), ("high", high)):
                     curves += [(endpoint, block, label, *row) for row in kaplan_meier(time[chosen], event[chosen])]
+                for metric_at, value in (("Uno C", 0.63), ("AUC(t)", 0.66), ("Brier(t)", 0.21)):
+                    horizons.append((endpoint, block, metric_at, 730.0, value, value - 0.06, value + 0.06, n, 31))
                 logrank.append((endpoint, block, 14.2, 1, 3.78, 2.31, 1.47, 3.64, n, events))
     for name, rows in (
         ("univariate", univariate),
         ("performance", performance),
+        ("horizons", horizons),
         ("predictions", predictions),
         ("selection", selection),
         ("groups", groups),

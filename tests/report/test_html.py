@@ -131,6 +131,7 @@ def test_sections_follow_the_artefacts(bare):
         (genetics, "genome/samples"),
         (link, "link/link"),
         (outcome, "outcome/logrank"),
+        (outcome, "outcome/horizons"),
         (outcome, "outcome/performance"),
         (response, "response/rates"),
         (response, "response/best"),
@@ -310,3 +311,9 @@ def test_subjects_without_a_picture_are_named_with_the_reason(study, tmp_path):
     pl.read_parquet(path).filter(~pl.col("subject").is_in(["S_006", "S_011"])).write_parquet(path)
     notes = [b.text for b in images(Artefacts(tmp_path / "study")).blocks if b.kind == "text"]
     assert "Without a picture (2): S_006 (set aside: a mask of one voxel); S_011." in notes
+
+
+def test_performance_at_times_stands_on_the_page_with_its_unit(page):
+    words = page.words()
+    assert "Out-of-fold performance at times" in words
+    assert "a model is worth its predictors only where it is below the one without them" in words

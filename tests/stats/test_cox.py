@@ -3,7 +3,8 @@ import pytest
 
 from naive import survival as naive
 from radiolocus.errors import FitError, InputError
-from radiolocus.stats.cox import cox_univariate_batch, fit_cox
+from radiolocus.stats.counting import fit_counting_cox
+from radiolocus.stats.cox import cox_risk, cox_univariate_batch, fit_cox
 
 TIES = ["efron", "breslow"]
 
@@ -213,3 +214,21 @@ def test_batch_refuses_infinite_values_and_unknown_ties():
         cox_univariate_batch([1.0, 2.0], [1, 0], [[1.0, np.inf], [0.0, 1.0]])
     with pytest.raises(InputError, match="efron, breslow"):
         cox_univariate_batch([1.0, 2.0], [1, 0], [[1.0], [0.0]], ties="exact")
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_risks_are_those_of_a_fitted_model(table, ties):
+    # The fit of intervals equals R's survfit (test_counting.py).
+    X = np.column_stack([table["a"], table["b"]])
+    fit = fit_counting_cox(table["t"], table["e"], X, ties=ties)
+    eta = X @ fit.coefficient
+    found = cox_risk(table["t"], table["e"], eta, eta[:20], [0, 3, 10, 1000], ties=ties)
+    np.testing.assert_allclose(found, fit.risk_at(X[:20], [0, 3, 10, 1000]), atol=1e-12)
+    np.testing.assert_allclose(
+        cox_risk(table["t"], table["e"], eta + 900, eta[:20] + 900, [3, 10], ties=ties), found[:, 1:3]
+    )
+
+
+def test_risks_before_the_first_event_are_zero_and_extreme_ones_are_one():
+    found = cox_risk([1, 2, 3], [0, 1, 0], np.zeros(3), np.array([-2000.0, 0, 2000]), [1, 2])
+    np.testing.assert_allclose(found, [[0, 0], [0, 1 - np.exp(-0.5)], [0, 1]], atol=1e-15)

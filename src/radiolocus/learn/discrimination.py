@@ -19,7 +19,15 @@ from radiolocus.model import Array
 from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
-__all__ = ["OutOfFold", "discrimination_batch", "out_of_fold_discrimination"]
+__all__ = [
+    "OutOfFold",
+    "discrimination_batch",
+    "out_of_fold_discrimination",
+    "ratio",
+    "within_fold_blocks",
+    "within_fold_concordant",
+    "within_fold_pairs",
+]
 
 # Pairs of an event and anybody up to which every draw multiplies matrices; beyond, every draw walks a sorted list.
 _DENSE = 2_000_000
@@ -83,7 +91,7 @@ def out_of_fold_discrimination(
     UndefinedError
         A repetition without a comparable pair inside its folds.
     """
-    parts = [_blocks(target, p, f) for p, f in zip(prediction, fold, strict=True)]
+    parts = [within_fold_blocks(target, p, f) for p, f in zip(prediction, fold, strict=True)]
     ones = np.ones((1, target.n))
     estimates = np.array([_statistic(part, ones)[0] for part in parts])
     if np.isnan(estimates).any():
@@ -128,9 +136,9 @@ def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int 
     if target.events * target.n > _DENSE:
         return _sorted_batch(target, X, draws, seed)
     together = np.zeros(target.n, dtype=np.int64)
-    nobody = _blocks(target, np.zeros(target.n), together)
+    nobody = within_fold_blocks(target, np.zeros(target.n), together)
     ones = np.ones((1, target.n))
-    if _pairs(nobody, ones)[0] == 0:
+    if within_fold_pairs(nobody, ones)[0] == 0:
         raise UndefinedError(
             f"no comparable pair among {target.n} patients with {target.events} events",
             allowed="an event and a patient at risk beyond it, or both classes",
@@ -138,11 +146,11 @@ def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int 
     weights = np.concatenate(list(bootstrap_weights(target.n, draws, seed, stratum=_stratum(target)))).astype(
         np.float64
     )
-    pairs = _pairs(nobody, weights)
+    pairs = within_fold_pairs(nobody, weights)
     out = np.empty((X.shape[1], 3))
     for j, column in enumerate(X.T):
-        part = _blocks(target, column, together)
-        interval = percentile_interval(_ratio(_concordant(part, weights), pairs))
+        part = within_fold_blocks(target, column, together)
+        interval = percentile_interval(ratio(within_fold_concordant(part, weights), pairs))
         out[j] = _statistic(part, ones)[0], interval.lower, interval.upper
     return out
 
@@ -164,7 +172,7 @@ def _sorted_batch(target: Target, X: Array, draws: int, seed: int) -> Array:
 _Block = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]
 
 
-def _blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> list[_Block]:
+def within_fold_blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> list[_Block]:
     """For each fold: rows with an event, all rows, comparable pairs, and concordant pairs (ties one half)."""
     blocks = []
     for k in np.unique(fold):
@@ -182,24 +190,29 @@ def _blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> l
 
 def _statistic(blocks: list[_Block], weights: Array) -> Array:
     """The statistic under each row of weights; sums of halves, hence exact whatever their order."""
-    return _ratio(_concordant(blocks, weights), _pairs(blocks, weights))
+    return ratio(within_fold_concordant(blocks, weights), within_fold_pairs(blocks, weights))
 
 
-def _pairs(blocks: list[_Block], weights: Array) -> Array:
+def within_fold_pairs(blocks: list[_Block], weights: Array, leading: Array | None = None) -> Array:
+    """Weight of the comparable pairs; `leading` are the weights of patients as those with the earlier event."""
+    lead = weights if leading is None else leading
     total = np.zeros(len(weights))
     for first, rows, comparable, _ in blocks:
-        total += ((weights[:, first] @ comparable) * weights[:, rows]).sum(axis=1)
+        total += ((lead[:, first] @ comparable) * weights[:, rows]).sum(axis=1)
     return total
 
 
-def _concordant(blocks: list[_Block], weights: Array) -> Array:
+def within_fold_concordant(blocks: list[_Block], weights: Array, leading: Array | None = None) -> Array:
+    """Weight of the concordant pairs, those of equal prediction by one half; `leading` as in the pairs."""
+    lead = weights if leading is None else leading
     total = np.zeros(len(weights))
     for first, rows, _, higher in blocks:
-        total += ((weights[:, first] @ higher) * weights[:, rows]).sum(axis=1)
+        total += ((lead[:, first] @ higher) * weights[:, rows]).sum(axis=1)
     return total
 
 
-def _ratio(concordant: Array, pairs: Array) -> Array:
+def ratio(concordant: Array, pairs: Array) -> Array:
+    """Concordant share of the pairs; NaN where there are none."""
     return np.asarray(np.divide(concordant, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0))
 
 

@@ -25,12 +25,15 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
         Judge every block on the subjects that have all blocks, so that blocks can be compared with one another.
     univariate_bootstrap : int
         Bootstrap draws of subjects for the interval of each single predictor.
+    horizons : tuple of float
+        Times, in the unit of the endpoint, at which AUC(t) and Brier score are taken; default: the median event time.
     """
 
     endpoints: tuple[str, ...] = ()
     clinical: tuple[str, ...] = ()
     same_subjects: bool = False
     univariate_bootstrap: int = 1000
+    horizons: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,6 +41,10 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
         if self.univariate_bootstrap < 2:
             raise ConfigError(
                 f"univariate_bootstrap = {self.univariate_bootstrap}", where="outcome", allowed="at least 2"
+            )
+        if any(not 0.0 < t < float("inf") for t in self.horizons) or len(set(self.horizons)) < len(self.horizons):
+            raise ConfigError(
+                f"horizons = {list(self.horizons)}", where="outcome", allowed="positive times, every one once"
             )
         for name in ("endpoints", "clinical"):
             values = getattr(self, name)

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from radiolocus.errors import RadiolocusError
+from radiolocus.errors import RadiolocusError, UndefinedError
 from radiolocus.learn.discrimination import out_of_fold_discrimination
+from radiolocus.learn.horizons import horizons_of, out_of_fold_at_horizons
 from radiolocus.learn.preprocess import Predictors, join_predictors
 from radiolocus.learn.protocol import Repeat, cross_validate, family_of
 from radiolocus.learn.target import Target
@@ -28,6 +29,7 @@ from radiolocus.outcome.groups import risk_groups
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.univariate import univariate
 from radiolocus.schema import CONTROL, conform, empty
+from radiolocus.stats.cox import cox_risk
 
 __all__ = ["Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
 
@@ -162,7 +164,9 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
     -------
     dict of str to polars.DataFrame
         ``predictions`` (as table ``outcome/predictions``, and the risk-group ``threshold`` of the subject's model),
-        ``selection`` (coefficient of every column that an outer fit used) and ``notes`` (what happened, how often).
+        ``risks`` (probability of the event by each horizon, of the model and of the same without predictors; survival
+        only), ``selection`` (coefficient of every column that an outer fit used) and ``notes`` (what happened, how
+        often).
 
     Raises
     ------
@@ -187,6 +191,7 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
     repeat = pl.lit(unit.repeat, dtype=pl.Int64).alias("repeat")
     return {
         "predictions": predictions.select(*named, "subject", repeat, "fold", "prediction", "threshold"),
+        "risks": _risks(task, found).select(*named, "subject", repeat, pl.exclude("subject")),
         "selection": _coefficients(found).select(*named, repeat, pl.all()),
         "notes": notes.select(*named, pl.all()),
     }
@@ -205,6 +210,32 @@ def _coefficients(found: Repeat) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+def _risks(task: Task, found: Repeat) -> pl.DataFrame:
+    """Risk of every subject by each horizon, with the baseline hazard of the training part of its fold."""
+    target, horizons = task.target, horizons_of(task.target, task.options.horizons)
+    with_predictors, without = np.empty((2, target.n, len(horizons)))
+    if target.time is not None and horizons:
+        for k, model in enumerate(found.models):
+            inside, held_out = found.fold != k, found.fold == k
+            fitted = model.predict(task.data.take(inside))
+            for risk, known, new in (
+                (with_predictors, fitted, found.prediction[held_out]),
+                (without, np.zeros(fitted.size), np.zeros(int(held_out.sum()))),
+            ):
+                risk[held_out] = cox_risk(
+                    target.time[inside], target.event[inside], known, new, horizons, ties=task.options.ties
+                )
+    return pl.DataFrame(
+        {
+            "subject": np.repeat(np.array(task.subject, dtype=object), len(horizons)),
+            "time": np.tile(np.array(horizons, dtype=np.float64), target.n),
+            "risk": with_predictors.ravel(),
+            "without": without.ravel(),
+        },
+        schema={"subject": pl.String, "time": pl.Float64, "risk": pl.Float64, "without": pl.Float64},
+    )
+
+
 def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exception]) -> Summary:
     """Put the units together.
 
@@ -218,10 +249,10 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     Returns
     -------
     Summary
-        Tables ``outcome/univariate``, ``performance``, ``predictions``, ``selection``, ``groups``, ``kaplan_meier``
-        and ``logrank``. Selection lists the columns that at least one outer fit used.
+        Tables ``outcome/univariate``, ``performance``, ``horizons``, ``predictions``, ``selection``, ``groups``,
+        ``kaplan_meier`` and ``logrank``. Selection lists the columns that at least one outer fit used.
     """
-    names = ("performance", "predictions", "selection", "groups", "kaplan_meier", "logrank")
+    names = ("performance", "horizons", "predictions", "selection", "groups", "kaplan_meier", "logrank")
     parts: dict[str, list[pl.DataFrame]] = {name: [empty(f"outcome/{name}")] for name in names}
     problems: list[Problem] = []
     begin = 0
@@ -272,9 +303,11 @@ def _task_tables(
     if task.predictors.startswith(CONTROL):
         return {"performance": tables["performance"], "predictions": tables["predictions"]}, problems
     if task.target.kind == "survival":
-        groups, found = risk_groups(task.target, task.subject, predictions, f"{task.endpoint} from {task.predictors}")
-        tables |= {name: key.join(table, how="cross") for name, table in groups.items()}
-        problems += found
+        where = f"{task.endpoint} from {task.predictors}"
+        groups, found = risk_groups(task.target, task.subject, predictions, where)
+        at_times, told = _at_horizons(task, predictions, pl.concat([r["risks"] for r in done]), where)
+        tables |= {name: key.join(table, how="cross") for name, table in (groups | {"horizons": at_times}).items()}
+        problems += [*found, *told]
     return tables, problems
 
 
@@ -299,6 +332,44 @@ def _performance(task: Task, predictions: pl.DataFrame) -> pl.DataFrame:
             "folds": [int(fold.max()) + 1],
         }
     )
+
+
+def _at_horizons(
+    task: Task, predictions: pl.DataFrame, risks: pl.DataFrame, where: str
+) -> tuple[pl.DataFrame, list[Problem]]:
+    horizons = horizons_of(task.target, task.options.horizons)
+    problems = [
+        Problem(
+            "outcome",
+            f"the horizon {t:g} is not before the last time of follow-up and was left out",
+            "note",
+            item="horizons",
+            where=where,
+        )
+        for t in task.options.horizons
+        if t not in horizons
+    ]
+    schema = {"metric": pl.String, "time": pl.Float64, "estimate": pl.Float64, "lower": pl.Float64}
+    schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
+    shape = (-1, len(task.subject))
+
+    of_risks = (task.options.repeats, shape[1], len(horizons))
+    try:
+        found = out_of_fold_at_horizons(
+            task.target,
+            predictions["prediction"].to_numpy().reshape(shape),
+            predictions["fold"].to_numpy().reshape(shape),
+            risks["risk"].to_numpy().reshape(of_risks),
+            risks["without"].to_numpy().reshape(of_risks),
+            horizons,
+            task.options.bootstrap,
+            task.options.seed,
+        )
+    except UndefinedError as error:
+        problems.append(Problem("outcome", error.message, "note", item="horizons", where=where))
+        return pl.DataFrame(schema=schema), problems
+    rows = [(f.metric, f.time, f.estimate, f.lower, f.upper, task.target.n, f.events) for f in found]
+    return pl.DataFrame(rows, schema=schema, orient="row"), problems
 
 
 def _selection(task: Task, done: Sequence[Mapping[str, pl.DataFrame]], predictions: pl.DataFrame) -> pl.DataFrame:

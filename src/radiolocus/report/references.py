@@ -39,6 +39,13 @@ _PAPERS = {
     "C-index": "Harrell FE, Lee KL, Mark DB. Multivariable prognostic models: issues in developing models, evaluating "
     "assumptions and adequacy, and measuring and reducing errors. Stat Med 1996;15:361–387. "
     "doi:10.1002/(SICI)1097-0258(19960229)15:4<361::AID-SIM168>3.0.CO;2-4",
+    "Uno's C": "Uno H, Cai T, Pencina MJ, D'Agostino RB, Wei LJ. On the C-statistics for evaluating overall adequacy "
+    "of risk prediction procedures with censored survival data. Stat Med 2011;30:1105–1117. doi:10.1002/sim.4154",
+    "AUC(t)": "Uno H, Cai T, Tian L, Wei LJ. Evaluating prediction rules for t-year survivors with censored regression "
+    "models. J Am Stat Assoc 2007;102:527–537. doi:10.1198/016214507000000149",
+    "Brier score": "Graf E, Schmoor C, Sauerbrei W, Schumacher M. Assessment and comparison of prognostic "
+    "classification schemes for survival data. Stat Med 1999;18:2529–2545. "
+    "doi:10.1002/(SICI)1097-0258(19990915/30)18:17/18<2529::AID-SIM274>3.0.CO;2-5",
     "Survival curves": "Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. J Am Stat Assoc "
     "1958;53:457–481. doi:10.1080/01621459.1958.10501452",
     "Log-rank test": "Mantel N. Evaluation of survival data and two new rank order statistics arising in its "
@@ -63,6 +70,7 @@ _USED_BY = {
     "link/link": ("False discovery rate",),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
+    "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
     "outcome/kaplan_meier": ("Survival curves",),
     "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
     "cohort/endpoints": ("Follow-up",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from radiolocus.report.blocks import Block, Row, Section, Table, Text
@@ -55,6 +57,34 @@ def _performance(frame: pl.DataFrame) -> Table:
         sortable=True,
         note=f"{protocol(frame)}; CI: bootstrap interval. Events: events or positives. Candidates: predictors offered "
         f"to the model, before categories become columns.{_below(frame)}",
+    )
+
+
+def _horizons(frame: pl.DataFrame, units: Mapping[str, str]) -> Table:
+    """Uno's C, AUC(t) and Brier score, beside the Brier score without predictors."""
+    rows: list[Row] = [
+        [
+            r["endpoint"],
+            r["predictors"],
+            r["metric"],
+            f"{r['time']:g} {units.get(r['endpoint']) or ''}".strip(),
+            interval_cell(r["estimate"], r["lower"], r["upper"]),
+            number_cell(r["n"]),
+            number_cell(r["events"]),
+        ]
+        for r in ordered(frame).iter_rows(named=True)
+    ]
+    return Table(
+        "Out-of-fold performance at times",
+        ["endpoint", "predictors", "metric", "time", "estimate (95 % CI)", "n", "events by then"],
+        rows,
+        [False] * 4 + [True] * 3,
+        sortable=True,
+        note="Uno's C counts events up to the time, the last by which a tenth of the subjects are followed. AUC(t) and "
+        "Brier score: events by the time against subjects followed beyond it, censored subjects by weights (inverse "
+        "probability of censoring, just before each event). Rankings are compared within a fold. A Brier score is an "
+        "error: smaller is better, and a model is worth its predictors only where it is below the one without them. "
+        "CI: bootstrap interval; intervals of rows do not test their difference.",
     )
 
 
@@ -241,6 +271,8 @@ def outcome(art: Artefacts) -> Section | None:
             verdict.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
     else:
         blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
+    at_times = art.table("outcome/horizons")
+    blocks += [_horizons(at_times, _units(art))] if at_times is not None and at_times.height else []
     blocks += [*controls, *_risk_groups(art)]
     blocks += [_logrank(tests)] if tests is not None else []
     blocks += [_univariate(univariate)] if univariate is not None else []

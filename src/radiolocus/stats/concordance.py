@@ -24,6 +24,7 @@ __all__ = [
     "finite_scores",
     "harrell_c",
     "harrell_c_bootstrap",
+    "pair_sums",
     "uno_c",
     "uno_c_bootstrap",
     "weighted_auc",
@@ -274,8 +275,8 @@ def uno_c_bootstrap(
         return np.asarray((sums[:, 0] + sums[:, 2] / 2) / sums.sum(axis=1))
 
 
-def weighted_auc(case: Array, control: Array, score: Array) -> Array:
-    """Share of case–control pairs in which the case scores higher, ties one half, for each row of weights.
+def pair_sums(case: Array, control: Array, score: Array) -> tuple[Array, Array]:
+    """Weight of the case–control pairs in which the case scores higher, ties one half, and of all pairs.
 
     Parameters
     ----------
@@ -285,8 +286,7 @@ def weighted_auc(case: Array, control: Array, score: Array) -> Array:
 
     Returns
     -------
-    ndarray, shape (draws,)
-        NaN where cases or controls weigh nothing.
+    won, total : ndarray, shape (draws,)
     """
     order = np.argsort(score, kind="stable")
     sorted_score = score[order]
@@ -295,8 +295,25 @@ def weighted_auc(case: Array, control: Array, score: Array) -> Array:
     controls = np.add.reduceat(control[:, order], first, axis=1)
     # Controls below a score, plus half of those tied with it.
     below = np.cumsum(controls, axis=1) - controls / 2
+    return (cases * below).sum(axis=1), cases.sum(axis=1) * controls.sum(axis=1)
+
+
+def weighted_auc(case: Array, control: Array, score: Array) -> Array:
+    """Share of case–control pairs in which the case scores higher, ties one half, for each row of weights.
+
+    Parameters
+    ----------
+    case, control, score
+        As in :func:`pair_sums`.
+
+    Returns
+    -------
+    ndarray, shape (draws,)
+        NaN where cases or controls weigh nothing.
+    """
+    won, total = pair_sums(case, control, score)
     with np.errstate(invalid="ignore"):
-        return np.asarray((cases * below).sum(axis=1) / (cases.sum(axis=1) * controls.sum(axis=1)))
+        return np.asarray(won / total)
 
 
 def check_classes(label: npt.ArrayLike, score: npt.ArrayLike) -> tuple[BoolArray, Array]:

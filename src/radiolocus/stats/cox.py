@@ -17,7 +17,7 @@ from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.survival import by_descending_time, check_survival
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 
-__all__ = ["CoxBatch", "CoxFit", "Ties", "check_ties", "cox_univariate_batch", "fit_cox"]
+__all__ = ["CoxBatch", "CoxFit", "Ties", "check_ties", "cox_risk", "cox_univariate_batch", "fit_cox"]
 
 Ties = Literal["efron", "breslow"]
 
@@ -217,3 +217,59 @@ def cox_univariate_batch(
     beta, error, loglik, null, score = np.ascontiguousarray(result.T)
     used, happened = np.ascontiguousarray(counts.T)
     return CoxBatch(beta, error, loglik, null, score, used, happened, status)
+
+
+def cox_risk(
+    time: npt.ArrayLike,
+    event: npt.ArrayLike,
+    fitted: Array,
+    predicted: Array,
+    times: npt.ArrayLike,
+    *,
+    ties: Ties = "efron",
+) -> Array:
+    """Risk of the event by `times` from linear predictors, with the baseline hazard of the patients fitted.
+
+    Parameters
+    ----------
+    time, event : array_like, shape (n,)
+        Of the patients fitted.
+    fitted : ndarray, shape (n,)
+        Their log relative hazards.
+    predicted : ndarray, shape (m,)
+        Log relative hazards of the patients to predict, on the same scale.
+    times : array_like, shape (t,)
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    ndarray, shape (m, t)
+        1 − exp(−H(t) exp(predicted)); constant beyond the last event.
+
+    Raises
+    ------
+    InputError
+        Unusable times or events.
+
+    References
+    ----------
+    Breslow, JRSS B 1972;34:216; with Efron's increments for ties, as R ``survfit`` for a model fitted so.
+    """
+    efron = check_ties(ties)
+    leave, events = check_survival(time, event)
+    shift = float(fitted.max())
+    relative = np.exp(fitted - shift)
+    distinct, place = np.unique(leave, return_inverse=True)
+    at_risk = np.bincount(place, weights=relative)[::-1].cumsum()[::-1]
+    dying = np.bincount(place[events], weights=relative[events], minlength=distinct.size)
+    deaths = np.bincount(place[events], minlength=distinct.size)
+    # One entry a death: the k-th of d tied deaths leaves the share k / d of their risk out (Efron).
+    group = np.repeat(np.arange(distinct.size), deaths)
+    share = (np.arange(group.size) - (np.cumsum(deaths) - deaths)[group]) / deaths[group] if efron else 0.0
+    cumulative = np.r_[0.0, np.cumsum(1.0 / (at_risk[group] - share * dying[group]))]
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    hazard = cumulative[np.searchsorted(distinct[group], wanted, side="right")]
+    with np.errstate(divide="ignore"):
+        log_hazard = np.log(hazard)[None, :] + (predicted - shift)[:, None]
+    # Beyond exp(50) the risk is 1 to the last digit.
+    return np.asarray(-np.expm1(-np.exp(np.minimum(log_hazard, 50.0))))

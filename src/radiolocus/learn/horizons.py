@@ -1,0 +1,195 @@
+"""Out-of-fold predictions of a time to event judged at horizons: Uno's C, AUC(t) and Brier score.
+
+As in :mod:`radiolocus.learn.discrimination`, rankings are compared within a fold only, and the interval holds both
+which patients were sampled and how they happened to be divided. The Brier score needs no partner: risks are
+probabilities, and all patients enter together. The censoring weights are those of all patients of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radiolocus.errors import InputError, UndefinedError
+from radiolocus.learn.discrimination import ratio, within_fold_blocks, within_fold_concordant, within_fold_pairs
+from radiolocus.learn.target import Target
+from radiolocus.model import Array
+from radiolocus.stats.censoring import Clock
+from radiolocus.stats.concordance import pair_sums
+from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
+
+__all__ = ["AtHorizon", "horizons_of", "out_of_fold_at_horizons", "truncation_of"]
+
+# Uno's C looks no further than at least this share of the patients are followed: beyond, few patients decide it.
+_FOLLOWED = 0.1
+
+
+@dataclass(frozen=True)
+class AtHorizon:
+    """A statistic of out-of-fold predictions at a time.
+
+    Parameters
+    ----------
+    metric : str
+        ``Uno C``, ``AUC(t)``, ``Brier(t)`` or ``Brier(t) without predictors``.
+    time : float
+        Horizon, or truncation time of Uno's C.
+    estimate, lower, upper : float
+        Mean over repetitions; 95 % percentile interval over bootstrap draws of patients and repetitions.
+    events : int
+        Events up to and including the time.
+    """
+
+    metric: str
+    time: float
+    estimate: float
+    lower: float
+    upper: float
+    events: int
+
+
+def horizons_of(target: Target, wanted: Sequence[float]) -> tuple[float, ...]:
+    """Horizons at which a survival target can be judged.
+
+    Parameters
+    ----------
+    target : Target
+    wanted : sequence of float
+        Those before the last time of follow-up are kept. None given: the median time of the events.
+
+    Returns
+    -------
+    tuple of float
+        Increasing; empty for a binary target, or without an event after time zero and before the last time.
+    """
+    if target.time is None:
+        return ()
+    events = target.time[target.event == 1]
+    found = wanted or ([float(np.quantile(events, 0.5, method="lower"))] if events.size else [])
+    return tuple(t for t in sorted(found) if 0.0 < t < target.time.max())
+
+
+def truncation_of(time: Array, event: Array) -> float:
+    """Return the last event time by which a tenth of the patients are still followed (the first, if none is)."""
+    times = np.unique(time[event == 1])
+    followed = np.array([np.mean(time >= t) for t in times])
+    return float(times[followed >= _FOLLOWED][-1] if np.any(followed >= _FOLLOWED) else times[0])
+
+
+def out_of_fold_at_horizons(
+    target: Target,
+    prediction: Array,
+    fold: npt.NDArray[np.int64],
+    risk: Array,
+    bare: Array,
+    horizons: Sequence[float],
+    draws: int = 1000,
+    seed: int = 1,
+) -> list[AtHorizon]:
+    """Uno's C, AUC(t) and Brier score of out-of-fold predictions, mean over repetitions, with intervals.
+
+    Parameters
+    ----------
+    target : Target
+        Of n patients, with times.
+    prediction : ndarray, shape (R, n)
+        Higher means an earlier event.
+    fold : ndarray of int64, shape (R, n)
+    risk, bare : ndarray, shape (R, n, h)
+        Probability of the event by each horizon: of the model, and of the same without predictors.
+    horizons : sequence of float, length h
+    draws, seed : int
+
+    Returns
+    -------
+    list of AtHorizon
+
+    Raises
+    ------
+    InputError
+        A target without times.
+    UndefinedError
+        A statistic has no value in a repetition, or in fewer than two draws.
+    """
+    if target.time is None:
+        raise InputError("a binary endpoint at a horizon", allowed="a survival endpoint")
+    judge = _Judge(target, target.time, np.asarray(horizons, dtype=np.float64))
+    parts = [
+        _Part(within_fold_blocks(target, p, f), p, f, r, b)
+        for p, f, r, b in zip(prediction, fold, risk, bare, strict=True)
+    ]
+    estimates = np.concatenate([judge.statistics(part, np.ones((1, target.n))) for part in parts])
+    drawn: list[Array] = []
+    for counts in bootstrap_weights(target.n, draws, seed):
+        drawn += [judge.statistics(part, counts.astype(np.float64)) for part in parts]
+    values = np.concatenate(drawn)
+    found = []
+    for k, (metric, t) in enumerate(judge.names()):
+        if np.isnan(estimates[:, k]).any():
+            raise UndefinedError(
+                f"{metric} at {t:g} has no value in repetition {int(np.argmax(np.isnan(estimates[:, k])))}",
+                allowed="an event by the time and a patient followed beyond it in at least one fold",
+                todo="choose another horizon, or fewer folds",
+            )
+        interval = percentile_interval(values[:, k])
+        events = int(np.sum((target.event == 1) & (target.time <= t)))
+        found.append(AtHorizon(metric, t, float(estimates[:, k].mean()), interval.lower, interval.upper, events))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One repetition."""
+
+    blocks: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]]
+    prediction: Array
+    fold: npt.NDArray[np.int64]
+    risk: Array
+    bare: Array
+
+
+class _Judge:
+    """Statistics of a repetition under weights of the patients, in the order of :meth:`names`."""
+
+    def __init__(self, target: Target, time: Array, horizons: Array) -> None:
+        self.event, self.time, self.horizons = target.event == 1, time, horizons
+        self.clock = Clock.of(time, self.event)
+        self.truncation = truncation_of(time, target.event)
+
+    def names(self) -> list[tuple[str, float]]:
+        at = [float(t) for t in self.horizons]
+        metrics = ("AUC(t)", "Brier(t)", "Brier(t) without predictors")
+        return [("Uno C", self.truncation), *((metric, t) for metric in metrics for t in at)]
+
+    def statistics(self, part: _Part, weights: Array) -> Array:
+        """One row a draw, one column a statistic."""
+        curve = self.clock.uncensored(weights)
+        # G is zero only where nobody drawn is left, whose weight is of no account.
+        inverse = np.divide(1.0, curve, out=np.zeros_like(curve), where=curve > 0)
+        own = inverse[:, self.clock.place]
+        leading = weights * own**2 * (self.time <= self.truncation)
+        uno = ratio(
+            within_fold_concordant(part.blocks, weights, leading), within_fold_pairs(part.blocks, weights, leading)
+        )
+        columns: list[list[Array]] = [[], [], []]
+        for j, t in enumerate(self.horizons):
+            beyond = inverse[:, [np.searchsorted(self.clock.time, t, side="right")]]
+            case = weights * own * (self.event & (self.time <= t))
+            control = weights * beyond * (self.time > t)
+            columns[0].append(_auc(part, case, control))
+            for k, risk in enumerate((part.risk[:, j], part.bare[:, j]), start=1):
+                columns[k].append((case @ (1 - risk) ** 2 + control @ risk**2) / weights.sum(axis=1))
+        return np.column_stack([uno, *columns[0], *columns[1], *columns[2]])
+
+
+def _auc(part: _Part, case: Array, control: Array) -> Array:
+    """AUC(t) over the pairs within folds."""
+    won, total = np.zeros((2, len(case)))
+    for k in np.unique(part.fold):
+        rows = np.flatnonzero(part.fold == k)
+        sums = pair_sums(case[:, rows], control[:, rows], part.prediction[rows])
+        won, total = won + sums[0], total + sums[1]
+    return ratio(won, total)
