@@ -317,3 +317,5 @@ def test_performance_at_times_stands_on_the_page_with_its_unit(page):
     words = page.words()
     assert "Out-of-fold performance at times" in words
     assert "a model is worth its predictors only where it is below the one without them" in words
+    assert "At horizons: Uno's C (2011)" in words
+    assert "Graf E, Schmoor C" in words

@@ -149,12 +149,18 @@ def _link(art: Artefacts) -> str:
 def _outcome(art: Artefacts) -> str:
     frame = art.table("outcome/performance")
     design = f" ({protocol(frame)})" if frame is not None else ""
+    at_times = (
+        " At horizons: Uno's C (2011), cumulative/dynamic AUC (Uno 2007) and Brier score (Graf 1999), weighted by the "
+        "inverse probability of censoring."
+        if art.has("outcome/horizons")
+        else ""
+    )
     return (
         "Outcome models were evaluated out of fold only: imputation, scaling, selection and penalty were learned "
         "inside "
         f"the training part{design}. Discrimination: Harrell's C (1996) for times to event, area under the ROC curve "
-        "for binary endpoints, with bootstrap intervals. Risk groups: Kaplan–Meier curves (1958), log-rank test "
-        "(Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
+        f"for binary endpoints, with bootstrap intervals.{at_times} Risk groups: Kaplan–Meier curves (1958), log-rank "
+        "test (Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
     )
 
 
