@@ -9,6 +9,7 @@ import pytest
 import radiolocus
 
 PINNED = [
+    "BinaryOptions",
     "FeatureSettings",
     "GenotypeOptions",
     "Geometry",

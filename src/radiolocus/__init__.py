@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['FeatureSettings', 'GenotypeOptions', 'Geometry', 'GwasOptions']
+['BinaryOptions', 'FeatureSettings', 'GenotypeOptions', 'Geometry']
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from radiolocus.associate.binary import BinaryOptions
     from radiolocus.associate.export import export
     from radiolocus.associate.genomewide import gwas
     from radiolocus.associate.gwas import GwasOptions
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "BinaryOptions",
     "FeatureSettings",
     "GenotypeOptions",
     "Geometry",
@@ -74,6 +76,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "BinaryOptions": "associate.binary",
     "FeatureSettings": "feature.settings",
     "GenotypeOptions": "genome.qc",
     "Geometry": "model",

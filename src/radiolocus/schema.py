@@ -303,6 +303,26 @@ _ALL = (
         ),
     ),
     Table(
+        "sumstats/binary",
+        "association of binary phenotypes, in the place of sumstats/sumstats",
+        (
+            Column("phenotype", Text, "binary phenotype"),
+            Column("chromosome", Text, "chromosome", source="GWAS-SSF"),
+            Column("base_pair_location", Whole, "position", "bp", "GWAS-SSF"),
+            Column("effect_allele", Text, "allele that is counted", source="GWAS-SSF"),
+            Column("other_allele", Text, "the other allele", source="GWAS-SSF"),
+            Column("beta", Real, "log odds ratio per effect allele; null where no fit was found", source="GWAS-SSF"),
+            Column("standard_error", Real, "standard error of beta", source="GWAS-SSF"),
+            Column("effect_allele_frequency", Real, "frequency among the analysed subjects", source="GWAS-SSF"),
+            _P,
+            Column("variant_id", Text, "id in the genotype file", source="GWAS-SSF"),
+            _N,
+            Column("cases", Whole, "cases among them"),
+            Column("statistic", Real, "z of the score or of Wald, or the signed root of the likelihood ratio"),
+            Column("test", Text, "'score', 'spa', 'firth', 'wald' or 'firth wald'"),
+        ),
+    ),
+    Table(
         "sumstats/summary",
         "per phenotype: how many tests, inflation, strongest variant",
         (

@@ -62,6 +62,10 @@ def gwas(
         bool, typer.Option("--multi-trait", help="Also MOSTest and MinP, calibrated by a permutation; twice the work.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the permutation.")] = 1,
+    binary: Annotated[bool, typer.Option("--binary", help="Phenotypes are 0 and 1: logistic regression.")] = False,
+    test: Annotated[str, typer.Option(help="With --binary: spa, firth or wald.")] = "spa",
+    cutoff: Annotated[float, typer.Option(help="With --binary: |z| of the score beyond which the test is used.")] = 2.0,
+    coding: Annotated[str, typer.Option(help="With --binary: 0/1, or 1/2 with 0 missing.")] = "0/1",
     minus_nine: Annotated[str, typer.Option(help="What −9 is in a table: refuse, missing or number.")] = "refuse",
     sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
     dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
@@ -73,7 +77,7 @@ def gwas(
     with loading():
         from rich.console import Console
 
-        from radiolocus.app.gwas import GwasOrder, told, write_gwas
+        from radiolocus.app.gwas import GwasOrder, binary_options, told, write_gwas
         from radiolocus.app.progress import Bars
         from radiolocus.associate.gwas import GwasOptions
         from radiolocus.genome.qc import GenotypeOptions
@@ -84,9 +88,10 @@ def gwas(
         covariates=tuple(covariate or ()), phenotypes=tuple(phenotype or ()), block_size=block_size, **chosen,
     )  # fmt: skip
     nine: Any = minus_nine
+    how: dict[str, Any] = {"test": test, "cutoff": cutoff, "coding": coding}
     order = GwasOrder(
         genotypes, pheno, covar, options.sample_id, nine, tuple(categorical or ()), options,
-        GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed),
+        GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed), binary_options(binary, **how),
     )  # fmt: skip
     with Bars(Console(stderr=True)) as bars:
         finished = write_gwas(

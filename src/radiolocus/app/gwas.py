@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genomewide import Finished, gwas
 from radiolocus.associate.gwas import GwasOptions
+from radiolocus.errors import ConfigError
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.subject_tables import read_subject_table
 
-__all__ = ["GwasOrder", "told", "write_gwas"]
+__all__ = ["GwasOrder", "binary_options", "told", "write_gwas"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class GwasOrder:
         Covariates to dummy-code.
     options : GenotypeOptions
     keep : GwasOptions
+    binary : BinaryOptions or None
+        How phenotypes are tested that are cases and controls.
     """
 
     genotypes: Path
@@ -40,6 +44,25 @@ class GwasOrder:
     categorical: tuple[str, ...]
     options: GenotypeOptions
     keep: GwasOptions
+    binary: BinaryOptions | None = None
+
+
+def binary_options(
+    binary: bool, test: Literal["spa", "firth", "wald"], cutoff: float, coding: Literal["0/1", "1/2"]
+) -> BinaryOptions | None:
+    """How binary phenotypes are tested; None where phenotypes are measured.
+
+    Raises
+    ------
+    ConfigError
+        A rule for binary phenotypes where they are not said to be binary.
+    """
+    chosen = BinaryOptions(test, cutoff, coding)
+    if not binary and chosen != BinaryOptions():
+        raise ConfigError(
+            "a test, cutoff or coding of binary phenotypes without --binary", where="gwas", todo="add --binary"
+        )
+    return chosen if binary else None
 
 
 def write_gwas(
@@ -54,8 +77,8 @@ def write_gwas(
             order.covar, sample_id=order.sample_id, minus_nine=order.minus_nine, categorical=order.categorical
         )
     return gwas(
-        source, phenotypes, covariates, out, options=order.options, keep=order.keep, jobs=jobs, fresh=fresh,
-        begin=begin, step=step,
+        source, phenotypes, covariates, out, options=order.options, keep=order.keep, binary=order.binary,
+        jobs=jobs, fresh=fresh, begin=begin, step=step,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,11 @@ from radiolocus.kernels.scan import observed_in
 from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.schema import conform, empty
 
-__all__ = ["labelled", "omissions", "rows_of", "scan_block", "scan_design"]
+__all__ = ["REASONS", "frequency_of", "labelled", "omissions", "rows_of", "scan_block", "scan_design"]
 
 Whole = npt.NDArray[np.int64]
 
-_REASONS = {
+REASONS = {
     SAME: "no two analysed subjects differ in genotype",
     DETERMINED: "the covariates determine the genotype",
     PERFECT_FIT: "the variant fits the phenotype perfectly, which leaves no error to test against",
@@ -129,7 +129,7 @@ def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.Dat
             "column": column,
             "beta": beta * design.length[column],
             "standard_error": error * design.length[column],
-            "effect_allele_frequency": _frequency(tile, design, variant, pattern),
+            "effect_allele_frequency": frequency_of(tile.dosage, tile.moments, design, variant, pattern),
             "neg_log_10_p_value": tile.log_p[variant, column],
             "n": df + design.basis.shape[1] + 1,
             "statistic": t,
@@ -138,10 +138,12 @@ def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.Dat
     )
 
 
-def _frequency(tile: Tile, design: Design, variant: Whole, pattern: Whole) -> Array:
-    """Frequency of the effect allele among the subjects with the phenotype and a genotype."""
-    frequency: Array = tile.moments[variant, 1] / 2
-    counted, mean = tile.moments[:, 0], tile.moments[:, 1]
+def frequency_of(
+    dosage: npt.NDArray[np.float32], moments: Array, design: Design, variant: Whole, pattern: Whole
+) -> Array:
+    """Frequency of the effect allele, for pairs of variant and pattern, among the subjects with both."""
+    frequency: Array = moments[variant, 1] / 2
+    counted, mean = moments[:, 0], moments[:, 1]
     for g in np.unique(pattern):
         absent, rows = design.patterns[g].absent, design.patterns[g].rows
         if absent.size == 0:
@@ -150,15 +152,17 @@ def _frequency(tile: Tile, design: Design, variant: Whole, pattern: Whole) -> Ar
         those, back = np.unique(variant[here], return_inverse=True)
         count, alleles = np.empty(those.size, dtype=np.int64), np.empty(those.size)
         few = absent.size < rows.size
-        observed_in(tile.dosage, those, absent if few else rows, count, alleles)
+        observed_in(dosage, those, absent if few else rows, count, alleles)
         known = counted[those] - count if few else count
         total = mean[those] * counted[those] - alleles if few else alleles
         frequency[here] = (total / np.maximum(known, 1) / 2)[back]
     return frequency
 
 
-def labelled(numbers: pl.DataFrame, block: GenotypeBlock, design: Design) -> pl.DataFrame:
-    """Put variants and phenotypes to the numbers of :func:`rows_of`: table ``sumstats/sumstats``."""
+def labelled(
+    numbers: pl.DataFrame, block: GenotypeBlock, design: Design, table: str = "sumstats/sumstats"
+) -> pl.DataFrame:
+    """Put variants and phenotypes to the numbers of :func:`rows_of` or the like: `table`."""
     variant, column = numbers["variant"], numbers["column"]
     texts = {
         "chromosome": block.chromosome,
@@ -169,13 +173,15 @@ def labelled(numbers: pl.DataFrame, block: GenotypeBlock, design: Design) -> pl.
     named = [pl.Series(name, value, dtype=pl.String).gather(variant) for name, value in texts.items()]
     phenotypes = pl.Series("phenotype", design.phenotypes, dtype=pl.String).gather(design.columns[column.to_numpy()])
     place = pl.Series("base_pair_location", block.position[variant.to_numpy()])
-    return conform(numbers.drop("variant", "column").with_columns(*named, phenotypes, place), "sumstats/sumstats")
+    return conform(numbers.drop("variant", "column").with_columns(*named, phenotypes, place), table)
 
 
-def omissions(state: npt.NDArray[np.int8], variant_id: Sequence[str]) -> tuple[Problem, ...]:
+def omissions(
+    state: npt.NDArray[np.int8], variant_id: Sequence[str], reasons: Mapping[int, str] = REASONS
+) -> tuple[Problem, ...]:
     """Variants without a row for some phenotypes, and why; `count` is the number of phenotypes."""
     counts = Counter((int(v), int(state[v, i])) for v, i in np.argwhere(state != KEPT))
     return tuple(
-        Problem("associate", _REASONS[kind], severity="no value", item=variant_id[v], count=count)
+        Problem("associate", reasons[kind], severity="no value", item=variant_id[v], count=count)
         for (v, kind), count in counts.items()
     )

@@ -105,7 +105,7 @@ def part_writer(path: Path, table: str) -> Iterator[PartWriter]:
     writer.close()
 
 
-def write_rows(root: Path, frames: Iterable[pl.DataFrame]) -> dict[str, int]:
+def write_rows(root: Path, frames: Iterable[pl.DataFrame], table: str = "sumstats/sumstats") -> dict[str, int]:
     """Write the kept rows, chromosome by chromosome, each by position.
 
     Parameters
@@ -113,7 +113,8 @@ def write_rows(root: Path, frames: Iterable[pl.DataFrame]) -> dict[str, int]:
     root : Path
         Folder of the results.
     frames : iterable of polars.DataFrame
-        Table ``sumstats/sumstats`` in pieces, in the order of the genotype file.
+        `table` in pieces, in the order of the genotype file.
+    table : str
 
     Returns
     -------
@@ -128,7 +129,7 @@ def write_rows(root: Path, frames: Iterable[pl.DataFrame]) -> dict[str, int]:
             for (chromosome,), part in frame.group_by("chromosome", maintain_order=True):
                 name = str(chromosome)
                 if name not in writers:
-                    writers[name] = PartWriter(root / f"{chromosome_part(name)}.parquet", "sumstats/sumstats")
+                    writers[name] = PartWriter(root / f"{chromosome_part(name)}.parquet", table)
                 places = part["base_pair_location"]
                 if not places.is_sorted() or int(places[0]) < reached.get(name, 0):
                     mixed.add(name)
@@ -142,12 +143,14 @@ def write_rows(root: Path, frames: Iterable[pl.DataFrame]) -> dict[str, int]:
         raise
     for name in mixed:  # a file that is not sorted: the rows are, so that a region is found
         path = writers[name].path
-        with part_writer(path, "sumstats/sumstats") as again:
+        with part_writer(path, table) as again:
             again.add(pl.read_parquet(path).sort("base_pair_location", maintain_order=True))
     return {chromosome_part(name): writer.rows for name, writer in writers.items()}
 
 
-def write_by_phenotype(root: Path, parts: dict[str, int], counts: Mapping[str, int]) -> int:
+def write_by_phenotype(
+    root: Path, parts: dict[str, int], counts: Mapping[str, int], table: str = "sumstats/sumstats"
+) -> int:
     """Write all rows once more, phenotype by phenotype, a few phenotypes in memory at a time; returns the rows.
 
     Parameters
@@ -157,10 +160,11 @@ def write_by_phenotype(root: Path, parts: dict[str, int], counts: Mapping[str, i
         What :func:`write_rows` returned.
     counts : mapping
         Rows of each phenotype.
+    table : str
     """
     files = [root / f"{name}.parquet" for name in parts]
     order = pl.Enum(sorted(counts))  # by name, so that the statistics of row groups tell where it lies
-    with part_writer(root / "sumstats/by_phenotype/part.parquet", "sumstats/sumstats") as writer:
+    with part_writer(root / "sumstats/by_phenotype/part.parquet", table) as writer:
         for names in _buckets(order.categories.to_list(), counts):
             found = [pl.scan_parquet(file, hive_partitioning=False) for file in files]
             if not found:

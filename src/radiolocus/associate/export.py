@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import yaml
+from scipy.special import ndtri_exp
 
 from radiolocus.associate.query import query
 from radiolocus.errors import ConfigError
@@ -74,6 +75,7 @@ def as_ssf(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
 def as_plink2(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns of ``plink2 --glm cols=+a1freq``; the other allele stands as REF and the effect allele as ALT and A1."""
+    statistic = "Z_STAT" if "test" in rows.columns else "T_STAT"
     return rows.select(
         pl.col("chromosome").alias("#CHROM"),
         pl.col("base_pair_location").alias("POS"),
@@ -86,14 +88,22 @@ def as_plink2(rows: pl.DataFrame) -> pl.DataFrame:
         pl.col("n").alias("OBS_CT"),
         pl.col("beta").alias("BETA"),
         pl.col("standard_error").alias("SE"),
-        pl.col("statistic").alias("T_STAT"),
+        pl.col("statistic").alias(statistic),
         p_text(rows["neg_log_10_p_value"]).alias("P"),
         pl.lit(".").alias("ERRCODE"),
     )
 
 
 def as_regenie(rows: pl.DataFrame) -> pl.DataFrame:
-    """Columns of REGENIE's step 2; ALLELE1 is counted, CHISQ is (β / SE)², LOG10P that of Student's t."""
+    """Columns of REGENIE's step 2; ALLELE1 is counted.
+
+    CHISQ is (β / SE)², LOG10P that of Student's t; of binary phenotypes CHISQ is that of the p-value, and EXTRA says
+    the test.
+    """
+    chisq, extra = pl.col("statistic") ** 2, pl.lit("NA")
+    if "test" in rows.columns:
+        log_half = -rows["neg_log_10_p_value"].to_numpy() * np.log(10.0) - np.log(2.0)
+        chisq, extra = pl.lit(pl.Series(np.square(ndtri_exp(log_half)))), pl.col("test")
     return rows.select(
         pl.col("chromosome").replace({"X": "23", "XY": "23", "Y": "24", "MT": "25"}).alias("CHROM"),
         pl.col("base_pair_location").alias("GENPOS"),
@@ -105,9 +115,9 @@ def as_regenie(rows: pl.DataFrame) -> pl.DataFrame:
         pl.lit("ADD").alias("TEST"),
         pl.col("beta").alias("BETA"),
         pl.col("standard_error").alias("SE"),
-        (pl.col("statistic") ** 2).alias("CHISQ"),
+        chisq.alias("CHISQ"),
         pl.col("neg_log_10_p_value").alias("LOG10P"),
-        pl.lit("NA").alias("EXTRA"),
+        extra.alias("EXTRA"),
     )
 
 
@@ -131,7 +141,7 @@ def export(
     phenotype : str
     out : Path or str
         Name of the file without its ending, which the layout gives: ``.tsv.gz`` and ``.tsv.gz-meta.yaml``,
-        ``.glm.linear``, ``.regenie``.
+        ``.glm.linear`` or ``.glm.logistic.hybrid``, ``.regenie``.
     layout : {"gwas-ssf", "plink2", "regenie"}
     assembly : str
         Genome assembly of the positions; GWAS-SSF demands it.
@@ -171,7 +181,8 @@ def export(
             todo=f"scan again with --all-rows '{phenotype}', or give --partial to write what is there",
         )
     if layout == "plink2":
-        return _written(stem.with_name(stem.name + ".glm.linear"), as_plink2(rows), "\t")
+        ending = ".glm.logistic.hybrid" if "binary" in options else ".glm.linear"
+        return _written(stem.with_name(stem.name + ending), as_plink2(rows), "\t")
     if layout == "regenie":
         return _written(stem.with_name(stem.name + ".regenie"), as_regenie(rows), " ")
     table, left_out = as_ssf(rows)
@@ -203,6 +214,12 @@ def _metadata(
     summary = pl.read_parquet(folder / "sumstats/summary.parquet").filter(pl.col("phenotype") == phenotype)
     covariates = [*options["covariates"]]
     sample: dict[str, Any] = {"sample_size": int(summary["n"][0])}
+    if "binary" in options:
+        rows = query(folder, phenotype=[phenotype])
+        sample["case_control_study"] = True
+        whole = rows.filter(pl.col("n") == sample["sample_size"])["cases"].to_list()
+        if whole:  # with dropped genotypes no row need hold all subjects
+            sample |= {"case_count": whole[0], "control_count": sample["sample_size"] - whole[0]}
     if ancestry:
         sample["sample_ancestry_category"] = [ancestry]
     return {

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from radiolocus.associate.binary import BinaryOptions, prepare_binary
 from radiolocus.associate.dataset import PartWriter, part_writer, write_by_phenotype, write_rows, write_variant_ids
 from radiolocus.associate.design import Design
-from radiolocus.associate.gwas import GwasOptions, UnitResult, Workshop
+from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, UnitResult, Workshop
 from radiolocus.associate.multitrait import fit_null
 from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
 from radiolocus.associate.summary import PhenotypeSums, summarise_kept
@@ -73,6 +74,7 @@ def gwas(
     *,
     options: GenotypeOptions | None = None,
     keep: GwasOptions | None = None,
+    binary: BinaryOptions | None = None,
     jobs: int = 1,
     fresh: bool = False,
     begin: Callable[[int], None] = lambda _units: None,
@@ -91,6 +93,8 @@ def gwas(
     out : Path or str
         Folder of the results: new, empty, or of this very scan.
     keep : GwasOptions, optional
+    binary : BinaryOptions, optional
+        Test binary phenotypes by logistic regression; the rows are then table ``sumstats/binary``.
     jobs : int
         Threads.
     fresh : bool
@@ -123,9 +127,10 @@ def gwas(
         identity = digest("gwas", inputs, tables)
         open_folder(root, "gwas", identity, fresh=fresh)
         write_json(root / "study.json", {"name": "gwas", "identity": identity, "sections": ["genetics"]})
-        stage = Stage(root, "sumstats", (options, keep), inputs | tables)
+        settings = (options, keep) if binary is None else (options, keep, binary)
+        stage = Stage(root, "sumstats", settings, inputs | tables)
         if stage.manifest() is None:
-            _run(stage, source, phenotypes, covariates, options, keep, jobs, begin, step)
+            _run(stage, source, phenotypes, covariates, options, keep, binary, jobs, begin, step)
         told = json.loads((root / "sumstats/told.json").read_text())
         return Finished(root, **told, problems=pl.read_parquet(root / "problems.parquet"))
 
@@ -141,15 +146,19 @@ def _run(
     covariates: pl.DataFrame | None,
     options: GenotypeOptions,
     keep: GwasOptions,
+    binary: BinaryOptions | None,
     jobs: int,
     begin: Callable[[int], None],
     step: Callable[[], None],
 ) -> None:
     started = time.monotonic()
     with one_thread():
-        prepared = prepare(source, phenotypes, covariates, options, judge_first=False)
-    effects = _effects_room(stage, prepared) if keep.effects else None
-    shop = Workshop(prepared, keep, effects)
+        if binary is None:
+            prepared = prepare(source, phenotypes, covariates, options, judge_first=False)
+            shop = Workshop(prepared, keep, _effects_room(stage, prepared) if keep.effects else None)
+        else:
+            prepared, design = prepare_binary(source, phenotypes, covariates, options, binary)
+            shop = BinaryWorkshop(prepared, keep, design, binary)
     units = plan(prepared)
     keys = [digest(stage.key, unit) for unit in units]
     todo = [i for i, key in enumerate(keys) if stage.load_unit(key) is None]
@@ -165,7 +174,7 @@ def _run(
         if isinstance(outcome, Exception):
             raise outcome
         step()
-    _gather(stage, prepared, keep, keys, time.monotonic() - started)
+    _gather(stage, shop, binary, keys, time.monotonic() - started)
 
 
 def _effects_room(stage: Stage, prepared: Preparation) -> Path:
@@ -237,17 +246,18 @@ class _Sums:
         self.kept += int(unit["variants"]["kept"].sum())
 
 
-def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[str], seconds: float) -> None:
+def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: list[str], seconds: float) -> None:
     """Put the units together in their order, write the tables, and then the manifest."""
-    root, design, sums = stage.root, prepared.design, _Sums(prepared.design)
+    root, prepared, keep = stage.root, shop.preparation, shop.options
+    design, sums = prepared.design, _Sums(prepared.design)
     with part_writer(root / "sumstats/variants.parquet", "sumstats/variants") as variants:
-        parts = write_rows(root, _rows(stage, keys, sums, variants))
+        parts = write_rows(root, _rows(stage, keys, sums, variants), shop.table)
     if sums.kept == 0:
         raise nothing_kept(pl.read_parquet(variants.path), prepared.source)
     for name, count in parts.items():
         stage.adopt(name, count)
     stage.adopt("sumstats/variants", variants.rows)
-    stage.adopt("sumstats/by_phenotype/part", write_by_phenotype(root, parts, sums.rows_of))
+    stage.adopt("sumstats/by_phenotype/part", write_by_phenotype(root, parts, sums.rows_of, shop.table))
     stage.adopt("sumstats/variant_ids", write_variant_ids(root))
     found = PhenotypeSums(sums.tests, sums.top, sums.top_variant, sums.histogram)
     ids = prepared.source.variants["variant_id"]
@@ -269,10 +279,8 @@ def _gather(stage: Stage, prepared: Preparation, keep: GwasOptions, keys: list[s
     write_json(root / "sumstats/told.json", told)
     if keep.multi_trait:
         _write_joint(stage, pl.concat(sums.joint))
-    write_json(
-        root / "sumstats/options.json",
-        {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names},
-    )
+    options = {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names}
+    write_json(root / "sumstats/options.json", options if binary is None else options | {"binary": asdict(binary)})
     write_table(root, "problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
     stage.finish(seed=None, wall_time_s=seconds)
 

@@ -8,18 +8,22 @@ genomic inflation is read.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from radiolocus.associate.block import labelled, omissions, rows_of
+from radiolocus.associate.binary import BinaryDesign, BinaryOptions
+from radiolocus.associate.binary_tile import NO_FIT, BinaryTile, BinaryTiler, binary_rows
+from radiolocus.associate.block import REASONS, labelled, omissions, rows_of
 from radiolocus.associate.design import Design
 from radiolocus.associate.multitrait import permuted_design, whitener
 from radiolocus.associate.scan import Preparation, Unit, part_of
-from radiolocus.associate.tile import KEPT, Tile, Tiler
+from radiolocus.associate.tile import CONSTANT, KEPT, Tile, Tiler
 from radiolocus.errors import ConfigError
 from radiolocus.genome.qc import judge
 from radiolocus.kernels.genotype import count_alleles
@@ -28,7 +32,7 @@ from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.registry import suggest
 from radiolocus.schema import conform, empty
 
-__all__ = ["GwasOptions", "UnitResult", "Workshop"]
+__all__ = ["BinaryWorkshop", "GwasOptions", "UnitResult", "Workshop"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -126,6 +130,20 @@ class _Kept:
         )
 
 
+class _Scanner(Protocol):
+    """What a thread tests tiles of variants with."""
+
+    @property
+    def height(self) -> int:
+        """Variants of a tile."""
+
+    def another(self) -> _Scanner:
+        """One for another thread."""
+
+    def scan(self, dosage: npt.NDArray[np.float32]) -> Any:
+        """Test a tile: −log10 p, states, dosage and what the rows are made of."""
+
+
 class Workshop:
     """Runs units of one scan, in any thread; the room each thread needs is used again.
 
@@ -143,6 +161,10 @@ class Workshop:
         A phenotype of `options.all_rows` that is not there.
     """
 
+    #: Table of the rows, and what the states of pairs without a number mean.
+    table: ClassVar[str] = "sumstats/sumstats"
+    reasons: ClassVar[Mapping[int, str]] = REASONS
+
     def __init__(self, preparation: Preparation, options: GwasOptions, effects: Path | None = None) -> None:
         self.preparation = preparation
         self.options = options
@@ -158,16 +180,21 @@ class Workshop:
         self._whole = np.array([design.phenotypes[c] in wanted for c in design.columns[self._order]], dtype=np.bool_)
         self._effects = effects
         self._own = threading.local()
-        how = preparation.options.missing, preparation.options.scan_dtype
-        self._first = [Tiler(design, *how)]
-        if options.multi_trait:
-            self._whitener = whitener(design)
-            self._first.append(Tiler(permuted_design(design, options.seed), *how))
+        self._first = self._scanners()
 
-    def _tilers(self) -> list[Tiler]:
+    def _scanners(self) -> Sequence[_Scanner]:
+        design = self.preparation.design
+        how = self.preparation.options.missing, self.preparation.options.scan_dtype
+        first = [Tiler(design, *how)]
+        if self.options.multi_trait:
+            self._whitener = whitener(design)
+            first.append(Tiler(permuted_design(design, self.options.seed), *how))
+        return first
+
+    def _tilers(self) -> list[_Scanner]:
         if not hasattr(self._own, "tilers"):
             self._own.tilers = [tiler.another() for tiler in self._first]
-        tilers: list[Tiler] = self._own.tilers
+        tilers: list[_Scanner] = self._own.tilers
         return tilers
 
     def run(self, unit: Unit) -> UnitResult:
@@ -186,16 +213,16 @@ class Workshop:
         kept = _Kept.room(preparation.design.columns.size, count, self.options.multi_trait)
         analysed = block if inside.size == count else part_of(block, inside)
         self._scan(analysed, inside, start, kept)
-        rows = [labelled(pl.concat(kept.rows), analysed, preparation.design)] if kept.rows else []
+        rows = [labelled(pl.concat(kept.rows), analysed, preparation.design, self.table)] if kept.rows else []
         states = np.concatenate(kept.states) if kept.states else np.zeros((0, 1), dtype=np.int8)
         return UnitResult(
-            rows[0] if rows else empty("sumstats/sumstats"),
+            rows[0] if rows else empty(self.table),
             self._variants(variants, observed, kept),
             pl.DataFrame({"tests": kept.tests, "top": kept.top, "top_variant": kept.top_variant}),
             kept.histogram,
             absent,
             pl.DataFrame(kept.joint).fill_nan(None),
-            omissions(states, analysed.variant_id),
+            omissions(states, analysed.variant_id, self.reasons),
         )
 
     def _scan(self, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
@@ -209,7 +236,7 @@ class Workshop:
             kept.top_variant[best >= 0] = start + here[best[best >= 0]]
             for name, values in (("tests", tests), ("top", top), ("column", column)):
                 kept.variant[name][here] = values
-            kept.rows.append(self._rows(tile).with_columns(pl.col("variant") + first))
+            kept.rows.append(self._rows(tile, tiler).with_columns(pl.col("variant") + first))
             kept.states.append(tile.state)
             if self._effects is not None:
                 self._write_effects(tile, start + here)
@@ -223,12 +250,15 @@ class Workshop:
         turned = tile.t @ self._whitener
         return np.square(turned).sum(axis=1), tile.log_p.max(axis=1)
 
-    def _rows(self, tile: Tile) -> pl.DataFrame:
+    def _rows(self, tile: Tile | BinaryTile, tiler: _Scanner) -> pl.DataFrame:
         """Rows that are kept, variant by variant, phenotypes in the order of the table they came from."""
         ordered = tile.log_p[:, self._order]
         wanted = (ordered >= -np.log10(self.options.p_value)) | self._whole
         variant, place = np.nonzero(wanted & (tile.state[:, self._order] == KEPT))
-        return rows_of(tile, self.preparation.design, variant, self._order[place])
+        return self._numbers(tile, tiler, variant, self._order[place])
+
+    def _numbers(self, tile: Any, tiler: Any, variant: Whole, column: Whole) -> pl.DataFrame:
+        return rows_of(tile, self.preparation.design, variant, column)
 
     def _write_effects(self, tile: Tile, numbers: Whole) -> None:
         design = self.preparation.design
@@ -250,6 +280,48 @@ class Workshop:
             pl.Series("top_neg_log_10_p_value", np.where(top >= 0, top, np.nan)).fill_nan(None),
         )
         return conform(frame, "sumstats/variants")
+
+
+class BinaryWorkshop(Workshop):
+    """Runs units of one scan of binary phenotypes.
+
+    Parameters
+    ----------
+    preparation : Preparation
+    options : GwasOptions
+    design : BinaryDesign
+        Of `preparation`.
+    binary : BinaryOptions
+
+    Raises
+    ------
+    ConfigError
+        Effects of every pair or multi-trait tests, which are those of linear regression.
+    """
+
+    table: ClassVar[str] = "sumstats/binary"
+    reasons: ClassVar[Mapping[int, str]] = REASONS | {
+        CONSTANT: "all subjects with a genotype are of one class",
+        NO_FIT: "Firth's penalised likelihood found no maximum, or genotype and covariates determine each other",
+    }
+
+    def __init__(
+        self, preparation: Preparation, options: GwasOptions, design: BinaryDesign, binary: BinaryOptions
+    ) -> None:
+        for name in ("effects", "multi_trait"):
+            if getattr(options, name):
+                raise ConfigError(
+                    f"{name} of binary phenotypes", where="gwas", allowed="phenotypes that are measured",
+                    todo="leave it out",
+                )  # fmt: skip
+        self._design, self._binary = design, binary
+        super().__init__(preparation, options)
+
+    def _scanners(self) -> Sequence[_Scanner]:
+        return [BinaryTiler(self._design, self.preparation.options.missing, self._binary)]
+
+    def _numbers(self, tile: Any, tiler: Any, variant: Whole, column: Whole) -> pl.DataFrame:
+        return binary_rows(tiler, tile, variant, column)
 
 
 def effects_of(tile: Tile, design: Design) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

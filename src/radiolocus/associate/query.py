@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,8 @@ def query(
     Returns
     -------
     polars.DataFrame
-        Table ``sumstats/sumstats``, by chromosome and position, or by phenotype when only phenotypes are asked for.
+        Table ``sumstats/sumstats``, or ``sumstats/binary`` of binary phenotypes, by chromosome and position, or by
+        phenotype when only phenotypes are asked for.
 
     Raises
     ------
@@ -98,19 +100,20 @@ def query(
         raise ConfigError("no condition", where="query", allowed="a region, variant ids or phenotypes")
     if phenotype:
         _known_phenotypes(folder, phenotype)
+    table = _table(folder)
     rule = pl.col("neg_log_10_p_value") >= -np.log10(p_value)
     if phenotype:
         rule &= pl.col("phenotype").is_in(list(phenotype))
     if region is None and not rsid:
-        return _read(folder / "sumstats/by_phenotype/part.parquet", rule)
+        return _read(folder / "sumstats/by_phenotype/part.parquet", rule, table)
     places = [parse_region(region) if isinstance(region, str) else region] if region is not None else None
     if rsid:
         lying = _places(folder, rsid)
         rule &= pl.col("variant_id").is_in(list(rsid))
         inside = [place for place in lying if places is None or _within(place, places[0])]
         places = inside
-    parts = [_read(folder / f"{chromosome_part(p.chromosome)}.parquet", rule & _at(p)) for p in places or []]
-    return pl.concat([empty("sumstats/sumstats"), *parts])
+    parts = [_read(folder / f"{chromosome_part(p.chromosome)}.parquet", rule & _at(p), table) for p in places or []]
+    return pl.concat([empty(table), *parts])
 
 
 def variants_of(root: Path | str, rsid: Sequence[str]) -> pl.DataFrame:
@@ -119,7 +122,8 @@ def variants_of(root: Path | str, rsid: Sequence[str]) -> pl.DataFrame:
     file = folder / "sumstats/variants.parquet"
     rule = pl.col("variant_id").is_in(list(rsid))
     parts = [
-        _read(file, rule & (pl.col("chromosome") == place.chromosome) & _at(place)) for place in _places(folder, rsid)
+        _read(file, rule & (pl.col("chromosome") == place.chromosome) & _at(place), "sumstats/variants")
+        for place in _places(folder, rsid)
     ]
     return pl.concat([empty("sumstats/variants"), *parts])
 
@@ -133,9 +137,15 @@ def _finished(root: Path) -> Path:
     return root
 
 
-def _read(file: Path, rule: pl.Expr) -> pl.DataFrame:
+def _table(folder: Path) -> str:
+    """Which table the rows are."""
+    options = json.loads((folder / "sumstats/options.json").read_text())
+    return "sumstats/binary" if "binary" in options else "sumstats/sumstats"
+
+
+def _read(file: Path, rule: pl.Expr, table: str) -> pl.DataFrame:
     if not file.is_file():  # a chromosome without rows
-        return empty("sumstats/sumstats")
+        return empty(table)
     return pl.scan_parquet(file, hive_partitioning=False).filter(rule).collect()
 
 
@@ -149,7 +159,9 @@ def _within(place: Region, region: Region) -> bool:
 
 def _places(folder: Path, rsid: Sequence[str]) -> list[Region]:
     """Where variant ids lie; an id that stands more than once has several places."""
-    found = _read(folder / "sumstats/variant_ids.parquet", pl.col("variant_id").is_in(list(rsid)))
+    found = _read(
+        folder / "sumstats/variant_ids.parquet", pl.col("variant_id").is_in(list(rsid)), "sumstats/variant_ids"
+    )
     unknown = [name for name in rsid if name not in set(found["variant_id"])]
     if unknown:
         raise ConfigError(

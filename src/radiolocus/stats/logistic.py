@@ -17,7 +17,7 @@ from radiolocus.stats.batch import Batch
 from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 
-__all__ = ["LogisticBatch", "LogisticFit", "fit_logistic", "logistic_univariate_batch"]
+__all__ = ["LogisticBatch", "LogisticFit", "binary_labels", "fit_logistic", "logistic_univariate_batch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,14 @@ class LogisticFit:
         return float(neg_log10_p_chi2(self.likelihood_ratio, self.coefficient.size))
 
 
-def _labels(label: npt.ArrayLike) -> BoolArray:
+def binary_labels(label: npt.ArrayLike) -> BoolArray:
+    """Labels as flags.
+
+    Raises
+    ------
+    InputError
+        Not a vector, or a value other than 0 and 1.
+    """
     labels = np.asarray(label)
     if labels.ndim != 1 or labels.size == 0:
         raise InputError(f"labels of shape {labels.shape}", allowed="a vector with at least one entry")
@@ -117,7 +124,7 @@ def fit_logistic(label: npt.ArrayLike, X: npt.ArrayLike, *, names: Sequence[str]
     ----------
     McCullagh & Nelder, *Generalized Linear Models*, 1989. Separation: Albert & Anderson, Biometrika 1984;71:1.
     """
-    labels = _labels(label)
+    labels = binary_labels(label)
     positives = int(labels.sum())
     if positives in (0, labels.size):
         raise FitError(f"{positives} positives among {labels.size} patients: one class only", allowed="both classes")
@@ -194,7 +201,7 @@ def logistic_univariate_batch(label: npt.ArrayLike, X: npt.ArrayLike) -> Logisti
     InputError
         Unusable labels, wrong shape, infinite values.
     """
-    labels = _labels(label)
+    labels = binary_labels(label)
     matrix = np.asarray(X, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != labels.size:
         raise InputError(f"a design of shape {matrix.shape} for {labels.size} patients", allowed=f"({labels.size}, p)")

@@ -113,5 +113,5 @@ def neg_log10_p_chi2(x: npt.ArrayLike, df: npt.ArrayLike) -> Array:
     """−log10 of the upper tail of χ² with `df` degrees of freedom; broadcast shape, NaN for negative `x`."""
     statistic, freedom = np.broadcast_arrays(np.asarray(x, np.float64), np.asarray(df, np.float64))
     out = np.empty(statistic.size)
-    tails_chi2(statistic.ravel(), freedom.ravel(), out)
+    tails_chi2(statistic.flatten(), freedom.flatten(), out)
     return out.reshape(statistic.shape)
