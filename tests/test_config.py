@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from radiolocus.config import Sections, StudyError, load_study, study_schema
+from radiolocus.config import Sections, StudyError, load_settings, load_study, study_schema
 from radiolocus.simulate.cohort import _STUDY
 
 _LEAST = """
@@ -164,3 +164,27 @@ def test_the_study_of_the_simulator_and_the_examples_are_valid(tmp_path):
     _load(tmp_path, _STUDY.format(seed=1))
     for example in sorted((Path(__file__).parent.parent / "examples").glob("*.toml")):
         assert load_study(example, tmp_path).name
+
+
+@pytest.mark.parametrize(
+    ("line", "got"),
+    [
+        ("bin_number = true", "bin_number: got True"),
+        ('bin_width = "25"', "bin_width: got '25'"),
+        ('round_intensity = "yes"', "round_intensity: got 'yes'"),
+        ('resample_mm = [1, 1, "1"]', "resample_mm[3]: got '1'"),
+    ],
+)
+def test_values_of_another_type_are_mistakes_and_not_converted(tmp_path, line, got):
+    file = tmp_path / "settings.toml"
+    file.write_text(line)
+    with pytest.raises(StudyError) as caught:
+        load_settings(file)
+    assert str(caught.value.mistakes[0]).startswith(f"{got}; allowed: input should be a valid")
+
+
+def test_whole_numbers_lists_and_infinity_are_taken_for_what_they_are(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("bin_width = 25\nresample_mm = [2, 2, 2]\nresegment_range = [0, inf]\n")
+    found = load_settings(file)
+    assert (found.bin_width, found.resample_mm, found.resegment_range) == (25.0, (2.0, 2.0, 2.0), (0.0, None))

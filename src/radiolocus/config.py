@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import re
 import tomllib
 import typing
@@ -292,7 +293,8 @@ def _validate(kind: type[Options], shaped: dict[str, Any], raw: dict[str, Any]) 
     left_out: set[Place] = set()
     while True:
         try:
-            options = TypeAdapter(kind).validate_python(shaped)
+            # By way of JSON a list may stand for a tuple and 2 for 2.0, but true not for 1, nor "25" for 25.
+            options = TypeAdapter(kind).validate_json(json.dumps(shaped, default=str), strict=True)
         except ValidationError as error:
             before = len(left_out)
             for entry in error.errors(include_url=False):

@@ -79,7 +79,7 @@ def fixed_bin_size(intensity: Array, width: float, lower: float | None = None) -
         raise InputError(f"an intensity of {intensity.min():g} below the first bin, which starts at {start:g}")
     if levels.max() > MAX_LEVELS:
         raise InputError(
-            f"{levels.max():.0f} grey levels with bin_width = {width:g} from {start:g} to {intensity.max():g}",
+            f"{levels.max():.15g} grey levels with bin_width = {width:g} from {start:g} to {intensity.max():g}",
             allowed=f"at most {MAX_LEVELS}",
             todo="choose a larger bin_width, or use bin_number",
         )
