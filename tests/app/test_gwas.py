@@ -85,3 +85,24 @@ def test_a_constant_phenotype_is_set_aside_and_told(files):
     assert "(40 variants × 1 phenotypes)" in done.stdout
     problems = pl.read_parquet(files / "out/problems.parquet")
     assert problems.select("item", "got").rows() == [("flat", "one value in all 60 subjects that have it")]
+
+
+def test_binary_phenotypes(files):
+    table = pl.read_csv(files / "pheno.tsv", separator="\t").select("#IID", ill=(pl.col("volume") > 0.9).cast(pl.Int64))
+    table.write_csv(files / "pheno.tsv", separator="\t")
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--p-value", "1", "--binary"]
+    done = call(*run, "--out", files / "out")
+    assert done.exit_code == 0, done.output
+    assert f"{M} tests ({M} variants × 1 phenotypes) in {N} subjects" in done.stdout
+    asked = call("query", files / "out", "--rsid", "rs9").stdout.splitlines()
+    row = dict(zip(asked[0].split("\t"), asked[1].split("\t"), strict=True))
+    assert int(row["cases"]) == table["ill"].sum()
+    assert row["test"] in ("spa", "firth")
+    assert float(row["neg_log_10_p_value"]) > 5
+    table.with_columns(pl.col("ill") + 1).write_csv(files / "pheno.tsv", separator="\t")
+    refused = call(*run, "--out", files / "twos")
+    assert "binary phenotype 'ill' holds 1, 2" in refused.exception.message
+    declared = call(*run, "--coding", "1/2", "--test", "firth", "--out", files / "twos")
+    assert declared.exit_code == 0, declared.output
+    alone = call(*run[:-1], "--test", "firth", "--out", files / "alone")
+    assert "without --binary" in alone.exception.message
