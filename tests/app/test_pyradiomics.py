@@ -94,7 +94,10 @@ def test_a_file_that_is_not_there_or_cannot_be_honoured_is_refused(folder, tmp_p
     (tmp_path / "p.yaml").write_text("setting: {lbp2DMethod: var}\n")
     told = _run(folder, "--pyradiomics", tmp_path / "p.yaml")
     assert told.exit_code == 2
-    assert "p.yaml: setting: lbp2DMethod = 'var'; allowed: uniform, default, ror; what to do: choose another" in told.stderr
+    assert (
+        "p.yaml: setting: lbp2DMethod = 'var'; allowed: uniform, default, ror; what to do: choose another"
+        in told.stderr
+    )
 
 
 @pytest.mark.parametrize(("pair", "said"), [(("ct.nii.gz", ""), "one file"), (("Params.yaml", "mask.nii.gz"), "ITK")])
@@ -107,3 +110,24 @@ def test_what_is_no_image_file_is_an_error_without_a_traceback(folder, monkeypat
     told = capsys.readouterr().err
     assert said in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("place", "code"), [((5, 5, 3), 1), ((12, 1, 6), 0)])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_itk_reads_as_0_is_refused_in_the_region_and_told_beside_it(
+    folder, tmp_path, monkeypatch, capsys, place, code, value
+):
+    image = nib.load(folder / "ct.nii.gz")
+    array = image.get_fdata(dtype=np.float32)
+    array[place] = value
+    nib.save(nib.Nifti1Image(array, AFFINE), tmp_path / "lost.nii.gz")
+    pair = [str(tmp_path / "lost.nii.gz"), str(folder / "mask.nii.gz")]
+    words = ["radiolocus", "features", *pair, "--pyradiomics", str(folder / "plain.yaml"), "--roi", "1"]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == code
+    told = capsys.readouterr().err
+    assert (
+        "1 NaN or infinite voxels inside the region" if code else "1 NaN or infinite voxels beside the region"
+    ) in told

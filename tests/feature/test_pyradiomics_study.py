@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from radiolocus.errors import ConfigError, RoiError
+from radiolocus.errors import ConfigError, InputError, RoiError
 from radiolocus.feature.measure import ImageSource, ImagingOptions
 from radiolocus.feature.pyradiomics import extract_pyradiomics, read_image
 from radiolocus.feature.pyradiomics_names import FEATURES
@@ -115,3 +115,24 @@ def test_options_that_exclude_each_other_are_refused():
     with pytest.raises(ConfigError, match=r"perturb of image 'CT'.*allowed: raw.*perturb.images"):
         ImagingOptions((theirs, own), perturb=PerturbOptions(noise=3))
     assert ImagingOptions((theirs, own), perturb=PerturbOptions(images=("raw",), noise=3))
+
+
+def test_voxels_that_itk_reads_as_0_are_found_where_they_lie(files, tmp_path):
+    stored = nib.load(files[0])
+    labels = nib.load(files[1]).get_fdata()
+    for inside in (True, False):
+        array = stored.get_fdata(dtype=np.float32).copy()
+        at = tuple(np.argwhere((labels == 1) == inside)[-1])
+        array[at] = np.nan
+        nib.save(nib.Nifti1Image(array, stored.affine), file := tmp_path / f"lost_{inside}.nii.gz")
+        volume, mask = read_pair(file, files[1], roi="1")
+        for mask_file in (files[1], None):
+            words = {"image_file": file, "mask_file": mask_file, "label": "1"}
+            if inside:
+                with pytest.raises(InputError, match="1 NaN or infinite voxels inside the region"):
+                    extract_as_pyradiomics(volume, mask, asked(), **words)
+            else:
+                told = extract_as_pyradiomics(volume, mask, asked(), **words).problems
+                assert [p.got for p in told if p.severity == "note"] == [
+                    "1 NaN or infinite voxels beside the region count as 0, as ITK reads them"
+                ]

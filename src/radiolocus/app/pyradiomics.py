@@ -9,7 +9,13 @@ import polars as pl
 
 from radiolocus.app.features import PairFeatures, input_hashes
 from radiolocus.errors import ConfigError, FormatError, RadiolocusError
-from radiolocus.feature.pyradiomics import PyradiomicsParameters, extract_pyradiomics, read_image, read_pyradiomics
+from radiolocus.feature.pyradiomics import (
+    PyradiomicsParameters,
+    extract_pyradiomics,
+    read_as_zero,
+    read_image,
+    read_pyradiomics,
+)
 from radiolocus.feature.pyradiomics_study import with_label
 from radiolocus.model import Problem
 from radiolocus.store import versions
@@ -66,7 +72,8 @@ def pyradiomics_of_pair(image: Path, mask: Path, parameters: PyradiomicsParamete
                 "a folder", where=path.name, allowed="one file", todo="convert the series to NIfTI or NRRD first"
             )
     try:
-        extraction = extract_pyradiomics(read_image(image), read_image(mask), parameters)
+        volume, drawn = read_image(image), read_image(mask)
+        extraction = extract_pyradiomics(volume, drawn, parameters, as_zero=read_as_zero(image, volume))
     except RadiolocusError as error:
         raise error if error.where else error.at(f"{image.name}, {mask.name}") from None
     reasons = {p.item: _reason(p) for p in extraction.problems if p.severity == "no value"}

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK
 
-from radiolocus.errors import FormatError, UndefinedError
+from radiolocus.errors import FormatError, InputError, UndefinedError
 from radiolocus.feature.core import smallest
 from radiolocus.feature.extract import Extraction
 from radiolocus.feature.pyradiomics_first_order import FIRST_ORDER, FirstOrder, bin_levels
@@ -26,12 +26,14 @@ from radiolocus.feature.pyradiomics_shape import SHAPE, PyradiomicsShape
 from radiolocus.feature.pyradiomics_shape2d import SHAPE_2D, flat_shape
 from radiolocus.feature.pyradiomics_texture import TEXTURE, texture
 from radiolocus.image.region import bounding_box
-from radiolocus.model import Problem
+from radiolocus.model import BoolArray, Problem
+from radiolocus.read.nifti import is_nifti, read_nifti
 
 __all__ = [
     "PyradiomicsParameters",
     "PyradiomicsSettings",
     "extract_pyradiomics",
+    "read_as_zero",
     "read_image",
     "read_pyradiomics",
 ]
@@ -56,7 +58,32 @@ def read_image(path: Path) -> Image:
         ) from None
 
 
-def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParameters | None = None) -> Extraction:
+def read_as_zero(path: Path, image: Image) -> BoolArray | None:
+    """Say which voxels of a NIfTI file are NaN or infinite, which ITK reads as 0; None where there are none.
+
+    Parameters
+    ----------
+    path : Path
+    image : SimpleITK.Image
+        What ITK read.
+
+    Returns
+    -------
+    ndarray of bool, shape (z, y, x), or None
+    """
+    if not is_nifti(path) or image.GetPixelID() not in (SimpleITK.sitkFloat32, SimpleITK.sitkFloat64):
+        return None
+    lost = ~np.isfinite(read_nifti(path).array)
+    return lost if lost.any() else None
+
+
+def extract_pyradiomics(
+    image: Image,
+    mask: Image,
+    parameters: PyradiomicsParameters | None = None,
+    *,
+    as_zero: BoolArray | None = None,
+) -> Extraction:
     """Take the features that a parameter file asks for.
 
     Parameters
@@ -67,6 +94,8 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
         Label map, or several in as many components (overlapping segments), of which `label_channel` says one.
     parameters : PyradiomicsParameters, optional
         From :func:`read_pyradiomics`; PyRadiomics' defaults without.
+    as_zero : ndarray of bool, shape (z, y, x), optional
+        Voxels of the image that have no intensity, from :func:`read_as_zero`: none may lie in the region.
 
     Returns
     -------
@@ -93,9 +122,12 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
                 f"{what} of {volume.GetDimension()} dimensions and {volume.GetNumberOfComponentsPerPixel()} components",
                 allowed="three dimensions, one component",
             )
+    notes = [*parameters.notes]
+    if as_zero is not None:
+        notes.append(_check_lost(image, mask, parameters.settings.label, as_zero))
     prepared = prepare(image, mask, parameters.settings)
     values: dict[str, float | None] = {}
-    problems = [Problem("features", note, "note") for note in parameters.notes]
+    problems = [Problem("features", note, "note") for note in notes]
     for name, value in _features(prepared, parameters):
         values[name] = value if isinstance(value, float) else None
         if isinstance(value, UndefinedError):
@@ -112,6 +144,19 @@ def extract_pyradiomics(image: Image, mask: Image, parameters: PyradiomicsParame
         "intensity_maximum": float(inside.max()),
     }
     return Extraction(values, tuple(problems), diagnostics)
+
+
+def _check_lost(image: Image, mask: Image, label: int, as_zero: BoolArray) -> str:
+    itk: Any = SimpleITK
+    drawn = itk.Resample(mask, image, itk.Transform(), itk.sitkNearestNeighbor)
+    inside = int(np.count_nonzero(as_zero & (itk.GetArrayFromImage(drawn) == label)))
+    if inside:
+        raise InputError(
+            f"{inside} NaN or infinite voxels inside the region, which ITK, and with it PyRadiomics, reads as 0",
+            allowed="finite intensities inside the region",
+            todo="repair the image, or exclude these voxels from the mask",
+        )
+    return f"{np.count_nonzero(as_zero)} NaN or infinite voxels beside the region count as 0, as ITK reads them"
 
 
 def _component(mask: Image, channel: int) -> Image:

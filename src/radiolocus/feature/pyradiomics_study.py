@@ -74,13 +74,15 @@ def extract_as_pyradiomics(
         As :func:`radiolocus.feature.pyradiomics.extract_pyradiomics`.
     """
     image = read_image(image_file) if image_file else itk_image(_in_pixel_type(volume), volume.geometry)
+    lost = ~np.isfinite(volume.array) if image_file else None
+    as_zero = lost if lost is not None and lost.any() else None
     if mask_file:
-        return extract_pyradiomics(image, read_image(mask_file), _labelled(parameters, label))
+        return extract_pyradiomics(image, read_image(mask_file), _labelled(parameters, label), as_zero=as_zero)
     drawn = itk_image(mask.array.astype(np.uint8), mask.geometry)
     if image_file:
         # The same voxels, stored in the order of the file.
         drawn = _itk.Resample(drawn, image, _itk.Transform(), _itk.sitkNearestNeighbor)
-    return extract_pyradiomics(image, drawn, with_label(parameters, 1))
+    return extract_pyradiomics(image, drawn, with_label(parameters, 1), as_zero=as_zero)
 
 
 def _labelled(parameters: PyradiomicsParameters, label: str | None) -> PyradiomicsParameters:
