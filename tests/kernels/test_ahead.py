@@ -64,6 +64,29 @@ def test_the_command_compiles_once_and_says_so(cache):
     assert kept(folder) == files
 
 
+ASSESS = """
+import polars as pl
+from radiolocus.kernels import recist
+from radiolocus.read.lesions import LESION_COLUMNS
+from radiolocus.response.recist11 import recist11
+sizes = ((0.0, 80.0), (56.0, 50.0), (112.0, 40.0))
+lesion = ("T", "target", "lung", False)
+rows = [(name, f"day {day}", day, *lesion, size, "present") for name in "AB" for day, size in sizes]
+recist11(pl.DataFrame(rows, schema=LESION_COLUMNS, orient="row"))
+for loop in (recist.time_points, recist.best):
+    print(loop.__name__, sum(loop.stats.cache_hits.values()), sum(loop.stats.cache_misses.values()), loop.signatures)
+"""
+
+
+def test_what_was_compiled_ahead_is_what_a_call_loads(cache):
+    folder, env = cache
+    call(env, "-m", "radiolocus", "compile", "response")
+    files = kept(folder)
+    told = call(env, "-c", ASSESS).stdout
+    assert [line.split()[:3] for line in told.splitlines()] == [["time_points", "1", "0"], ["best", "1", "0"]], told
+    assert kept(folder) == files
+
+
 def test_an_unknown_part_is_refused_with_those_there_are(cache):
     done = subprocess.run([sys.executable, "-m", "radiolocus", "compile", "imagin"], capture_output=True, text=True)
     assert done.returncode == 2

@@ -26,6 +26,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding
 import numba
+from numba.core import sigutils
 
 __all__ = ["PARTS", "Compilation", "compile_ahead", "needed"]
 
@@ -35,6 +36,7 @@ PARTS = ("imaging", "maps", "genetics", "link", "outcome", "response")
 _PACKAGE = "radiolocus.kernels"
 _HERE = Path(__file__).resolve().parent
 _config: Any = numba.config
+_sigutils: Any = sigutils
 #: Seconds that a process takes before it compiles, and for each signature, on the machine this was written on.
 _START, _EACH = 1.0, 0.8
 
@@ -212,7 +214,8 @@ def _serve() -> None:
             for signature in signatures:
                 # A loop that changed since the record compiles on its first call.
                 with contextlib.suppress(Exception):
-                    loop.compile(signature)  # type: ignore[union-attr]
+                    # Numba keeps it under what it is given; a call looks for a tuple of types, never for words.
+                    loop.compile(_sigutils.normalize_signature(signature)[0])  # type: ignore[union-attr]
                 print("compiled", flush=True)
         print("done", flush=True)
 
