@@ -8,7 +8,8 @@ import pytest
 
 from dicom_factory import OBLIQUE, to_world, write_other, write_rtstruct, write_series
 from radiolocus.errors import FormatError, GeometryError, RoiError
-from radiolocus.read.imaging import describe, read_pair
+from radiolocus.read.imaging import check_image, describe, read_pair
+from radiolocus.read.options import ReadOptions
 
 SHAPE = (5, 6, 7)  # z, y, x
 STORED = np.arange(210).reshape(SHAPE)
@@ -238,3 +239,38 @@ def test_sarcoma_pairs_from_both_roads(data):
         np.testing.assert_array_equal(first.array, second.array)
         assert one.geometry.difference(two.geometry) == ""
         assert describe(dicom)["rois"] == ("GTV_Mass_PET",)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"suv": "lbm"},
+        {"gantry": "correct"},
+        {"series": "1.2"},
+        {"select": {"EchoTime": 4.6}},
+    ],
+)
+def test_what_only_dicom_offers_is_not_silently_left_out_for_nifti(tmp_path, options):
+    image = save_nifti(tmp_path / "image.nii.gz", STORED.astype(np.float32), np.eye(4))
+    mask = save_nifti(tmp_path / "mask.nii.gz", blob().astype(np.uint8), np.eye(4))
+    for read in (
+        lambda: read_pair(image, mask, modality="PT", options=ReadOptions(**options)),
+        lambda: check_image(image, ReadOptions(**options)),
+    ):
+        with pytest.raises(FormatError) as error:
+            read()
+        assert error.value.where == "image.nii.gz"
+        assert error.value.got.startswith(f"{next(iter(options))} for a NIfTI image")
+        assert "DICOM series" in error.value.todo
+    check_image(image, ReadOptions())
+    assert read_pair(image, mask, options=ReadOptions())[1].array.any()
+
+
+def test_a_mask_that_holds_no_regions_is_told_what_may(tmp_path):
+    write_series(tmp_path / "ct", STORED)
+    write_other(tmp_path / "sr.dcm")
+    with pytest.raises(FormatError) as error:
+        read_pair(tmp_path / "ct", tmp_path / "sr.dcm")
+    assert error.value.got == "DICOM of modality SR"
+    assert error.value.allowed == "an RTSTRUCT or SEG file"
+    assert error.value.todo

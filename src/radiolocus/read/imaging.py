@@ -115,6 +115,7 @@ def read_regions(
     image, mask = Path(image), Path(mask)
     modality = _normalised(modality)
     if is_nifti(image):
+        _check_no_choice(image, options)
         volume, series = read_nifti(image, modality=modality), None
     else:
         series = read_dicom(_folder(image), options)
@@ -136,6 +137,20 @@ def read_regions(
             todo="check the segmentation; a contour thinner than a voxel holds no voxel centre",
         )
     return volume, tuple(regions)
+
+
+def _check_no_choice(image: Path, options: ReadOptions | None) -> None:
+    # An uptake by lean mass that was asked for and not taken would pass for one in every table.
+    chosen, default = options or ReadOptions(), ReadOptions()
+    if given := [
+        name for name in ("suv", "gantry", "series", "select") if getattr(chosen, name) != getattr(default, name)
+    ]:
+        raise FormatError(
+            f"{' and '.join(given)} for a NIfTI image, whose intensities and slices are taken as they are",
+            where=image.name,
+            allowed="these options for a folder of DICOM only",
+            todo="leave them out, or give the DICOM series as image",
+        )
 
 
 def _normalised(modality: str) -> str:
@@ -248,15 +263,17 @@ def compare_grids(image: Path | str, mask: Path | str, tolerance_mm: float = 0.0
 
 
 def check_image(image: Path | str, options: ReadOptions | None = None) -> None:
-    """Refuse a DICOM image that could not be read, from its headers alone; says nothing of other formats.
+    """Refuse an image that could not be read as asked, from its headers alone.
 
     Raises
     ------
     InputError
-        What :func:`radiolocus.read.dicom.read_dicom` would raise before it decodes pixels.
+        What :func:`radiolocus.read.dicom.read_dicom` would raise before it decodes pixels; options of DICOM for NIfTI.
     """
     if Path(image).is_dir():
         check_dicom(image, options)
+    elif is_nifti(Path(image)):
+        _check_no_choice(Path(image), options)
 
 
 def _turned(mask: Mask, grid: Geometry) -> Mask | None:

@@ -98,7 +98,12 @@ def _structure_set(path: Path) -> Dataset:
     dataset = read_header(path)
     if dataset is None or dataset.get("Modality") != "RTSTRUCT":
         kind = "not DICOM" if dataset is None else f"DICOM of modality {dataset.get('Modality', 'unknown')}"
-        raise FormatError(kind, where=path.name, allowed="an RTSTRUCT file")
+        raise FormatError(
+            kind,
+            where=path.name,
+            allowed="an RTSTRUCT or SEG file",
+            todo="give the file that holds the regions as mask",
+        )
     try:
         _parse(dataset)
     except Exception as error:  # a damaged sequence makes pydicom raise almost anything
