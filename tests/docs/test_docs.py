@@ -104,3 +104,10 @@ def test_tests_that_the_pages_name_are_there():
         }
         named = set(re.findall(r"`(test_\w+)`", text))
         assert named <= known, f"{page.name} names {sorted(named - known)}"
+
+
+def test_every_row_of_a_table_stands_below_its_head():
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for first, second in re.findall(r"(?:\A|(?<=\n\n))(\|.*)\n(.*)", text):
+            assert re.fullmatch(r"\|[\s:|-]+\|", second), f"{page.name}: a table begins without a head: {first[:60]}"
