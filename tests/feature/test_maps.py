@@ -185,6 +185,8 @@ def test_what_has_no_value_is_nan_and_counted():
         (["rlm_sre"], ("unknown feature 'rlm_sre'", "did you mean 'rlm_sre_")),
         (["stat_mean", "stat_men"], ("unknown feature 'stat_men'", "did you mean 'stat_mean'?")),
         (["cm_contrast"], ("unknown feature 'cm_contrast'", "did you mean 'cm_contrast_")),
+        (["glcm_contrast"], ("unknown feature 'glcm_contrast'", "did you mean 'cm_contrast_")),
+        (["original_glcm_Contrast"], ("did you mean 'cm_contrast_",)),
         (["log_sigma_3mm.stat_mean"], ("log_sigma_3mm.stat_mean",)),
     ],
 )

@@ -169,8 +169,12 @@ def _check_tags(wanted: Iterable[str]) -> None:
                 todo="leave it out: the shape of a window is that of the window, not of what is in it",
             )
         if column not in MAPPABLE:
+            # Who names a family means it: Contrast of the GLCM is not that of the NGTDM.
+            near = [tag for tag, (family, *_) in MAPPABLE.items() if family in column.casefold()]
             raise ConfigError(
-                f"a map of the unknown feature '{column}'", allowed=allowed, todo=suggest(column, MAPPABLE)
+                f"a map of the unknown feature '{column}'",
+                allowed=allowed,
+                todo=suggest(column, near or list(MAPPABLE)),
             )
 
 
