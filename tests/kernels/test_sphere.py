@@ -26,3 +26,13 @@ def test_without_compilation():
     rows = np.array([[-1, 0, 0], [0, -1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]])
     interpreted = getattr(sphere._means, "py_func", sphere._means)(image, mask, rows)
     np.testing.assert_array_equal(interpreted, sphere._means(image, mask, rows))
+
+
+def test_a_mask_cut_from_a_larger_one_needs_no_loop_of_its_own():
+    rng = np.random.default_rng(11)
+    image, whole = rng.normal(size=(4, 5, 6)), rng.random((6, 7, 8)) < 0.5
+    cut = whole[1:-1, 1:-1, 1:-1]
+    expected = sphere.sphere_means(image, cut.copy(), np.ones(3), 2.0)
+    known = list(getattr(sphere._means, "signatures", ()))
+    np.testing.assert_array_equal(sphere.sphere_means(image, cut, np.ones(3), 2.0), expected)
+    assert list(getattr(sphere._means, "signatures", ())) == known

@@ -34,7 +34,7 @@ def sphere_means(image: Array, mask: npt.NDArray[np.bool_], spacing: Array, radi
     rows = np.argwhere(left >= 0)
     half = np.floor(np.sqrt(left[left >= 0]) / spacing[2] + 1e-9).astype(np.int64)
     offsets = np.column_stack([rows - reach[:2], half])
-    return _means(np.ascontiguousarray(image), mask, offsets)
+    return _means(np.ascontiguousarray(image), np.ascontiguousarray(mask), offsets)
 
 
 @kernel
