@@ -38,7 +38,7 @@ _HERE = Path(__file__).resolve().parent
 _config: Any = numba.config
 _sigutils: Any = sigutils
 #: Seconds that a process takes before it compiles, and for each signature, on the machine this was written on.
-_START, _EACH = 1.0, 0.8
+_START, _EACH = 1.0, 1.6
 
 #: Loops of a module, each with its signatures in numba's words.
 Loops = dict[str, list[str]]
