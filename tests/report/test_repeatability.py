@@ -144,6 +144,7 @@ def test_controls_stand_beside_imaging_and_nowhere_else(root):
     tables = {b.caption: b for b in section.blocks if isinstance(b, Table)}
     controls = tables["Negative controls"]
     assert {str(r[1]) for r in controls.rows} == {"imaging", "shuffled", "outside", "volume"}
+    assert "the shape of a habitat still tells where intensities lay" in controls.note
     assert not [r for r in tables["Out-of-fold performance"].rows if str(r[1]).startswith(CONTROL)]
     assert not [v for v in section.verdict if "control" in v]
     told = [b.text for b in section.blocks if isinstance(b, Text)]

@@ -227,7 +227,8 @@ def _controls(frame: pl.DataFrame) -> list[Block]:
             [False] * 4 + [True] * 4,
             note="The same features, model and folds as imaging, taken of images in which something was destroyed at "
             "random (Welch et al. 2019). The control outside leaves the region as it is: it should do as well as "
-            "imaging. Intervals of rows do not test their difference. Controls are part of no other model.",
+            "imaging. Regions stay as they were drawn or derived, so that the shape of a habitat still tells where "
+            "intensities lay. Intervals of rows do not test their difference. Controls are part of no other model.",
         ),
         Text(verdict, "note"),
     ]
