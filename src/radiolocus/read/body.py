@@ -30,7 +30,7 @@ def lean_mass_janmahasatian(weight_kg: float, height_m: float, sex: Sex) -> floa
     """Lean body mass in kg after Janmahasatian et al. 2005.
 
     >>> round(lean_mass_janmahasatian(70.0, 1.75, "M"), 3)
-    55.856
+    55.857
     """
     index = weight_kg / height_m**2
     return 9270 * weight_kg / (6680 + 216 * index if sex == "M" else 8780 + 244 * index)
