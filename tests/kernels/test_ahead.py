@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -24,8 +25,27 @@ def cache(tmp_path):
     """An empty folder for what is compiled, and how a process is told of it."""
     folder = tmp_path / "cache"
     folder.mkdir()
+    return folder, told_of(folder)
+
+
+@pytest.fixture(scope="module")
+def of_a_study(tmp_path_factory):
+    """What a study of images and genotypes needs, compiled once."""
+    folder = tmp_path_factory.mktemp("compiled")
+    call(told_of(folder), "-m", "radiolocus", "compile", "imaging", "genetics")
+    return folder
+
+
+@pytest.fixture
+def compiled(of_a_study, tmp_path):
+    """A copy of that, which a test may add to."""
+    folder = Path(shutil.copytree(of_a_study, tmp_path / "cache"))
+    return folder, told_of(folder)
+
+
+def told_of(folder):
     path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
-    return folder, os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": path}
+    return os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": path}
 
 
 def call(env, *words):
@@ -121,18 +141,17 @@ def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(ca
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ahead.PARTS)
-def test_a_part_that_is_compiled_compiles_nothing_more(cache, part):
-    folder, env = cache
-    call(env, "-m", "radiolocus", "compile", *{part, "imaging", "genetics"})  # the small study has images and files
+def test_a_part_that_is_compiled_compiles_nothing_more(compiled, part):
+    folder, env = compiled  # the small study has images and genotypes
+    call(env, "-m", "radiolocus", "compile", part)
     files = kept(folder)
     call(env, str(TESTS / "reference" / "signatures.py"), "--record", part)
     assert kept(folder) == files, "compiled in use: run tests/reference/signatures.py"
 
 
 @pytest.mark.slow
-def test_workers_load_and_never_compile(cache):
-    _, env = cache
-    call(env, "-m", "radiolocus", "compile", "imaging")
+def test_workers_load_and_never_compile(compiled):
+    _, env = compiled
     found = json.loads(call(env, "-m", "reference.workers").stdout)
     assert len({process for process, *_ in found}) == 2
     for _, loaded, compiled in found:
