@@ -1,0 +1,111 @@
+"""Tables of outcome prediction."""
+
+from __future__ import annotations
+
+from radiolocus.schema.columns import INTERVAL, MODEL, SUBJECT, Column, N, P, Real, Table, Text, Whole
+
+__all__ = ["OUTCOME"]
+
+OUTCOME: tuple[Table, ...] = (
+    Table(
+        "outcome/univariate",
+        "each predictor alone against each endpoint, on all subjects; no model is learned",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("kind", Text, "'survival' or 'binary'"),
+            Column("predictor", Text, "predictor"),
+            Column("block", Text, "clinical, imaging, molecular or genetic"),
+            Column("metric", Text, "'AUC' or 'Harrell C'; above 0.5: larger values go with the event"),
+            *INTERVAL,
+            P,
+            Column("q_value", Real, "false discovery rate within the endpoint", source="Benjamini & Hochberg 1995"),
+            N,
+            Column("events", Whole, "events or positives"),
+        ),
+    ),
+    Table(
+        "outcome/performance",
+        "out-of-fold performance of each block of predictors",
+        (
+            *MODEL,
+            Column("kind", Text, "'survival' or 'binary'"),
+            Column("model", Text, "model fitted"),
+            Column("metric", Text, "'AUC' or 'Harrell C'"),
+            *INTERVAL,
+            N,
+            Column("events", Whole, "events or positives"),
+            Column("candidates", Whole, "predictors offered to the model"),
+            Column("repeats", Whole, "repetitions of the cross-validation"),
+            Column("folds", Whole, "folds of each repetition"),
+        ),
+    ),
+    Table(
+        "outcome/horizons",
+        "out-of-fold performance of predicted times to event up to, or at, a time",
+        (
+            *MODEL,
+            Column("metric", Text, "'Uno C', 'AUC(t)', 'Brier(t)' or 'Brier(t) without predictors'"),
+            Column("time", Real, "horizon; of Uno's C, the time up to which events count", "unit of the endpoint"),
+            *INTERVAL,
+            N,
+            Column("events", Whole, "events up to and including the time"),
+        ),
+    ),
+    Table(
+        "outcome/predictions",
+        "out-of-fold prediction for every subject",
+        (
+            *MODEL,
+            SUBJECT,
+            Column("repeat", Whole, "repetition, from 0"),
+            Column("fold", Whole, "outer fold that held the subject out, from 0"),
+            Column("prediction", Real, "log relative hazard, or logit of the probability"),
+        ),
+    ),
+    Table(
+        "outcome/selection",
+        "how often the outer folds used each predictor",
+        (
+            *MODEL,
+            Column("predictor", Text, "predictor"),
+            Column("block", Text, "clinical, imaging, molecular or genetic"),
+            Column("fraction", Real, "fraction of outer fits in which it had a non-zero coefficient"),
+            Column("mean_coefficient", Real, "mean coefficient per standard deviation over all outer fits"),
+        ),
+    ),
+    Table(
+        "outcome/groups",
+        "risk group of every subject; the threshold was learned in the other folds",
+        (*MODEL, SUBJECT, Column("group", Text, "'low' or 'high'")),
+    ),
+    Table(
+        "outcome/kaplan_meier",
+        "Kaplan–Meier curve of each risk group",
+        (
+            *MODEL,
+            Column("group", Text, "'low' or 'high'"),
+            Column("time", Real, "time", "unit of the endpoint"),
+            Column("at_risk", Whole, "subjects at risk just before"),
+            Column("events", Whole, "events at this time"),
+            Column("censored", Whole, "subjects censored at this time"),
+            Column("survival", Real, "probability of no event beyond this time"),
+            Column("lower", Real, "lower end of the 95 % interval (log-log)"),
+            Column("upper", Real, "upper end of the 95 % interval (log-log)"),
+        ),
+    ),
+    Table(
+        "outcome/logrank",
+        "log-rank test and hazard ratio between the risk groups",
+        (
+            *MODEL,
+            Column("statistic", Real, "χ²"),
+            Column("degrees_of_freedom", Whole, "groups − 1"),
+            P,
+            Column("hazard_ratio", Real, "high against low, Cox with Efron ties"),
+            Column("lower", Real, "lower end of its 95 % interval"),
+            Column("upper", Real, "upper end of its 95 % interval"),
+            N,
+            Column("events", Whole, "events"),
+        ),
+    ),
+)
