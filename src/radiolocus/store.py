@@ -32,6 +32,7 @@ from radiolocus.schema import TABLES, Column, conform
 
 __all__ = [
     "ARTEFACT_SCHEMA",
+    "BINARY",
     "Fingerprints",
     "Stage",
     "clear_room",
@@ -53,9 +54,11 @@ ARTEFACT_SCHEMA = 1
 _LIBRARIES = ("numpy", "scipy", "numba", "polars", "pyarrow", "SimpleITK", "nibabel", "pydicom", "scikit-image")
 _PARTIAL = ".partial-"
 _SUFFIXES = (".parquet", ".csv")
-_NO_CSV = {"sumstats/sumstats", "features/thumbnails"}  # gigabytes of text, and binary pixels
+_NO_CSV = {"sumstats/histogram", "features/thumbnails"}  # millions of rows of text, and binary pixels
 # What a genome-wide scan leaves beside tables of the vocabulary; folders of chromosomes are known by their name.
 _SCAN = {"by_phenotype", "effects", "multitrait.json", "options.json", "told.json"}
+#: Below the results: scan of binary phenotypes, with rooms of its own.
+BINARY = "binary"
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
 
 
@@ -324,18 +327,23 @@ def clear_room(root: Path, room: str) -> None:
             path.unlink()
     if not any(folder.iterdir()):
         folder.rmdir()
+    if root.name == BINARY and not any(root.iterdir()):
+        root.rmdir()
 
 
 def _sweep(root: Path) -> None:
     """Remove the halves of files that a killed run was writing."""
-    for folder in (root, *(root / room for room in ROOMS), *(root / room / ".units" for room in ROOMS)):
+    rooms = [top / room for top in (root, root / BINARY) for room in ROOMS]
+    parts = [part for room in rooms for part in (*room.glob("chromosome=*"), room / "by_phenotype")]
+    for folder in (root, root / BINARY, *rooms, *(room / ".units" for room in rooms), *parts):
         for path in folder.glob(f"{_PARTIAL}*"):
             path.unlink()
 
 
 def _clear(root: Path) -> None:
-    for room in ROOMS:
-        folder = root / room
+    rooms = [(top, room) for top in (root, root / BINARY) for room in ROOMS]
+    for top, room in rooms:
+        folder = top / room
         foreign = sorted(p.name for p in folder.iterdir() if not _is_ours(room, p)) if folder.is_dir() else []
         if foreign:
             raise StoreError(
@@ -343,8 +351,8 @@ def _clear(root: Path) -> None:
                 where=str(root.name),
                 todo="choose another --out, or move them away",
             )
-    for room in ROOMS:
-        clear_room(root, room)
+    for top, room in rooms:
+        clear_room(top, room)
     for name in ("study.json", "problems.parquet", "problems.csv", "report.html", ".fingerprints.json"):
         (root / name).unlink(missing_ok=True)
 

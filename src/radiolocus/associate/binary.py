@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -130,12 +131,14 @@ def prepare_binary(
     covariates: pl.DataFrame | None,
     options: GenotypeOptions,
     binary: BinaryOptions,
+    *,
+    sample_subjects: Sequence[str | None] | None = None,
 ) -> tuple[Preparation, BinaryDesign]:
     """Choose subjects and fit the null model of each phenotype.
 
     Parameters
     ----------
-    source, phenotypes, covariates, options
+    source, phenotypes, covariates, options, sample_subjects
         See :func:`radiolocus.associate.scan.prepare`; phenotypes in the coding of `binary`.
     binary : BinaryOptions
 
@@ -151,7 +154,7 @@ def prepare_binary(
         As there; values that are not of the coding; no phenotype left.
     """
     recoded = recode(phenotypes, options.phenotypes, binary.coding)
-    prepared = prepare(source, recoded, covariates, options, judge_first=False)
+    prepared = prepare(source, recoded, covariates, options, sample_subjects=sample_subjects, judge_first=False)
     design = binary_design(prepared.design, prepared.scanned.phenotypes)
     return replace(prepared, design=design.linear), design
 

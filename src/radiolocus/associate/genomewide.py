@@ -20,7 +20,7 @@ from radiolocus.associate.design import Design
 from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, UnitResult, Workshop
 from radiolocus.associate.multitrait import fit_null
 from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
-from radiolocus.associate.summary import PhenotypeSums, summarise_kept
+from radiolocus.associate.summary import PhenotypeSums, histogram_of, summarise_kept
 from radiolocus.compute import one_thread, run_units
 from radiolocus.errors import StoreError
 from radiolocus.genome.qc import GenotypeOptions
@@ -31,7 +31,7 @@ from radiolocus.schema import TABLES, conform
 from radiolocus.stats.multiplicity import effective_number_galwey, effective_number_li_ji
 from radiolocus.store import Fingerprints, Stage, digest, locked, open_folder, write_json, write_table
 
-__all__ = ["Finished", "gwas"]
+__all__ = ["Finished", "gwas", "problem_rows", "samples_stage", "scan_into", "stands"]
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,13 @@ def gwas(
         write_json(root / "study.json", {"name": "gwas", "identity": identity, "sections": ["genetics"]})
         settings = (options, keep) if binary is None else (options, keep, binary)
         stage = Stage(root, "sumstats", settings, inputs | tables)
-        if stage.manifest() is None:
-            _run(stage, source, phenotypes, covariates, options, keep, binary, jobs, begin, step)
+        if not stands(stage):
+            started = time.monotonic()
+            scan_into(
+                stage, source, phenotypes, covariates, options, keep, binary, jobs=jobs, begin=begin, step=step
+            )  # fmt: skip
+            write_table(root, "problems", pl.read_parquet(root / "sumstats/problems.parquet"))
+            stage.finish(seed=None, wall_time_s=time.monotonic() - started)
         told = json.loads((root / "sumstats/told.json").read_text())
         return Finished(root, **told, problems=pl.read_parquet(root / "problems.parquet"))
 
@@ -139,25 +144,51 @@ def _bytes_of(frame: pl.DataFrame) -> str:
     return hashlib.sha256(frame.write_ipc(None).getvalue()).hexdigest()
 
 
-def _run(
+def samples_stage(stage: Stage) -> Stage:
+    """Room of the samples beside that of a scan: made by the same settings from the same inputs."""
+    return Stage(stage.root, "genome", stage.config_hash, stage.inputs)
+
+
+def stands(stage: Stage) -> bool:
+    """Whether a scan is finished with these settings and inputs, and its tables are still what it wrote."""
+    return stage.manifest() is not None and samples_stage(stage).manifest() is not None
+
+
+def scan_into(
     stage: Stage,
     source: GenotypeSource,
     phenotypes: pl.DataFrame,
     covariates: pl.DataFrame | None,
     options: GenotypeOptions,
     keep: GwasOptions,
-    binary: BinaryOptions | None,
-    jobs: int,
-    begin: Callable[[int], None],
-    step: Callable[[], None],
+    binary: BinaryOptions | None = None,
+    *,
+    sample_subjects: Sequence[str | None] | None = None,
+    jobs: int = 1,
+    begin: Callable[[int], None] = lambda _units: None,
+    step: Callable[[], None] = lambda: None,
 ) -> None:
-    started = time.monotonic()
+    """Scan, and write all tables of the scan below the root of a stage; its manifest is left to the caller.
+
+    Parameters
+    ----------
+    stage : Stage
+        Room ``sumstats``; units that it finished earlier are taken up.
+    source, phenotypes, covariates, options, keep, binary, jobs, begin, step
+        See :func:`gwas`.
+    sample_subjects : sequence of str or None, optional
+        Subject of each sample of the genotype file; default: the sample ids themselves.
+    """
     with one_thread():
         if binary is None:
-            prepared = prepare(source, phenotypes, covariates, options, judge_first=False)
+            prepared = prepare(
+                source, phenotypes, covariates, options, sample_subjects=sample_subjects, judge_first=False
+            )
             shop = Workshop(prepared, keep, _effects_room(stage, prepared) if keep.effects else None)
         else:
-            prepared, design = prepare_binary(source, phenotypes, covariates, options, binary)
+            prepared, design = prepare_binary(
+                source, phenotypes, covariates, options, binary, sample_subjects=sample_subjects
+            )
             shop = BinaryWorkshop(prepared, keep, design, binary)
     units = plan(prepared)
     keys = [digest(stage.key, unit) for unit in units]
@@ -174,7 +205,7 @@ def _run(
         if isinstance(outcome, Exception):
             raise outcome
         step()
-    _gather(stage, shop, binary, keys, time.monotonic() - started)
+    _gather(stage, shop, binary, keys)
 
 
 def _effects_room(stage: Stage, prepared: Preparation) -> Path:
@@ -246,9 +277,23 @@ class _Sums:
         self.kept += int(unit["variants"]["kept"].sum())
 
 
-def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: list[str], seconds: float) -> None:
-    """Put the units together in their order, write the tables, and then the manifest."""
+def _clear_unasked(stage: Stage, keep: GwasOptions) -> None:
+    """Remove what a scan of other settings left and this one does not write over."""
+    room = stage.root / "sumstats"
+    for folder in room.glob("chromosome=*"):
+        shutil.rmtree(folder)
+    if not keep.effects:
+        shutil.rmtree(room / "effects", ignore_errors=True)
+    if not keep.multi_trait:
+        for name in ("multitrait.json", "multitrait.parquet"):
+            (room / name).unlink(missing_ok=True)
+
+
+def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: list[str]) -> None:
+    """Put the units together in their order and write the tables."""
+    started = time.monotonic()
     root, prepared, keep = stage.root, shop.preparation, shop.options
+    _clear_unasked(stage, keep)
     design, sums = prepared.design, _Sums(prepared.design)
     with part_writer(root / "sumstats/variants.parquet", "sumstats/variants") as variants:
         parts = write_rows(root, _rows(stage, keys, sums, variants), shop.table)
@@ -263,7 +308,10 @@ def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: li
     ids = prepared.source.variants["variant_id"]
     summary = summarise_kept(design, found, ids, [root / f"{name}.parquet" for name in parts], keep.p_value)
     stage.write("sumstats/summary", summary)
-    write_table(root, "genome/samples", prepared.samples_with(1.0 - sums.absent / max(variants.rows, 1)))
+    stage.write("sumstats/histogram", histogram_of(design, found))
+    samples = samples_stage(stage)
+    samples.write("genome/samples", prepared.samples_with(1.0 - sums.absent / max(variants.rows, 1)))
+    samples.finish(seed=None, wall_time_s=time.monotonic() - started)
     with one_thread():
         spectrum = np.linalg.eigvalsh(design.correlation())
     told = {
@@ -281,8 +329,7 @@ def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: li
         _write_joint(stage, pl.concat(sums.joint))
     options = {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names}
     write_json(root / "sumstats/options.json", options if binary is None else options | {"binary": asdict(binary)})
-    write_table(root, "problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
-    stage.finish(seed=None, wall_time_s=seconds)
+    stage.write("sumstats/problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
 
 
 def _write_joint(stage: Stage, joint: pl.DataFrame) -> None:

@@ -17,7 +17,15 @@ from radiolocus.model import Array
 from radiolocus.schema import conform, empty
 from radiolocus.stats.multiplicity import benjamini_hochberg, lambda_gc, lambda_of_median
 
-__all__ = ["FALSE_DISCOVERY_RATE", "FAMILY_WISE_ERROR", "GENOME_WIDE", "PhenotypeSums", "summarise", "summarise_kept"]
+__all__ = [
+    "FALSE_DISCOVERY_RATE",
+    "FAMILY_WISE_ERROR",
+    "GENOME_WIDE",
+    "PhenotypeSums",
+    "histogram_of",
+    "summarise",
+    "summarise_kept",
+]
 
 GENOME_WIDE = 5e-8
 FAMILY_WISE_ERROR = 0.05
@@ -94,6 +102,22 @@ class PhenotypeSums:
     top: Array
     top_variant: npt.NDArray[np.int64]
     histogram: npt.NDArray[np.int64]
+
+
+def histogram_of(design: Design, sums: PhenotypeSums) -> pl.DataFrame:
+    """Table ``sumstats/histogram``: the bins of −log10 p that hold a test, phenotypes in their order."""
+    order = np.argsort(design.columns)
+    place, bin_ = np.nonzero(sums.histogram[order])
+    names = pl.Series([design.phenotypes[c] for c in design.columns[order]], dtype=pl.String)
+    frame = pl.DataFrame(
+        {
+            "phenotype": names.gather(place),
+            "lower": EDGES[bin_],
+            "upper": np.append(EDGES[1:], np.inf)[bin_],
+            "tests": sums.histogram[order][place, bin_],
+        }
+    )
+    return conform(frame, "sumstats/histogram")
 
 
 def summarise_kept(

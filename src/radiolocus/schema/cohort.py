@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiolocus.schema.columns import SUBJECT, Column, Flag, Real, Table, Text, Whole
+from radiolocus.schema.columns import PROBLEM, SUBJECT, Column, Flag, Real, Table, Text, Whole
 
 __all__ = ["COHORT"]
 
@@ -10,17 +10,7 @@ COHORT: tuple[Table, ...] = (
     Table(
         "problems",
         "what could not be used, and what was done instead",
-        (
-            Column("stage", Text, "stage that met the problem"),
-            Column("severity", Text, "'set aside', 'no value' or 'note'"),
-            SUBJECT,
-            Column("item", Text, "image, region, feature, column or variant concerned"),
-            Column("where", Text, "file, sheet, row, column"),
-            Column("got", Text, "what was found"),
-            Column("allowed", Text, "what would have been accepted"),
-            Column("todo", Text, "what to do about it"),
-            Column("count", Whole, "how many times the same problem occurred"),
-        ),
+        PROBLEM,
     ),
     Table("cohort/subjects", "one row a subject: id and the clinical columns under their own names", (SUBJECT,), True),
     Table(

@@ -11,6 +11,7 @@ __all__ = [
     "INTERVAL",
     "MODEL",
     "MULTIPLE",
+    "PROBLEM",
     "ROI",
     "SUBJECT",
     "Column",
@@ -80,4 +81,15 @@ INTERVAL = (
 MODEL = (
     Column("endpoint", Text, "endpoint of the study file"),
     Column("predictors", Text, "block of predictors: clinical, imaging, molecular, genetic, all or a negative control"),
+)
+PROBLEM = (
+    Column("stage", Text, "stage that met the problem"),
+    Column("severity", Text, "'set aside', 'no value' or 'note'"),
+    SUBJECT,
+    Column("item", Text, "image, region, feature, column or variant concerned"),
+    Column("where", Text, "file, sheet, row, column"),
+    Column("got", Text, "what was found"),
+    Column("allowed", Text, "what would have been accepted"),
+    Column("todo", Text, "what to do about it"),
+    Column("count", Whole, "how many times the same problem occurred"),
 )

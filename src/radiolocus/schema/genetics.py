@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiolocus.schema.columns import SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
+from radiolocus.schema.columns import PROBLEM, SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
 
 __all__ = ["GENETICS"]
 
@@ -152,6 +152,21 @@ GENETICS: tuple[Table, ...] = (
             Column("bonferroni", Whole, "variants with p < 0.05 / (variants × phenotypes)"),
             Column("fdr", Whole, "variants with q < 0.05 over all variants and phenotypes"),
         ),
+    ),
+    Table(
+        "sumstats/histogram",
+        "how many tests of each phenotype have −log10 p in which bin, also those whose rows were not kept",
+        (
+            Column("phenotype", Text, "phenotype"),
+            Column("lower", Real, "lower edge of the bin of −log10 p, included"),
+            Column("upper", Real, "upper edge, not included"),
+            Column("tests", Whole, "tests in the bin"),
+        ),
+    ),
+    Table(
+        "sumstats/problems",
+        "what the scan could not use, and what was done instead",
+        PROBLEM,
     ),
     Table(
         "sumstats/variants",
