@@ -15,7 +15,7 @@ from radiolocus.kernels.quality import hard_calls
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 
-__all__ = ["PruneOptions", "prune"]
+__all__ = ["PruneOptions", "prune", "refuse_unsorted"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -89,12 +89,14 @@ def prune(source: GenotypeSource, rows: Whole, chosen: Whole, frequency: Array, 
     for name in AUTOSOMES:
         here = chosen[(place == name).to_numpy()]
         if here.size:
-            _sorted(variants, here, position, name)
+            refuse_unsorted(variants, here, name)
             kept.append(_prune_chromosome(source, rows, here, position[here], frequency, options))
     return np.sort(np.concatenate(kept)) if kept else np.empty(0, dtype=np.int64)
 
 
-def _sorted(variants: pl.DataFrame, here: Whole, position: Whole, name: str) -> None:
+def refuse_unsorted(variants: pl.DataFrame, here: Whole, name: str) -> None:
+    """Refuse variants `here` (numbers in the file) of chromosome `name` whose positions go back."""
+    position = variants["base_pair_location"].to_numpy()
     back = np.flatnonzero(np.diff(position[here]) < 0)
     if back.size:
         first, second = here[back[0]], here[back[0] + 1]
