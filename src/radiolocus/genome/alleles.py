@@ -133,9 +133,7 @@ def classify(
     """
     alleles = (effect, other, reference_effect, reference_other)
     count = effect.len()
-    nothing = (
-        pl.Series(values=[None], dtype=pl.Float64).new_from_index(0, count) if count else pl.Series([], pl.Float64)
-    )
+    nothing = pl.repeat(None, count, dtype=pl.Float64, eager=True)
     frame = pl.DataFrame(
         [
             *(series.cast(pl.String).alias(name) for name, series in zip("eoEO", alleles, strict=True)),
