@@ -18,12 +18,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from radiolocus.associate.genetics_options import GeneticsOptions
 from radiolocus.associate.link import LinkOptions
 from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
 from radiolocus.feature.settings import FeatureSettings
-from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
@@ -46,7 +46,7 @@ class Sections:
         Who is in the study, and what happened to them.
     imaging : ImagingOptions or None
         Images, masks and features.
-    genetics : GenotypeOptions or None
+    genetics : GeneticsOptions or None
         Germline genotypes and the scan.
     molecular : MolecularOptions or None
         Tumour mutations, expression and markers.
@@ -60,7 +60,7 @@ class Sections:
 
     cohort: CohortOptions
     imaging: ImagingOptions | None = None
-    genetics: GenotypeOptions | None = None
+    genetics: GeneticsOptions | None = None
     molecular: MolecularOptions | None = None
     link: LinkOptions | None = None
     outcome: OutcomeOptions | None = None
@@ -417,8 +417,29 @@ def _crossed(sections: Sections) -> list[Mistake]:
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
     mistakes += _unknown_repeatability(sections)
-    if sections.genetics and not sections.imaging:
-        mistakes.append(Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]"))
+    return mistakes + _nothing_to_scan(sections)
+
+
+def _nothing_to_scan(sections: Sections) -> list[Mistake]:
+    """Phenotypes of a scan that the study does not have; markers are known only when their tables are read."""
+    genetics, endpoints = sections.genetics, sections.cohort.endpoints
+    if genetics is None:
+        return []
+    mistakes = []
+    if not sections.imaging and not genetics.binary:
+        mistakes.append(
+            Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]; binary names other phenotypes")
+        )
+    known = [name for name, told in endpoints.items() if told.kind == "binary"]
+    for name in genetics.binary:
+        if name not in known and (name in endpoints or not sections.molecular):
+            mistakes.append(
+                Mistake(
+                    "genetics.binary",
+                    f"no binary endpoint '{name}'; allowed: {', '.join(known) or 'none is defined'}"
+                    + ("" if sections.molecular else ", or a binary marker, but there is no [molecular]"),
+                )
+            )
     return mistakes
 
 

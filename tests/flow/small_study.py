@@ -39,6 +39,8 @@ image = "images/{subject}/ct.nii.gz"
 mask = "images/{subject}/mask.nii.gz"
 """
 GENETICS = '[genetics]\nplink = "geno"\ncovariates = ["age"]\nmin_maf = 0.05\nblock_size = 40\n'
+#: Behind GENETICS: a binary endpoint is scanned too, and some rows are kept.
+CASES = 'binary = ["relapse"]\nkeep = { p_value = 0.05 }\n'
 MOLECULAR = '[molecular]\nmarkers = "markers.csv"\n[link]\nmin_n = 10\n'
 OUTCOME = '[outcome]\nclinical = ["age"]\nrepeats = 2\nfolds = 3\ninner_folds = 3\nbootstrap = 50\npenalties = 8\n'
 RESPONSE = '[response]\nlesions = "lesions.csv"\n'

@@ -18,7 +18,7 @@ def test_vcf_and_bed_give_the_same_scan(tmp_path):
     (tmp_path / "study").mkdir()
     study = SmallStudy(tmp_path / "study", n=12)
     plain = study.text
-    study.text = plain + GENETICS
+    study.text = plain + GENETICS + "keep = { p_value = 1.0 }\n"
     bed = PlinkSource(study.root / "geno")
     block = bed.read(np.arange(12), 0, 100)
     lines = ["\t".join([*COLUMNS, *bed.sample_ids])]
@@ -27,9 +27,9 @@ def test_vcf_and_bed_give_the_same_scan(tmp_path):
         lines.append("\t".join([*site, *(("0/0", "0|1", "1/1")[c] for c in counts)]))
     (study.root / "geno.vcf").write_text(HEAD + "\n".join(lines) + "\n")
     first = study.run("bed").root
-    study.text = plain + GENETICS.replace('plink = "geno"', 'genotypes = "geno.vcf"')
+    study.text = plain + GENETICS.replace('plink = "geno"', 'genotypes = "geno.vcf"') + "keep = { p_value = 1.0 }\n"
     assert not check_study(load_study(study.file())).mistakes
     second = study.run("vcf", jobs=2).root
-    for name in ("sumstats/sumstats", "sumstats/summary", "genome/variants", "genome/samples"):
+    for name in ("sumstats/by_phenotype/part", "sumstats/summary", "sumstats/variants", "genome/samples"):
         assert read_table(first, name).equals(read_table(second, name)), name
     assert "geno.vcf" in str(read_json(second, "sumstats/manifest.json"))

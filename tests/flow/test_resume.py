@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from flow.small_study import GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from flow.small_study import CASES, GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,9 @@ def undisturbed(tmp_path_factory):
     (root / "study").mkdir()
     study = SmallStudy(root / "study", n=30)
     study.text = study.text.replace("[imaging]\n", '[imaging]\ncontrols = ["shuffled", "volume"]\n')
-    study.text += "[imaging.perturb]\nnoise = 1\nvolume = [-0.1, 0.1]\n" + GENETICS + MOLECULAR + OUTCOME + RESPONSE
+    study.text += (
+        "[imaging.perturb]\nnoise = 1\nvolume = [-0.1, 0.1]\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE
+    )
     finished = study.run("whole", jobs=1)
     # One shape feature is the same in all of these boxes, and is set aside.
     assert finished.set_aside
@@ -45,6 +47,7 @@ MOMENTS = {
     "half of the perturbed copies": lambda out: _count(out, "features/.units/*.zip") >= 45,
     "features told": lambda out: (out / "features/manifest.json").exists(),
     "first block of variants": lambda out: _count(out, "sumstats/.units/*.zip") >= 1,
+    "first block of variants with cases": lambda out: _count(out, "binary/sumstats/.units/*.zip") >= 1,
     "links written": lambda out: (out / "link/link.parquet").exists(),
     "first fit": lambda out: _count(out, "outcome/.units/*.zip") >= 1,
     "outcome told": lambda out: (out / "outcome/manifest.json").exists(),
@@ -93,7 +96,8 @@ WRITES = (
     "cohort/endpoints.csv",
     "problems.parquet",
     "features/manifest.json",
-    "sumstats/sumstats.parquet",
+    "sumstats/summary.parquet",
+    "binary/sumstats/variants.parquet",
     "outcome/performance.parquet",
     "outcome/manifest.json",
     "report.html",

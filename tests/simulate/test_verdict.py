@@ -54,8 +54,11 @@ def _tables(hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="
         for e, low in (("overall_survival", lower), ("recurrence", lower), ("negative_control", control))
     ]
     return {
-        "sumstats/sumstats": _filled("sumstats/sumstats", scan),
-        "sumstats/summary": _filled("sumstats/summary", [{"phenotype": "CT:stat_var", "lambda_gc": 1.0}]),
+        "sumstats/by_phenotype/part": _filled("sumstats/sumstats", scan),
+        "sumstats/variants": _filled(
+            "sumstats/variants", [{"variant_id": "rs2", "top_phenotype": "CT:stat_var", "top_neg_log_10_p_value": 2.0}]
+        ),
+        "sumstats/summary": _filled("sumstats/summary", [{"phenotype": "CT:stat_var", "lambda_gc": 1.0, "tests": 3}]),
         "link/link": _filled("link/link", links),
         "outcome/performance": _filled("outcome/performance", performance),
         "response/best": _filled("response/best", [{"subject": s, "best_response": best} for s in TRUTH.responses]),
@@ -67,7 +70,11 @@ def _tables(hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="
 
 def _judged(root, **spoil):
     for name, frame in _tables(**spoil).items():
-        write_table(root, name, frame)
+        if name.endswith("/part"):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            frame.write_parquet(root / f"{name}.parquet")
+        else:
+            write_table(root, name, frame)
     return judge(TRUTH, root)
 
 

@@ -10,6 +10,7 @@ from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
 from radiolocus.model import Problem
 from radiolocus.pipeline import Gathered, Progress, gather
+from radiolocus.pipeline.stage_genetics import cases
 from radiolocus.read.imaging import check_image, compare_grids, describe
 from radiolocus.registry import suggest
 
@@ -59,6 +60,9 @@ def check_study(study: Study, progress: Progress | None = None) -> Findings:
                 mistakes.append(Mistake(stage, _spoken(problem)))
             else:
                 notes.append(f"{stage}: {_spoken(problem)}")
+    if study.sections.genetics:
+        found = _refused(cases, gathered, study.sections.genetics.binary)
+        mistakes += [Mistake("genetics.binary", message.removeprefix("genetics.binary: ")) for message in found]
     mistakes += [*_columns(study, gathered), *_headers(gathered, progress), *_files(gathered)]
     return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered)))
 

@@ -65,10 +65,10 @@ class Run:
     def _print(self, path: Path) -> str:
         return self.prints.of(path) if path.exists() else "absent"
 
-    def stage(self, room: str, settings: object, inputs: dict[str, str]) -> Stage:
-        """Open a stage and start its clock."""
+    def stage(self, room: str, settings: object, inputs: dict[str, str], *, below: str = "") -> Stage:
+        """Open a stage and start its clock; its room stands in folder `below` of the results where that is given."""
         self._started = time.monotonic()
-        return Stage(self.root, room, settings, inputs)
+        return Stage(self.root / below, room, settings, inputs)
 
     def elapsed(self) -> float:
         """Seconds since the stage was opened."""

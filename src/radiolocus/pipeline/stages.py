@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 import polars as pl
 
 from radiolocus.associate.link import LinkOptions, link
-from radiolocus.associate.scan import Preparation, plan, prepare
-from radiolocus.associate.scan import run_unit as scan_variants
-from radiolocus.associate.summary import summarise
 from radiolocus.cohort import CohortOptions
-from radiolocus.compute import one_thread, run_units
-from radiolocus.errors import ConfigError, InputError
+from radiolocus.compute import run_units
+from radiolocus.errors import InputError
 from radiolocus.feature.copies import VOLUME, control_works, copy_works, measure_control, measure_copies, volume_rows
 from radiolocus.feature.extract import dictionary
 from radiolocus.feature.measure import ImagingOptions, Work, measure
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters
 from radiolocus.feature.pyradiomics_study import pyradiomics_dictionary
 from radiolocus.feature.repeatability import repeatability
-from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
+from radiolocus.pipeline.inputs import clinical, upstream
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
-from radiolocus.registry import suggest
+from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.respond import respond
 from radiolocus.schema import Column, empty
@@ -198,84 +194,6 @@ def _column(row: dict[str, str]) -> Column:
     return Column(row["feature"], pl.Float64(), row["name"], row["unit"], source)
 
 
-def genetics(run: Run, options: GenotypeOptions) -> str:
-    """Judge the variants, find the principal components, and scan every imaging phenotype block by block."""
-    genotypes = run.gathered.genotypes
-    if genotypes is None:  # its failure was told when the sources were gathered
-        raise InputError("no genotypes", where="genetics")
-    inputs = run.fingerprints("genetics") | _upstream(run, "cohort/subjects", *upstream_of(options))
-    settings = (options, analysed_images(run), digest(genotypes.subjects))
-    quality_stage = run.stage("genome", settings, inputs)
-    scan_stage = run.stage("sumstats", settings, inputs)
-    if quality_stage.manifest() is not None and (found := scan_stage.manifest()) is not None:
-        return _told_scan(run, int(found["tables"]["sumstats/sumstats"]["rows"]))
-    table, dropped = phenotypes(run, options, "genetics")
-    covariates = _clinical(run, options.covariates, "genetics.covariates")
-    with one_thread():
-        prepared = prepare(
-            genotypes.source,
-            table,
-            covariates if options.covariates else None,
-            options,
-            sample_subjects=genotypes.subjects,
-        )
-    quality_stage.write("genome/variants", prepared.quality.variants)
-    quality_stage.write("genome/samples", prepared.samples)
-    quality_stage.finish(seed=None, wall_time_s=run.elapsed())
-    units = plan(prepared)
-    keys = [digest(scan_stage.key, unit) for unit in units]
-    parts = []
-    for result in _units(run, scan_stage, "genetics", partial(_scanned, prepared), units, keys, threads=True):
-        if isinstance(result, Exception):
-            raise result
-        parts.append(result)
-    sumstats = pl.concat([part["sumstats"] for part in parts])
-    analysed = prepared.design.columns.size
-    scan_stage.write("sumstats/sumstats", sumstats)
-    scan_stage.write("sumstats/summary", summarise(sumstats, prepared.quality.kept.size, analysed))
-    problems = [problem_frame("genetics", (*run.gathered.problems["genetics"], *dropped, *prepared.problems))]
-    run.finish("genetics", scan_stage, pl.concat(problems + [part["problems"] for part in parts]))
-    return _told_scan(run, sumstats.height)
-
-
-def _scanned(prepared: Preparation, unit: tuple[int, int]) -> dict[str, pl.DataFrame]:
-    sumstats, problems = scan_variants(prepared, unit)
-    return {"sumstats": sumstats, "problems": problem_frame("genetics", problems)}
-
-
-def _told_scan(run: Run, tests: int) -> str:
-    summary = read_table(run.root, "sumstats/summary")
-    hits = 0 if summary is None else int(summary["genome_wide"].sum())
-    return f"{tests:,} tests, {hits} with p < 5e-8{told_left_out(run, 'genetics')}"
-
-
-def _clinical(run: Run, names: Sequence[str], where: str) -> pl.DataFrame:
-    """Subjects with some of their clinical columns."""
-    frame = run.gathered.cohort.frame
-    for name in names:
-        if name not in frame.columns:
-            raise ConfigError(
-                f"no clinical column '{name}'",
-                where=where,
-                allowed=", ".join(frame.columns[1:]),
-                todo=suggest(name, frame.columns[1:]),
-            )
-    told = run.sections.cohort.columns
-    categories = [name for name in names if name in told and told[name].type == "category"]
-    return frame.select("subject", *names).with_columns(
-        pl.col(name)
-        .cast(pl.String)
-        .cast(pl.Enum(told[name].categories or sorted(frame[name].cast(pl.String).drop_nulls().unique())))
-        for name in categories
-    )
-
-
-def _upstream(run: Run, *names: str) -> dict[str, str]:
-    """Fingerprints of artefacts that a stage starts from."""
-    paths = {name: run.root / f"{name}.parquet" for name in names}
-    return {name: run.prints.of(path) for name, path in paths.items() if path.exists()}
-
-
 def molecular(run: Run, options: MolecularOptions) -> str:
     """Write the molecular markers."""
     molecules = run.gathered.molecules
@@ -298,11 +216,11 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 
 def links(run: Run, options: LinkOptions) -> str:
     """Test every imaging feature against every molecular marker."""
-    inputs = _upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
+    inputs = upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
     stage = run.stage("link", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
         markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
-        covariates = _clinical(run, options.covariates, "link.covariates")
+        covariates = clinical(run, options.covariates, "link.covariates")
         features, dropped = phenotypes(run, options, "link")
         with bar(run, "link", 1) as step:
             found = link(
@@ -325,8 +243,8 @@ def links(run: Run, options: LinkOptions) -> str:
 
 def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
-    upstream = ("cohort/subjects", "cohort/endpoints", *upstream_of(options), "features/controls", "molecular/markers")
-    inputs = _upstream(run, *upstream)
+    before = ("cohort/subjects", "cohort/endpoints", *upstream_of(options), "features/controls", "molecular/markers")
+    inputs = upstream(run, *before)
     stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
         imaging, dropped = phenotypes(run, options, "outcome")
@@ -355,8 +273,6 @@ def _units(
     function: Callable[[Unit], dict[str, pl.DataFrame]],
     units: Sequence[Unit],
     keys: Sequence[str],
-    *,
-    threads: bool = False,
 ) -> list[dict[str, pl.DataFrame] | Exception]:
     """Run the units of a stage that are not finished yet; the results stand in the order of the units."""
     results: dict[int, dict[str, pl.DataFrame] | Exception] = {}
@@ -367,7 +283,7 @@ def _units(
     with bar(run, name, len(units)) as step:
         for _ in results:
             step()
-        for k, result in run_units(function, [units[i] for i in todo], jobs=run.jobs, threads=threads):
+        for k, result in run_units(function, [units[i] for i in todo], jobs=run.jobs):
             results[todo[k]] = result
             if not isinstance(result, Exception):
                 stage.save_unit(keys[todo[k]], result)

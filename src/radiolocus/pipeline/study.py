@@ -16,12 +16,12 @@ from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import ORDER, Progress, Run, problem_frame
 from radiolocus.pipeline.stages import STAGES
 from radiolocus.report.html import write as write_report
-from radiolocus.store import ARTEFACT_SCHEMA, clear_room, digest, locked, open_folder, read_table, write_json
+from radiolocus.store import ARTEFACT_SCHEMA, BINARY, clear_room, digest, locked, open_folder, read_table, write_json
 
 __all__ = ["Finished", "parts_of", "run_study"]
 
 SECTION = {name: name for name in ORDER} | {"features": "imaging"}
-ROOMS = {"genetics": ("genome", "sumstats")}
+ROOMS = {"genetics": ("genome", "sumstats", f"{BINARY}/genome", f"{BINARY}/sumstats")}
 
 
 class _Silence:
@@ -145,6 +145,7 @@ def _stage(run: Run, name: str, why: dict[str, str]) -> str:
         problem = None
     # What an earlier run of another version of the study left would otherwise be told as if it were of this one.
     for room in ROOMS.get(name, (name,)):
-        clear_room(run.root, room)
+        place = run.root / room
+        clear_room(place.parent, place.name)
     run.tell(name, problem_frame(name, [problem] if problem else []))
     return f"{name:<10} did not run: {why[name]}"

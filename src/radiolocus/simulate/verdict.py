@@ -16,7 +16,16 @@ from radiolocus.store import Fingerprints, Stage, read_table
 __all__ = ["judge", "write_verdict"]
 
 _GENOME_WIDE = 7.30103  # −log10 of 5e-8
-_JUDGED = ("sumstats/sumstats", "sumstats/summary", "link/link", "outcome/performance", "response/best", "problems")
+_ROWS = "sumstats/by_phenotype/part"
+_JUDGED = (
+    _ROWS,
+    "sumstats/variants",
+    "sumstats/summary",
+    "link/link",
+    "outcome/performance",
+    "response/best",
+    "problems",
+)
 _Row = tuple[str, str, bool, str, str]
 
 
@@ -36,7 +45,7 @@ def judge(truth: Truth, root: Path) -> pl.DataFrame:
     """
     table = {name: _need(root, name) for name in _JUDGED}
     rows = [
-        *_variant(truth, table["sumstats/sumstats"], table["sumstats/summary"]),
+        *_variant(truth, table[_ROWS], table["sumstats/variants"], table["sumstats/summary"]),
         *_links(truth, table["link/link"]),
         *_outcome(truth, table["outcome/performance"]),
         *_responses(truth, table["response/best"]),
@@ -63,22 +72,19 @@ def _need(root: Path, name: str) -> pl.DataFrame:
     return frame
 
 
-def _variant(truth: Truth, sumstats: pl.DataFrame, summary: pl.DataFrame) -> list[_Row]:
-    hits = sumstats.filter(pl.col("neg_log_10_p_value") > _GENOME_WIDE)
+def _variant(truth: Truth, rows: pl.DataFrame, variants: pl.DataFrame, summary: pl.DataFrame) -> list[_Row]:
+    hits = rows.filter(pl.col("neg_log_10_p_value") > _GENOME_WIDE)
     here = hits.filter(pl.col("variant_id").is_in(truth.linked_variants))
     away = hits.filter(~pl.col("variant_id").is_in(truth.linked_variants))
-    at = sumstats.filter(pl.col("variant_id") == truth.causal_variant).sort("neg_log_10_p_value", descending=True)
-    best = at.row(0, named=True)
     inflation = summary["lambda_gc"].to_numpy()
-    tests = sumstats.height
+    tests = int(summary["tests"].sum())
     return [
         (
             "planted effect",
             f"variant {truth.causal_variant} (chromosome {truth.causal_chromosome}) changes the tumour's texture",
             here.height > 0,
             f"{here['phenotype'].n_unique()} features reach p < 5e-8 in its block; at the variant itself "
-            f"{best['phenotype']}: β = {best['beta']:.3g} (SE {best['standard_error']:.2g}), "
-            f"−log10 p = {best['neg_log_10_p_value']:.1f}",
+            + _strongest(truth.causal_variant, rows, variants),
             "found at its place" if here.height else "missed",
         ),
         (
@@ -91,6 +97,19 @@ def _variant(truth: Truth, sumstats: pl.DataFrame, summary: pl.DataFrame) -> lis
             "none" if away.height == 0 else f"{away['variant_id'].n_unique()} false",
         ),
     ]
+
+
+def _strongest(variant: str, rows: pl.DataFrame, variants: pl.DataFrame) -> str:
+    """Association of a variant with its strongest phenotype; without its size where the row was not kept."""
+    at = rows.filter(pl.col("variant_id") == variant).sort("neg_log_10_p_value", descending=True)
+    if at.height:
+        best = at.row(0, named=True)
+        return (
+            f"{best['phenotype']}: β = {best['beta']:.3g} (SE {best['standard_error']:.2g}), "
+            f"−log10 p = {best['neg_log_10_p_value']:.1f}"
+        )
+    least = variants.filter(pl.col("variant_id") == variant).row(0, named=True)
+    return f"{least['top_phenotype']}: −log10 p = {least['top_neg_log_10_p_value']:.1f}"
 
 
 def _links(truth: Truth, link: pl.DataFrame) -> list[_Row]:

@@ -1,0 +1,49 @@
+"""What a study file says about its scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from radiolocus.associate.binary import BinaryOptions
+from radiolocus.associate.gwas import GwasOptions
+from radiolocus.errors import ConfigError
+from radiolocus.genome.qc import GenotypeOptions
+
+__all__ = ["GeneticsOptions"]
+
+
+@dataclass(frozen=True)
+class GeneticsOptions(GenotypeOptions):
+    """Section ``[genetics]`` of the study file.
+
+    Parameters
+    ----------
+    keep : GwasOptions
+        What is kept of the scan, and whether all phenotypes are also tested at once.
+    binary : tuple of str
+        Binary endpoints of the cohort and binary molecular markers that are scanned by logistic regression.
+    logistic : BinaryOptions
+        How these are tested.
+    """
+
+    keep: GwasOptions = field(default_factory=GwasOptions)
+    binary: tuple[str, ...] = ()
+    logistic: BinaryOptions = field(default_factory=BinaryOptions)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        twice = sorted({name for name in self.binary if self.binary.count(name) > 1})
+        if twice:
+            raise ConfigError(f"binary lists {', '.join(twice)} more than once", where="genetics")
+        if self.logistic.coding != "0/1":
+            raise ConfigError(
+                f"logistic.coding = '{self.logistic.coding}'",
+                where="genetics",
+                allowed="'0/1': endpoints and markers of a study are 0 and 1",
+                todo="leave it out",
+            )
+
+    def scan(self, **changed: object) -> GenotypeOptions:
+        """Options of one scan; `changed` replaces some."""
+        values = {f.name: getattr(self, f.name) for f in fields(GenotypeOptions)}
+        return GenotypeOptions(**(values | changed))
