@@ -169,8 +169,8 @@ def read_ld_scores(path: Path) -> LdScores:
     Parameters
     ----------
     path : Path
-        ``NAME.l2.ldscore.gz`` (or without ``.gz``), or the prefix ``NAME``; with ``@`` one file for each of the chromosomes
-        1 to 22 that is there. ``.l2.M`` and ``.l2.M_5_50`` beside each hold the number of variants.
+        ``NAME.l2.ldscore.gz`` (or without ``.gz``), or the prefix ``NAME``; with ``@`` one file for each of the
+        chromosomes 1 to 22 that is there. ``.l2.M`` and ``.l2.M_5_50`` beside each hold the number of variants.
 
     Raises
     ------
