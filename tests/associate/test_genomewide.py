@@ -168,7 +168,7 @@ def test_killed_at_any_block_and_with_any_number_of_workers_the_bytes_are_the_sa
             **settings,
         )
         assert steps[:moment] == [moment] * moment  # taken up, not run again
-        assert steps[moment:] == list(range(moment + 1, 9))
+        assert steps[moment:] == list(range(moment + 1, 10))
         assert bytes_of(root) == expected
     # finished: nothing runs again
     with monkeypatch.context() as patch:

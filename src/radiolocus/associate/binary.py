@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.associate.design import Design, pattern_basis
-from radiolocus.associate.scan import Preparation, prepare
+from radiolocus.associate.haploid import Part, Parts
+from radiolocus.associate.scan import Preparation, parts_of, prepare, with_parts
 from radiolocus.errors import ConfigError, FitError, TableError
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Array, Problem
@@ -68,6 +69,8 @@ class BinaryDesign:
         Of each column, among the subjects of its pattern.
     residual, weight : ndarray, shape (n, P)
         y − μ and μ (1 − μ), 0 where the phenotype is missing.
+    parts : dict of str to BinaryDesign
+        Of X, Y and MT, where they are analysed.
     """
 
     linear: Design
@@ -75,6 +78,7 @@ class BinaryDesign:
     nulls: tuple[NullModel, ...]
     residual: Array
     weight: Array
+    parts: Mapping[str, BinaryDesign] = field(default_factory=dict)
 
     def rows(self, column: int) -> npt.NDArray[np.int64]:
         """Subjects of a column."""
@@ -156,7 +160,29 @@ def prepare_binary(
     recoded = recode(phenotypes, options.phenotypes, binary.coding)
     prepared = prepare(source, recoded, covariates, options, sample_subjects=sample_subjects, judge_first=False)
     design = binary_design(prepared.design, prepared.scanned.phenotypes)
-    return replace(prepared, design=design.linear), design
+    prepared = replace(prepared, design=design.linear)
+    parts, designs = _binary_parts(design, parts_of(prepared), prepared.scanned.phenotypes)
+    return with_parts(prepared, parts), replace(design, parts=designs)
+
+
+def _binary_parts(design: BinaryDesign, parts: Parts, phenotypes: Array) -> tuple[Parts, dict[str, BinaryDesign]]:
+    """Null models on X, Y and MT."""
+    of: dict[str, Part] = {}
+    designs: dict[str, BinaryDesign] = {}
+    refused, problems = dict(parts.refused), list(parts.problems)
+    for kind, part in parts.of.items():
+        if kind == "MT":
+            of[kind], designs[kind] = part, replace(design, linear=part.design)
+            continue
+        try:
+            own = binary_design(part.design, phenotypes[np.ix_(part.place, part.chosen)])
+        except FitError as error:
+            refused[kind] = f"chromosome {kind}: {error.got}"
+            continue
+        told = own.linear.problems[len(part.design.problems) :]
+        problems += [replace(problem, where=f"chromosome {kind}") for problem in told]
+        of[kind], designs[kind] = part.of_design(own.linear, design.linear), own
+    return Parts(of, refused, tuple(problems)), designs
 
 
 def binary_design(linear: Design, phenotypes: Array) -> BinaryDesign:

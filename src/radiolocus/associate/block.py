@@ -131,7 +131,7 @@ def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.Dat
             "standard_error": error * design.length[column],
             "effect_allele_frequency": frequency_of(tile.dosage, tile.moments, design, variant, pattern),
             "neg_log_10_p_value": tile.log_p[variant, column],
-            "n": df + design.basis.shape[1] + 1,
+            "n": df + design.ranks[pattern] + 1,
             "statistic": t,
             "degrees_of_freedom": df,
         }
@@ -142,7 +142,7 @@ def frequency_of(
     dosage: npt.NDArray[np.float32], moments: Array, design: Design, variant: Whole, pattern: Whole
 ) -> Array:
     """Frequency of the effect allele, for pairs of variant and pattern, among the subjects with both."""
-    frequency: Array = moments[variant, 1] / 2
+    frequency: Array = moments[variant, 1] / design.copies
     counted, mean = moments[:, 0], moments[:, 1]
     for g in np.unique(pattern):
         absent, rows = design.patterns[g].absent, design.patterns[g].rows
@@ -155,7 +155,7 @@ def frequency_of(
         observed_in(dosage, those, absent if few else rows, count, alleles)
         known = counted[those] - count if few else count
         total = mean[those] * counted[those] - alleles if few else alleles
-        frequency[here] = (total / np.maximum(known, 1) / 2)[back]
+        frequency[here] = (total / np.maximum(known, 1) / design.copies)[back]
     return frequency
 
 

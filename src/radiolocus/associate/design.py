@@ -37,6 +37,8 @@ class Pattern:
         Makes the basis of the design orthonormal over `rows`.
     own : ndarray, shape (rows, k), or None
         An orthonormal basis over `rows`, where `transform` would lose digits.
+    idle : int
+        Columns of `own` that are zero: the last covariates, left out because the others determine them here.
     """
 
     columns: npt.NDArray[np.int64]
@@ -45,11 +47,17 @@ class Pattern:
     gram: Array
     transform: Array
     own: Array | None
+    idle: int = 0
+
+    @property
+    def rank(self) -> int:
+        """Columns of the basis over `rows`: the intercept and the covariates that say something there."""
+        return int(self.gram.shape[0]) - self.idle
 
     @property
     def df(self) -> int:
         """Residual degrees of freedom with one variant, m − k − 2 with k covariates."""
-        return int(self.rows.size - self.gram.shape[0] - 1)
+        return int(self.rows.size - self.rank - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +81,8 @@ class Design:
     patterns : tuple of Pattern
     problems : tuple of Problem
         Phenotypes that are not analysed, and why.
+    copies : int
+        Largest count of the effect allele: 2, or 1 where nobody has two copies of the chromosome.
     """
 
     n: int
@@ -83,6 +93,7 @@ class Design:
     columns: npt.NDArray[np.int64]
     patterns: tuple[Pattern, ...]
     problems: tuple[Problem, ...]
+    copies: int = 2
 
     @cached_property
     def stacked(self) -> Array:
@@ -120,6 +131,11 @@ class Design:
         return known
 
     @cached_property
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """Rank of the basis over the subjects of each pattern, shape (patterns,)."""
+        return np.array([pattern.rank for pattern in self.patterns], dtype=np.int64)
+
+    @cached_property
     def grams(self) -> Array:
         """Gram matrix of the basis over the subjects of each pattern, shape (patterns, 1 + k, 1 + k)."""
         return np.stack([pattern.gram for pattern in self.patterns])
@@ -131,6 +147,7 @@ def regression_design(
     *,
     phenotype_names: Sequence[str] = (),
     covariate_names: Sequence[str] = (),
+    last_may_go: bool = False,
 ) -> Design:
     """Group phenotypes by the subjects they are known for and project the covariates out of each group.
 
@@ -142,6 +159,9 @@ def regression_design(
         Without intercept and without missing values.
     phenotype_names, covariate_names : sequence of str
         Default: numbered.
+    last_may_go : bool
+        The last covariate is left out for phenotypes among whose subjects the others determine it (sex, of a phenotype
+        of women); without it these phenotypes are set aside.
 
     Returns
     -------
@@ -175,7 +195,7 @@ def regression_design(
     for columns in found.values():
         lacking = missing[:, columns[0]]
         try:
-            pattern = _pattern(np.array(columns, dtype=np.int64), lacking, basis, table, labels)
+            pattern = _pattern(np.array(columns, dtype=np.int64), lacking, basis, table, labels, last_may_go)
         except RadiolocusError as error:
             problems += [
                 Problem(_STAGE, f"among the {n - int(lacking.sum())} subjects that have it: {error.got}", item=names[c],
@@ -202,7 +222,12 @@ def regression_design(
 
 
 def _pattern(
-    columns: npt.NDArray[np.int64], lacking: npt.NDArray[np.bool_], basis: Array, table: Array, labels: tuple[str, ...]
+    columns: npt.NDArray[np.int64],
+    lacking: npt.NDArray[np.bool_],
+    basis: Array,
+    table: Array,
+    labels: tuple[str, ...],
+    last_may_go: bool,
 ) -> Pattern:
     k = basis.shape[1]
     rows, absent = (np.flatnonzero(chosen).astype(np.int64) for chosen in (~lacking, lacking))
@@ -214,8 +239,14 @@ def _pattern(
     strength, axes = np.linalg.eigh(gram)
     if strength[0] > WEAK:
         return Pattern(columns, rows, absent, gram, axes / np.sqrt(strength), None)
-    own = covariate_basis(table[rows], rows.size, labels)
-    return Pattern(columns, rows, absent, gram, np.eye(k), own)
+    try:
+        own, idle = covariate_basis(table[rows], rows.size, labels), 0
+    except FitError:
+        if not last_may_go:
+            raise
+        own, idle = covariate_basis(table[rows, :-1], rows.size, labels[:-1]), 1
+        own = np.column_stack([own, np.zeros(rows.size)])
+    return Pattern(columns, rows, absent, gram, np.eye(k), own, idle)
 
 
 def _refuse(kind: str, names: Sequence[str], bad: npt.NDArray[np.bool_], allowed: str) -> None:
@@ -254,5 +285,5 @@ def _project(values: Array, pattern: Pattern, basis: Array) -> tuple[Pattern, Ar
 def pattern_basis(pattern: Pattern, basis: Array) -> Array:
     """Orthonormal basis of intercept and covariates over the rows of a pattern."""
     if pattern.own is not None:
-        return pattern.own
+        return pattern.own[:, : pattern.rank]
     return basis[pattern.rows] @ pattern.transform if pattern.absent.size else basis

@@ -22,11 +22,11 @@ from radiolocus.associate.binary_tile import NO_FIT, BinaryTile, BinaryTiler, bi
 from radiolocus.associate.block import REASONS, labelled, omissions, rows_of
 from radiolocus.associate.design import Design
 from radiolocus.associate.multitrait import permuted_design, whitener
-from radiolocus.associate.scan import Preparation, Unit, part_of
+from radiolocus.associate.scan import Preparation, Unit, coded, miscalled, part_of
 from radiolocus.associate.tile import CONSTANT, KEPT, Tile, Tiler
 from radiolocus.errors import ConfigError
+from radiolocus.genome.haploid import count_looked_at
 from radiolocus.genome.qc import judge
-from radiolocus.kernels.genotype import count_alleles
 from radiolocus.kernels.scan import EDGES, tally
 from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.registry import suggest
@@ -144,6 +144,38 @@ class _Scanner(Protocol):
         """Test a tile: −log10 p, states, dosage and what the rows are made of."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Bench:
+    """What variants of one kind of chromosome are tested with.
+
+    Parameters
+    ----------
+    design : Design
+    order : ndarray of int64, shape (P,)
+        Its columns in the order of the phenotypes.
+    whole : ndarray of bool, shape (P,)
+        In that order: phenotypes of which every row is kept.
+    target : ndarray of int64, shape (P,), or None
+        Column of the design of the scan of each column, where they are not the same.
+    first : sequence of scanners
+        The first of them tests, the others test permuted phenotypes; each thread has others of their kind.
+    """
+
+    design: Design
+    order: Whole
+    whole: npt.NDArray[np.bool_]
+    target: Whole | None
+    first: Sequence[_Scanner]
+
+    def spread(self, values: npt.NDArray[np.floating], columns: int) -> npt.NDArray[np.floating]:
+        """Put numbers under the columns of the design of the scan, NaN where there is none."""
+        if self.target is None:
+            return values
+        out = np.full((values.shape[0], columns), np.nan, dtype=values.dtype)
+        out[:, self.target] = values
+        return out
+
+
 class Workshop:
     """Runs units of one scan, in any thread; the room each thread needs is used again.
 
@@ -175,12 +207,16 @@ class Workshop:
                     f"no phenotype '{name}'", where="gwas", allowed=", ".join(design.phenotypes[:20]),
                     todo=suggest(name, design.phenotypes),
                 )  # fmt: skip
-        wanted = set(options.all_rows)
-        self._order = np.argsort(design.columns)
-        self._whole = np.array([design.phenotypes[c] in wanted for c in design.columns[self._order]], dtype=np.bool_)
         self._effects = effects
         self._own = threading.local()
-        self._first = self._scanners()
+        self._benches = {"": self._bench(design, None, self._scanners())}
+        for kind, part in preparation.parts.of.items():
+            self._benches[kind] = self._bench(part.design, part.target, self._part_scanners(kind))
+
+    def _bench(self, design: Design, target: Whole | None, scanners: Sequence[_Scanner]) -> _Bench:
+        wanted, order = set(self.options.all_rows), np.argsort(design.columns)
+        whole = np.array([design.phenotypes[c] in wanted for c in design.columns[order]], dtype=np.bool_)
+        return _Bench(design, order, whole, target, scanners)
 
     def _scanners(self) -> Sequence[_Scanner]:
         design = self.preparation.design
@@ -191,29 +227,41 @@ class Workshop:
             first.append(Tiler(permuted_design(design, self.options.seed), *how))
         return first
 
-    def _tilers(self) -> list[_Scanner]:
-        if not hasattr(self._own, "tilers"):
-            self._own.tilers = [tiler.another() for tiler in self._first]
-        tilers: list[_Scanner] = self._own.tilers
-        return tilers
+    def _part_scanners(self, kind: str) -> Sequence[_Scanner]:
+        """Those of X, Y or MT, which multi-trait tests leave out: their subjects, or how they count, are others."""
+        options = self.preparation.options
+        return [Tiler(self.preparation.parts.of[kind].design, options.missing, options.scan_dtype)]
+
+    def _scanners_of(self, kind: str) -> list[_Scanner]:
+        """Those of this thread."""
+        if not hasattr(self._own, "scanners"):
+            self._own.scanners = {}
+        own: dict[str, list[_Scanner]] = self._own.scanners
+        if kind not in own:
+            own[kind] = [scanner.another() for scanner in self._benches[kind].first]
+        return own[kind]
 
     def run(self, unit: Unit) -> UnitResult:
         """Read, judge and scan one range of variants."""
         start, stop = unit
         preparation = self.preparation
         n = preparation.scanned.rows.size
-        block = preparation.source.read(preparation.scanned.rows, start, stop)
+        block, kind = preparation.source.read(preparation.scanned.rows, start, stop), preparation.kind(start)
         count = len(block.variant_id)
         observed, alleles, absent = (
             np.zeros(count, dtype=np.int64), np.zeros(count), np.zeros(n, dtype=np.int64)
         )  # fmt: skip
-        count_alleles(block.dosage, observed, alleles, absent)
-        variants = judge(preparation.source.variants.slice(start, count), observed, alleles, n, preparation.options)
+        found = count_looked_at(block.dosage, kind, preparation.sex, observed, alleles, absent)
+        listed = preparation.source.variants.slice(start, count)
+        variants = preparation.parts.refuse(judge(listed, observed, alleles, found.n, preparation.options))
         inside = np.flatnonzero(variants["kept"].to_numpy()).astype(np.int64)
         kept = _Kept.room(preparation.design.columns.size, count, self.options.multi_trait)
-        analysed = block if inside.size == count else part_of(block, inside)
-        self._scan(analysed, inside, start, kept)
-        rows = [labelled(pl.concat(kept.rows), analysed, preparation.design, self.table)] if kept.rows else []
+        whole = coded(block, found, kind) if kind else block
+        analysed = whole if inside.size == count else part_of(whole, inside)
+        if inside.size:
+            self._scan(kind, analysed, inside, start, kept)
+        design = self._benches[kind].design if inside.size else preparation.design
+        rows = [labelled(pl.concat(kept.rows), analysed, design, self.table)] if kept.rows else []
         states = np.concatenate(kept.states) if kept.states else np.zeros((0, 1), dtype=np.int8)
         return UnitResult(
             rows[0] if rows else empty(self.table),
@@ -222,24 +270,26 @@ class Workshop:
             kept.histogram,
             absent,
             pl.DataFrame(kept.joint).fill_nan(None),
-            omissions(states, analysed.variant_id, self.reasons),
+            (*miscalled(found, kind), *omissions(states, analysed.variant_id, self.reasons)),
         )
 
-    def _scan(self, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
-        tiler, *permuted = self._tilers()
+    def _scan(self, kind: str, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
+        bench, (tiler, *permuted) = self._benches[kind], self._scanners_of(kind)
+        columns = kept.tests.size
         for first in range(0, inside.size, tiler.height):
             tile = tiler.scan(block.dosage[first : first + tiler.height])
             here = inside[first : first + tiler.height]
             tests, top, column = np.empty_like(here), np.empty(here.size), np.empty_like(here)
             best = np.full(kept.top_variant.shape, -1, dtype=np.int64)
-            tally(tile.log_p, kept.histogram, kept.tests, kept.top, best, tests, top, column)
+            log_p: Array = bench.spread(tile.log_p, columns).astype(np.float64, copy=False)
+            tally(log_p, kept.histogram, kept.tests, kept.top, best, tests, top, column)
             kept.top_variant[best >= 0] = start + here[best[best >= 0]]
             for name, values in (("tests", tests), ("top", top), ("column", column)):
                 kept.variant[name][here] = values
-            kept.rows.append(self._rows(tile, tiler).with_columns(pl.col("variant") + first))
+            kept.rows.append(self._rows(tile, tiler, bench).with_columns(pl.col("variant") + first))
             kept.states.append(tile.state)
             if self._effects is not None:
-                self._write_effects(tile, start + here)
+                self._write_effects(tile, bench, start + here)
             for other in permuted:
                 null = other.scan(tile.dosage)
                 for name, values in zip(_JOINT, (*self._joint(tile), *self._joint(null)), strict=True):
@@ -250,22 +300,26 @@ class Workshop:
         turned = tile.t @ self._whitener
         return np.square(turned).sum(axis=1), tile.log_p.max(axis=1)
 
-    def _rows(self, tile: Tile | BinaryTile, tiler: _Scanner) -> pl.DataFrame:
+    def _rows(self, tile: Tile | BinaryTile, tiler: _Scanner, bench: _Bench) -> pl.DataFrame:
         """Rows that are kept, variant by variant, phenotypes in the order of the table they came from."""
-        ordered = tile.log_p[:, self._order]
-        wanted = (ordered >= -np.log10(self.options.p_value)) | self._whole
-        variant, place = np.nonzero(wanted & (tile.state[:, self._order] == KEPT))
-        return self._numbers(tile, tiler, variant, self._order[place])
+        ordered = tile.log_p[:, bench.order]
+        wanted = (ordered >= -np.log10(self.options.p_value)) | bench.whole
+        variant, place = np.nonzero(wanted & (tile.state[:, bench.order] == KEPT))
+        return self._numbers(tile, tiler, bench, variant, bench.order[place])
 
-    def _numbers(self, tile: Any, tiler: Any, variant: Whole, column: Whole) -> pl.DataFrame:
-        return rows_of(tile, self.preparation.design, variant, column)
+    def _numbers(self, tile: Any, tiler: Any, bench: _Bench, variant: Whole, column: Whole) -> pl.DataFrame:
+        return rows_of(tile, bench.design, variant, column)
 
-    def _write_effects(self, tile: Tile, numbers: Whole) -> None:
+    def _coefficients(self, tile: Any, bench: _Bench) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Coefficient and standard error of every pair of a tile."""
+        return effects_of(tile, bench.design)
+
+    def _write_effects(self, tile: Any, bench: _Bench, numbers: Whole) -> None:
         design = self.preparation.design
-        beta, error = effects_of(tile, design)
-        for name, values in (("beta", beta), ("standard_error", error)):
+        order = np.argsort(design.columns)
+        for name, values in zip(("beta", "standard_error"), self._coefficients(tile, bench), strict=True):
             whole = np.load(Path(str(self._effects)) / f"{name}.npy", mmap_mode="r+")
-            whole[numbers] = values[:, self._order]
+            whole[numbers] = bench.spread(values, design.columns.size)[:, order]
             whole.flush()
 
     def _variants(self, variants: pl.DataFrame, observed: Whole, kept: _Kept) -> pl.DataFrame:
@@ -320,7 +374,10 @@ class BinaryWorkshop(Workshop):
     def _scanners(self) -> Sequence[_Scanner]:
         return [BinaryTiler(self._design, self.preparation.options.missing, self._binary)]
 
-    def _numbers(self, tile: Any, tiler: Any, variant: Whole, column: Whole) -> pl.DataFrame:
+    def _part_scanners(self, kind: str) -> Sequence[_Scanner]:
+        return [BinaryTiler(self._design.parts[kind], self.preparation.options.missing, self._binary)]
+
+    def _numbers(self, tile: Any, tiler: Any, bench: _Bench, variant: Whole, column: Whole) -> pl.DataFrame:
         return binary_rows(tiler, tile, variant, column)
 
 

@@ -8,8 +8,8 @@ A scan is prepared once (:func:`prepare`) and then falls into units that know no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,18 +19,23 @@ import polars as pl
 
 from radiolocus.associate.block import scan_design
 from radiolocus.associate.design import Design, regression_design
+from radiolocus.associate.haploid import Parts, haploid_parts
 from radiolocus.associate.subjects import Scanned, choose_subjects
 from radiolocus.associate.summary import summarise
 from radiolocus.compute import run_units
 from radiolocus.errors import FitError
 from radiolocus.genome.components import leading_components
+from radiolocus.genome.haploid import COPIES, Looked, count_looked_at, kind_of, stretches
 from radiolocus.genome.qc import GenotypeOptions, Quality, assess
 from radiolocus.genome.structure import PrincipalComponents, thin
 from radiolocus.model import Array, GenotypeBlock, Problem
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import conform, empty
 
-__all__ = ["Preparation", "ScanResult", "nothing_kept", "part_of", "plan", "prepare", "run_unit", "scan"]
+__all__ = [
+    "Preparation", "ScanResult", "coded", "miscalled", "nothing_kept", "part_of", "parts_of", "plan", "prepare",
+    "run_unit", "scan", "with_parts",
+]  # fmt: skip
 
 Unit = tuple[int, int]
 
@@ -49,6 +54,9 @@ class Preparation:
         Variants and which of them are analysed; None where each unit judges its own.
     components : PrincipalComponents or None
     design : Design
+        Of the autosomes.
+    parts : Parts
+        What differs on X, Y and MT.
     """
 
     source: GenotypeSource
@@ -57,6 +65,16 @@ class Preparation:
     judged: Quality | None
     components: PrincipalComponents | None
     design: Design
+    parts: Parts
+
+    @cached_property
+    def sex(self) -> npt.NDArray[np.int8]:
+        """1 male, 2 female, 0 unknown, of every subject."""
+        return self.source.sex[self.scanned.rows]
+
+    def kind(self, start: int) -> str:
+        """X, Y or MT, or empty, of a variant and so of the unit that it begins."""
+        return kind_of(self.source.variants["chromosome"][start])
 
     @property
     def quality(self) -> Quality:
@@ -90,7 +108,7 @@ class Preparation:
         notes = tuple(
             Problem("genome", note, severity="note", where=Path(self.source.path).name) for note in self.source.notes
         )
-        return notes + self.scanned.problems + self.design.problems
+        return notes + self.scanned.problems + self.design.problems + self.parts.problems
 
 
 class ScanResult(NamedTuple):
@@ -158,7 +176,32 @@ def prepare(
     design = regression_design(
         scanned.phenotypes, matrix, phenotype_names=scanned.phenotype_names, covariate_names=names
     )
-    return Preparation(source, options, scanned, quality, components, design)
+    prepared = Preparation(source, options, scanned, quality, components, design, Parts({}, {}, ()))
+    return with_parts(prepared, parts_of(prepared))
+
+
+def parts_of(preparation: Preparation) -> Parts:
+    """Find who and what is analysed on X, Y and MT, as far as the file has them."""
+    components = preparation.components
+    covariates = preparation.scanned.covariates
+    if components is not None:
+        covariates = np.column_stack([covariates, components.scores])
+    return haploid_parts(
+        preparation.design,
+        preparation.scanned.phenotypes,
+        covariates,
+        preparation.covariate_names,
+        preparation.sex,
+        preparation.source.variants["chromosome"].unique(),
+    )
+
+
+def with_parts(preparation: Preparation, parts: Parts) -> Preparation:
+    """Take up the parts, and the variants that they refuse."""
+    judged = preparation.judged
+    if judged is not None:
+        judged = replace(judged, variants=parts.refuse(judged.variants))
+    return replace(preparation, judged=judged, parts=parts)
 
 
 def nothing_kept(variants: pl.DataFrame, source: GenotypeSource) -> FitError:
@@ -177,9 +220,12 @@ def _commonest(variants: pl.DataFrame) -> str:
 
 
 def plan(preparation: Preparation) -> tuple[Unit, ...]:
-    """Ranges (start, stop) of variants of the file, `block_size` long; fixed by file and options alone."""
-    size, count = preparation.options.block_size, preparation.source.variants.height
-    return tuple((start, min(start + size, count)) for start in range(0, count, size))
+    """Ranges (start, stop) of variants of the file, `block_size` long; fixed by file and options alone.
+
+    X, Y and MT, where other subjects are analysed, are in ranges of their own.
+    """
+    cut = stretches(preparation.source.variants["chromosome"], preparation.options.block_size)
+    return tuple((start, stop) for _, start, stop in cut)
 
 
 def run_unit(preparation: Preparation, unit: Unit) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
@@ -199,10 +245,34 @@ def run_unit(preparation: Preparation, unit: Unit) -> tuple[pl.DataFrame, tuple[
     if inside.size == 0:
         return empty("sumstats/sumstats"), ()
     block = preparation.source.read(preparation.scanned.rows, start, stop)
+    options, kind = preparation.options, preparation.kind(start)
+    design, told = preparation.design, tuple[Problem, ...]()
+    if kind:
+        room = np.empty(stop - start, dtype=np.int64), np.empty(stop - start), np.zeros(design.n, dtype=np.int64)
+        found = count_looked_at(block.dosage, kind, preparation.sex, *room)
+        block, told, design = coded(block, found, kind), miscalled(found, kind), preparation.parts.of[kind].design
     if inside.size < len(block.variant_id):
         block = part_of(block, inside)
-    options = preparation.options
-    return scan_design(block, preparation.design, missing=options.missing, dtype=options.scan_dtype)
+    table, problems = scan_design(block, design, missing=options.missing, dtype=options.scan_dtype)
+    return table, (*told, *problems)
+
+
+def coded(block: GenotypeBlock, found: Looked, kind: str) -> GenotypeBlock:
+    """Take the genotypes of those who are looked at, and count 0 to 1 where nobody has two copies."""
+    dosage = found.dosage * np.float32(0.5) if kind in COPIES else found.dosage
+    return replace(block, dosage=dosage)
+
+
+def miscalled(found: Looked, kind: str) -> tuple[Problem, ...]:
+    """Tell the heterozygous calls of one copy."""
+    if not found.mixed:
+        return ()
+    who = "the one copy of men is" if kind == "X" else "one copy is"
+    return (
+        Problem("associate", f"{who} called heterozygous: these calls are taken as missing", severity="note",
+                where=f"chromosome {kind}", count=found.mixed,
+                todo="radiolocus qc counts them variant by variant; on X they may be calls of XY"),
+    )  # fmt: skip
 
 
 def part_of(block: GenotypeBlock, chosen: npt.NDArray[np.int64]) -> GenotypeBlock:

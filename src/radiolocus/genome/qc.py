@@ -11,9 +11,9 @@ import polars as pl
 
 from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError
-from radiolocus.kernels.genotype import count_alleles
+from radiolocus.genome.haploid import ANALYSED, NOBODY, count_looked_at, stretches
 from radiolocus.model import Array
-from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
+from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import conform
 
 __all__ = ["GenotypeOptions", "Quality", "assess", "judge"]
@@ -139,21 +139,28 @@ def assess(source: GenotypeSource, rows: npt.NDArray[np.int64], options: Genotyp
 
     Notes
     -----
-    Only autosomes are analysed: on X, Y and MT males carry one copy, which a count of 0 to 2 does not say.
+    On X the subjects of known sex are looked at, on Y men, on MT all; a heterozygous call of one copy is no genotype.
+    The call rate of a sample leaves Y out.
     """
     m, n = source.variants.height, rows.size
+    sex = source.sex[rows]
+    counted = np.zeros(m, dtype=np.int64)
     observed, alleles = np.zeros(m, dtype=np.int64), np.zeros(m)
     absent = np.zeros(n, dtype=np.int64)
-    first = 0
-    for block in source.blocks(rows, options.block_size):
-        last = first + block.dosage.shape[0]
-        count_alleles(block.dosage, observed[first:last], alleles[first:last], absent)
-        first = last
-    return Quality(judge(source.variants, observed, alleles, n, options), 1.0 - absent / max(m, 1))
+    for kind, first, last in stretches(source.variants["chromosome"], options.block_size):
+        dosage = source.read(rows, first, last).dosage
+        here = slice(first, last)
+        counted[here] = count_looked_at(dosage, kind, sex, observed[here], alleles[here], absent).n
+    looked = m - int((source.variants["chromosome"] == "Y").sum())
+    return Quality(judge(source.variants, observed, alleles, counted, options), 1.0 - absent / max(looked, 1))
 
 
 def judge(
-    variants: pl.DataFrame, observed: npt.NDArray[np.int64], alleles: Array, n: int, options: GenotypeOptions
+    variants: pl.DataFrame,
+    observed: npt.NDArray[np.int64],
+    alleles: Array,
+    n: int | npt.NDArray[np.int64],
+    options: GenotypeOptions,
 ) -> pl.DataFrame:
     """Say of each variant whether it is analysed, and why not.
 
@@ -164,8 +171,8 @@ def judge(
     observed, alleles : ndarray, shape (variants,)
         Genotypes that are not missing, and their effect alleles; see
         :func:`radiolocus.kernels.genotype.count_alleles`.
-    n : int
-        Samples that are analysed.
+    n : int or ndarray of int64, shape (variants,)
+        Samples that are looked at.
     options : GenotypeOptions
 
     Returns
@@ -175,12 +182,14 @@ def judge(
     """
     frame = variants.with_columns(
         pl.Series("effect_allele_frequency", alleles / np.maximum(2 * observed, 1)),
-        pl.Series("call_rate", observed / max(n, 1)),
+        pl.Series("call_rate", observed / np.maximum(n, 1)),
+        pl.Series("looked_at", np.broadcast_to(n, observed.shape)),
     ).with_columns(
         pl.when(pl.col("call_rate") > 0).then("effect_allele_frequency").alias("effect_allele_frequency"),
+        pl.when(pl.col("looked_at") > 0).then("call_rate").alias("call_rate"),
     )
     frame = frame.with_columns(_reason(options)).with_columns(pl.col("reason").is_null().alias("kept"))
-    return conform(frame, "genome/variants")
+    return conform(frame.drop("looked_at"), "genome/variants")
 
 
 def _reason(options: GenotypeOptions) -> pl.Expr:
@@ -189,10 +198,12 @@ def _reason(options: GenotypeOptions) -> pl.Expr:
     minor = pl.min_horizontal(frequency, 1 - frequency)
     place = pl.col("chromosome")
     return (
-        pl.when(~place.is_in(AUTOSOMES))
-        .then(pl.concat_str(pl.lit("chromosome "), place, pl.lit(" is no autosome; only autosomes are analysed")))
+        pl.when(~place.is_in(ANALYSED))
+        .then(pl.concat_str(pl.lit("chromosome "), place, pl.lit(" is none of 1 to 22, X, Y, XY and MT")))
         .when(pl.col("base_pair_location") < 0)
         .then(pl.lit("negative position: the variant is marked as excluded"))
+        .when(pl.col("looked_at") == 0)
+        .then(place.replace_strict(NOBODY, default="no analysed subject"))
         .when(rate == 0)
         .then(pl.lit("no analysed subject has a genotype"))
         .when(rate < options.min_call_rate - _ROUNDING)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.genome.haploid import FEMALE, MALE
 from radiolocus.kernels.quality import (
     count_homozygous,
     count_miscalled,
@@ -21,7 +22,6 @@ __all__ = ["FEMALE_F", "MALE_F", "sample_quality", "variant_quality"]
 Whole = npt.NDArray[np.int64]
 Sexes = npt.NDArray[np.int8]
 
-MALE, FEMALE = 1, 2
 # Limits of --check-sex of PLINK 1.9: X homozygosity of women is near 0, of men 1.
 FEMALE_F, MALE_F = 0.2, 0.8
 _BLOCK = 1024
