@@ -57,6 +57,8 @@ _SUFFIXES = (".parquet", ".csv")
 _NO_CSV = {"sumstats/histogram", "features/thumbnails"}  # millions of rows of text, and binary pixels
 # What a genome-wide scan leaves beside tables of the vocabulary; folders of chromosomes are known by their name.
 _SCAN = {"by_phenotype", "effects", "multitrait.json", "options.json", "told.json"}
+# What the commands leave that read it.
+_SCAN |= {"clump.json", "finemap.json", "ldsc.json"}
 #: Below the results: scan of binary phenotypes, with rooms of its own.
 BINARY = "binary"
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
@@ -407,6 +409,10 @@ class Stage:
             for name, frame in tables.items():
                 archive.writestr(name, _parquet(frame, {}))
         write_bytes(self._units / f"{unit}.zip", buffer.getvalue())
+
+    def scratch(self, name: str) -> Path:
+        """Where an array that units share is kept, by its name; it goes with the units when the stage is finished."""
+        return self._units / f"{digest(self.key, name)}.npy"
 
     def write(self, name: str, frame: pl.DataFrame, columns: Mapping[str, Column] | None = None) -> None:
         """Write one of the stage's tables."""

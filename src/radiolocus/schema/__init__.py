@@ -14,6 +14,7 @@ from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.imaging import IMAGING
+from radiolocus.schema.loci import LOCI
 from radiolocus.schema.molecular import MOLECULAR
 from radiolocus.schema.outcome import OUTCOME
 from radiolocus.schema.response import RESPONSE
@@ -24,7 +25,7 @@ __all__ = ["CONTROL", "TABLES", "Column", "Table", "conform", "empty"]
 CONTROL = "control: "
 
 TABLES: Mapping[str, Table] = {
-    table.name: table for table in (*COHORT, *IMAGING, *GENETICS, *MOLECULAR, *OUTCOME, *RESPONSE)
+    table.name: table for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *MOLECULAR, *OUTCOME, *RESPONSE)
 }
 
 
