@@ -16,6 +16,7 @@ PINNED = [
     "GwasOptions",
     "LinkOptions",
     "Mask",
+    "MixedOptions",
     "PlinkSource",
     "RadiolocusError",
     "ReadOptions",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from radiolocus.associate.genomewide import gwas
     from radiolocus.associate.gwas import GwasOptions
     from radiolocus.associate.link import LinkOptions, link
+    from radiolocus.associate.mixed import MixedOptions
     from radiolocus.associate.query import query
     from radiolocus.associate.scan import scan
     from radiolocus.config import load_study
@@ -48,6 +49,7 @@ __all__ = [
     "GwasOptions",
     "LinkOptions",
     "Mask",
+    "MixedOptions",
     "PlinkSource",
     "RadiolocusError",
     "ReadOptions",
@@ -83,6 +85,7 @@ _HOME = {
     "GwasOptions": "associate.gwas",
     "LinkOptions": "associate.link",
     "Mask": "model",
+    "MixedOptions": "associate.mixed",
     "PlinkSource": "read.plink",
     "RadiolocusError": "errors",
     "ReadOptions": "read.options",

@@ -66,6 +66,13 @@ def gwas(
     test: Annotated[str, typer.Option(help="With --binary: spa, firth or wald.")] = "spa",
     cutoff: Annotated[float, typer.Option(help="With --binary: |z| of the score beyond which the test is used.")] = 2.0,
     coding: Annotated[str, typer.Option(help="With --binary: 0/1, or 1/2 with 0 missing.")] = "0/1",
+    model: Annotated[
+        str, typer.Option(help="linear; lmm or lmm-exact: mixed model; ridge: stacked ridge, for large cohorts.")
+    ] = "linear",
+    relationship: Annotated[str, typer.Option(help="With --model lmm: centred or standardised genotypes.")] = "centred",
+    loco: Annotated[
+        bool, typer.Option("--loco", help="With --model lmm: leave the variant's chromosome out of the relationship.")
+    ] = False,
     minus_nine: Annotated[str, typer.Option(help="What −9 is in a table: refuse, missing or number.")] = "refuse",
     sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
     dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
@@ -77,7 +84,7 @@ def gwas(
     with loading():
         from rich.console import Console
 
-        from radiolocus.app.gwas import GwasOrder, binary_options, told, write_gwas
+        from radiolocus.app.gwas import GwasOrder, binary_options, mixed_options, told, write_gwas
         from radiolocus.app.progress import Bars
         from radiolocus.associate.gwas import GwasOptions
         from radiolocus.genome.qc import GenotypeOptions
@@ -92,6 +99,7 @@ def gwas(
     order = GwasOrder(
         genotypes, pheno, covar, options.sample_id, nine, tuple(categorical or ()), options,
         GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed), binary_options(binary, **how),
+        mixed_options(model, relationship, loco=loco),
     )  # fmt: skip
     with Bars(Console(stderr=True)) as bars:
         finished = write_gwas(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.gwas import GwasOptions
+from radiolocus.associate.mixed import MixedOptions, refuse_with
 from radiolocus.errors import ConfigError
 from radiolocus.genome.qc import GenotypeOptions
 
@@ -24,11 +25,14 @@ class GeneticsOptions(GenotypeOptions):
         Binary endpoints of the cohort and binary molecular markers that are scanned by logistic regression.
     logistic : BinaryOptions
         How these are tested.
+    mixed : MixedOptions or None
+        How relatedness is modelled in the scan of imaging phenotypes; None: not at all.
     """
 
     keep: GwasOptions = field(default_factory=GwasOptions)
     binary: tuple[str, ...] = ()
     logistic: BinaryOptions = field(default_factory=BinaryOptions)
+    mixed: MixedOptions | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,6 +46,9 @@ class GeneticsOptions(GenotypeOptions):
                 allowed="'0/1': endpoints and markers of a study are 0 and 1",
                 todo="leave it out",
             )
+
+        if self.mixed is not None:
+            refuse_with(self.mixed, binary=False, multi_trait=self.keep.multi_trait, missing=self.missing)
 
     def scan(self, **changed: object) -> GenotypeOptions:
         """Options of one scan; `changed` replaces some."""

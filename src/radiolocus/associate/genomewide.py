@@ -7,9 +7,10 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,8 @@ from radiolocus.associate.binary import BinaryOptions, prepare_binary
 from radiolocus.associate.dataset import PartWriter, part_writer, write_by_phenotype, write_rows, write_variant_ids
 from radiolocus.associate.design import Design
 from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, UnitResult, Workshop
+from radiolocus.associate.mixed import MixedOptions, refuse_with
+from radiolocus.associate.mixed_workshop import MixedWorkshop, autosomes_only
 from radiolocus.associate.multitrait import fit_null
 from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
 from radiolocus.associate.summary import PhenotypeSums, histogram_of, summarise_kept
@@ -75,6 +78,7 @@ def gwas(
     options: GenotypeOptions | None = None,
     keep: GwasOptions | None = None,
     binary: BinaryOptions | None = None,
+    mixed: MixedOptions | None = None,
     jobs: int = 1,
     fresh: bool = False,
     begin: Callable[[int], None] = lambda _units: None,
@@ -95,6 +99,8 @@ def gwas(
     keep : GwasOptions, optional
     binary : BinaryOptions, optional
         Test binary phenotypes by logistic regression; the rows are then table ``sumstats/binary``.
+    mixed : MixedOptions, optional
+        Model relatedness and population structure; what was found of each phenotype is table ``sumstats/mixed``.
     jobs : int
         Threads.
     fresh : bool
@@ -127,12 +133,12 @@ def gwas(
         identity = digest("gwas", inputs, tables)
         open_folder(root, "gwas", identity, fresh=fresh)
         write_json(root / "study.json", {"name": "gwas", "identity": identity, "sections": ["genetics"]})
-        settings = (options, keep) if binary is None else (options, keep, binary)
+        settings = tuple(chosen for chosen in (options, keep, binary, mixed) if chosen is not None)
         stage = Stage(root, "sumstats", settings, inputs | tables)
         if not stands(stage):
             started = time.monotonic()
             scan_into(
-                stage, source, phenotypes, covariates, options, keep, binary, jobs=jobs, begin=begin, step=step
+                stage, source, phenotypes, covariates, options, keep, binary, mixed, jobs=jobs, begin=begin, step=step
             )  # fmt: skip
             write_table(root, "problems", pl.read_parquet(root / "sumstats/problems.parquet"))
             stage.finish(seed=None, wall_time_s=time.monotonic() - started)
@@ -162,6 +168,7 @@ def scan_into(
     options: GenotypeOptions,
     keep: GwasOptions,
     binary: BinaryOptions | None = None,
+    mixed: MixedOptions | None = None,
     *,
     sample_subjects: Sequence[str | None] | None = None,
     jobs: int = 1,
@@ -174,13 +181,19 @@ def scan_into(
     ----------
     stage : Stage
         Room ``sumstats``; units that it finished earlier are taken up.
-    source, phenotypes, covariates, options, keep, binary, jobs, begin, step
+    source, phenotypes, covariates, options, keep, binary, mixed, jobs, begin, step
         See :func:`gwas`.
     sample_subjects : sequence of str or None, optional
         Subject of each sample of the genotype file; default: the sample ids themselves.
     """
     with one_thread():
-        if binary is None:
+        if mixed is not None:
+            refuse_with(mixed, binary=binary is not None, multi_trait=keep.multi_trait, missing=options.missing)
+            prepared = prepare(source, phenotypes, covariates, options, sample_subjects=sample_subjects)
+            prepared = autosomes_only(prepared, mixed)
+            effects = _effects_room(stage, prepared) if keep.effects else None
+            shop: Workshop = MixedWorkshop(prepared, keep, mixed, stage.scratch, effects, jobs)
+        elif binary is None:
             prepared = prepare(
                 source, phenotypes, covariates, options, sample_subjects=sample_subjects, judge_first=False
             )
@@ -205,7 +218,9 @@ def scan_into(
         if isinstance(outcome, Exception):
             raise outcome
         step()
-    _gather(stage, shop, binary, keys)
+    if isinstance(shop, MixedWorkshop):
+        stage.write("sumstats/mixed", shop.fitted)
+    _gather(stage, shop, {"binary": binary, "mixed": mixed}, keys)
 
 
 def _effects_room(stage: Stage, prepared: Preparation) -> Path:
@@ -277,23 +292,23 @@ class _Sums:
         self.kept += int(unit["variants"]["kept"].sum())
 
 
-def _clear_unasked(stage: Stage, keep: GwasOptions) -> None:
+def _clear_unasked(stage: Stage, keep: GwasOptions, mixed: bool) -> None:
     """Remove what a scan of other settings left and this one does not write over."""
     room = stage.root / "sumstats"
     for folder in room.glob("chromosome=*"):
         shutil.rmtree(folder)
     if not keep.effects:
         shutil.rmtree(room / "effects", ignore_errors=True)
-    if not keep.multi_trait:
-        for name in ("multitrait.json", "multitrait.parquet"):
-            (room / name).unlink(missing_ok=True)
+    unasked = [] if keep.multi_trait else ["multitrait.json", "multitrait.parquet"]
+    for name in unasked + ([] if mixed else ["mixed.parquet", "mixed.csv"]):
+        (room / name).unlink(missing_ok=True)
 
 
-def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: list[str]) -> None:
+def _gather(stage: Stage, shop: Workshop, models: Mapping[str, Any], keys: list[str]) -> None:
     """Put the units together in their order and write the tables."""
     started = time.monotonic()
     root, prepared, keep = stage.root, shop.preparation, shop.options
-    _clear_unasked(stage, keep)
+    _clear_unasked(stage, keep, models["mixed"] is not None)
     design, sums = prepared.design, _Sums(prepared.design)
     with part_writer(root / "sumstats/variants.parquet", "sumstats/variants") as variants:
         parts = write_rows(root, _rows(stage, keys, sums, variants), shop.table)
@@ -310,7 +325,8 @@ def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: li
     stage.write("sumstats/summary", summary)
     stage.write("sumstats/histogram", histogram_of(design, found))
     samples = samples_stage(stage)
-    samples.write("genome/samples", prepared.samples_with(1.0 - sums.absent / max(variants.rows, 1)))
+    looked_at = variants.rows - int((prepared.source.variants["chromosome"] == "Y").sum())
+    samples.write("genome/samples", prepared.samples_with(1.0 - sums.absent / max(looked_at, 1)))
     samples.finish(seed=None, wall_time_s=time.monotonic() - started)
     with one_thread():
         spectrum = np.linalg.eigvalsh(design.correlation())
@@ -328,7 +344,8 @@ def _gather(stage: Stage, shop: Workshop, binary: BinaryOptions | None, keys: li
     if keep.multi_trait:
         _write_joint(stage, pl.concat(sums.joint))
     options = {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names}
-    write_json(root / "sumstats/options.json", options if binary is None else options | {"binary": asdict(binary)})
+    options |= {name: asdict(chosen) for name, chosen in models.items() if chosen is not None}
+    write_json(root / "sumstats/options.json", options)
     stage.write("sumstats/problems", pl.concat([problem_rows(prepared.problems), *sums.problems]))
 
 

@@ -14,6 +14,7 @@ from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genetics_options import GeneticsOptions
 from radiolocus.associate.genomewide import scan_into, stands
 from radiolocus.associate.gwas import GwasOptions
+from radiolocus.associate.mixed import MixedOptions
 from radiolocus.errors import ConfigError, FitError, InputError
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.pipeline.gather import Gathered, Genotypes, as_problem
@@ -51,12 +52,13 @@ def genetics(run: Run, options: GeneticsOptions) -> str:
 def _imaging(run: Run, options: GeneticsOptions, genotypes: Genotypes) -> pl.DataFrame:
     """Scan the imaging phenotypes; returns the problems."""
     inputs = run.fingerprints(_STAGE) | upstream(run, "cohort/subjects", *upstream_of(options))
-    settings = (options.scan(), options.keep, analysed_images(run), digest(genotypes.subjects))
+    mixed = () if options.mixed is None else (options.mixed,)
+    settings = (options.scan(), options.keep, analysed_images(run), digest(genotypes.subjects), *mixed)
     stage = run.stage("sumstats", settings, inputs)
     table, dropped = phenotypes(run, options, _STAGE)
     fresh = not stands(stage)
     if fresh:
-        _scan(run, stage, genotypes, table, options.scan(), options.keep, None)
+        _scan(run, stage, genotypes, table, options.scan(), options.keep, None, options.mixed)
     first = problem_frame(_STAGE, (*run.gathered.problems[_STAGE], *dropped))
     problems = pl.concat([first, _problems_of(run.root)])
     if fresh:
@@ -96,6 +98,7 @@ def _scan(
     options: GenotypeOptions,
     keep: GwasOptions,
     binary: BinaryOptions | None,
+    mixed: MixedOptions | None = None,
 ) -> None:
     scan_into(
         stage,
@@ -105,6 +108,7 @@ def _scan(
         options,
         keep,
         binary,
+        mixed,
         sample_subjects=genotypes.subjects,
         jobs=run.jobs,
         begin=lambda units: run.progress.begin(_STAGE, units),

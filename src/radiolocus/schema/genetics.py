@@ -188,6 +188,24 @@ GENETICS: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "sumstats/mixed",
+        "per phenotype: what a mixed model or the ridge of a scan found before any variant was tested",
+        (
+            Column("phenotype", Text, "imaging phenotype"),
+            Column("model", Text, "'lmm', 'lmm-exact' or 'ridge'"),
+            Column("left_out", Text, "chromosome left out of the relationship matrix; empty: none"),
+            N,
+            Column("heritability", Real, "variance that relationship explains", source="Zhou & Stephens 2012"),
+            Column("heritability_standard_error", Real, "its standard error; empty at a boundary"),
+            Column("variance_ratio", Real, "λ, genetic over residual variance, in units of the relationship matrix"),
+            Column("genetic_variance", Real, "in units of the relationship matrix", "phenotype²"),
+            Column("residual_variance", Real, "variance not explained by it", "phenotype²"),
+            Column("log_likelihood", Real, "restricted log-likelihood at the estimate"),
+            Column("boundary", Text, "'lower' or 'upper' where λ is at 1e-5 or 1e5, the ends of the search"),
+            Column("predicted", Real, "ridge: fraction of the variance that its cross-validated prediction explains"),
+        ),
+    ),
+    Table(
         "sumstats/multitrait",
         "every variant with all phenotypes at once, calibrated by a permutation of the subjects",
         (
