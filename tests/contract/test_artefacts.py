@@ -15,7 +15,7 @@ from radiolocus.store import ROOMS
 CLOSED_TO_CSV = {"sumstats/sumstats", "features/thumbnails"}
 # Written by commands of their own, whose tests hold them to the same.
 OTHER_COMMANDS = {f"genome/{name}" for name in ("variant_qc", "sample_qc", "relatives", "qc_steps")}
-OTHER_COMMANDS |= {f"sumstats/{name}" for name in ("variants", "variant_ids", "multitrait", "binary")}
+OTHER_COMMANDS |= {f"sumstats/{name}" for name in ("variants", "variant_ids", "multitrait", "binary", "mixed")}
 OTHER_COMMANDS |= {f"sumstats/{name}" for name in ("clumps", "loci", "ldsc", "finemap", "credible_sets")}
 WRITTEN = sorted(name for name in TABLES if not name.startswith("demo/") and name not in OTHER_COMMANDS)
 ROOMS_OF_A_RUN = [room for room in ROOMS if room != "demo"]
