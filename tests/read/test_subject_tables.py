@@ -78,3 +78,23 @@ def test_what_is_no_table(tmp_path, text, error, told):
 def test_no_parquet(tmp_path):
     with pytest.raises(FormatError, match="no Parquet table"):
         read_subject_table(written(tmp_path, "x", "p.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("late", "found"),
+    [
+        ("1.5", [1.0] * 120 + [1.5]),
+        ("NA", [1] * 120 + [None]),
+        ("left", ["1"] * 120 + ["left"]),
+    ],
+    ids=["a fraction", "a gap", "text"],
+)
+def test_what_a_column_is_may_show_late(tmp_path, late, found):
+    lines = ["#IID\tx", *(f"s{i}\t1" for i in range(120)), f"s120\t{late}"]
+    assert read_subject_table(written(tmp_path, "\n".join(lines) + "\n"))["x"].to_list() == found
+
+
+def test_a_column_that_begins_with_gaps_holds_numbers(tmp_path):
+    lines = ["#IID\tx", *(f"s{i}\tNA" for i in range(120)), "s120\t-2.5"]
+    frame = read_subject_table(written(tmp_path, "\n".join(lines) + "\n"))
+    assert frame["x"].to_list() == [None] * 120 + [-2.5]

@@ -95,10 +95,11 @@ def choose_subjects(
         terms = _terms(covariates, _columns(covariates, covariate_names, "covariate"))
     names = tuple(name for name in terms.columns if name != "subject")
     aligned = known.select("subject").join(terms, on="subject", how="left", maintain_order="left")
-    y = known.select(wanted).to_numpy().astype(np.float64)
+    y = known.select(wanted).to_numpy().astype(np.float64, copy=False)
     x = aligned.select(names).to_numpy().astype(np.float64).reshape(known.height, len(names))
     subjects = known["subject"].to_list()
-    reasons = [_reason(s, place, y[i], x[i], names) for i, s in enumerate(subjects)]
+    known_y, unknown_x = ~np.isnan(y).all(axis=1), np.isnan(x)
+    reasons = [_reason(s, place, known_y[i], unknown_x[i], names) for i, s in enumerate(subjects)]
     use = np.array([not reason for reason in reasons], dtype=bool)
     problems = tuple(Problem(_STAGE, reason, subject=s) for s, reason in zip(subjects, reasons, strict=True) if reason)
     if not use.any():
@@ -176,13 +177,16 @@ def _terms(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _reason(subject: str, place: dict[str, int], y: Array, x: Array, names: Sequence[str]) -> str:
+def _reason(
+    subject: str, place: dict[str, int], known: np.bool_, unknown: npt.NDArray[np.bool_], names: Sequence[str]
+) -> str:
     if subject not in place:
         return "no genotype"
-    if np.isnan(y).all():
+    if not known:
         return "no phenotype"
-    absent = [name for name, value in zip(names, x, strict=True) if np.isnan(value)]
-    return f"no value of covariate {', '.join(absent)}" if absent else ""
+    if not unknown.any():
+        return ""
+    return f"no value of covariate {', '.join(name for name, lacking in zip(names, unknown, strict=True) if lacking)}"
 
 
 def _tally(reasons: Sequence[str]) -> str:

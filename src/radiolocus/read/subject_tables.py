@@ -19,6 +19,8 @@ from radiolocus.registry import suggest
 __all__ = ["MISSING", "read_subject_table"]
 
 MISSING = ("NA", "na", "NaN", "nan", "")
+# Lines that tell the types of the columns: to look at all of a large table takes longer than to read it.
+_TELLING = 100
 _IDS = ("FID", "IID", "SID", "PAT", "MAT", "SEX")
 
 
@@ -108,14 +110,9 @@ def _text(file: Path) -> pl.DataFrame:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise TableError(f"columns {', '.join(twice[:5])} stand more than once", where=file.name)
+    named = {name: pl.String for name in header[:2] if name.lstrip("#").upper() in _IDS}
     try:
-        return pl.read_csv(
-            io.BytesIO(text.encode()),
-            separator=separator,
-            null_values=list(MISSING),
-            infer_schema_length=None,
-            schema_overrides={name: pl.String for name in header[:2] if name.lstrip("#").upper() in _IDS},
-        )
+        return _cells(text.encode(), separator, named)
     except pl.exceptions.PolarsError as error:
         raise FormatError(
             f"no table of separated columns ({str(error).splitlines()[0]})",
@@ -124,9 +121,29 @@ def _text(file: Path) -> pl.DataFrame:
         ) from None
 
 
+def _cells(text: bytes, separator: str, ids: dict[str, type[pl.String]]) -> pl.DataFrame:
+    """Read the columns; their types are told by the first lines, or by all of them where these did not tell."""
+
+    def read(lines: int | None) -> pl.DataFrame:
+        return pl.read_csv(
+            io.BytesIO(text),
+            separator=separator,
+            null_values=list(MISSING),
+            infer_schema_length=lines,
+            schema_overrides=ids,
+        )
+
+    try:
+        frame = read(_TELLING)
+    except pl.exceptions.PolarsError:
+        return read(None)
+    # text is also what a column is taken for of which the first lines hold nothing
+    return frame if pl.String not in frame.drop(ids).dtypes else read(None)
+
+
 def _column(column: pl.Series, where: str, minus_nine: str, categorical: bool) -> pl.Series:
     if minus_nine != "number":
-        is_nine = column.cast(pl.String).is_in(["-9", "-9.0"])
+        is_nine = column == -9 if column.dtype.is_numeric() else column.cast(pl.String).is_in(["-9", "-9.0"])
         count = int(is_nine.sum() or 0)
         if count and minus_nine == "refuse":
             raise TableError(
