@@ -1,3 +1,6 @@
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,7 +11,11 @@ from radiolocus.stats.multiplicity import (
     bonferroni,
     effective_number_galwey,
     effective_number_li_ji,
+    hierarchical,
     lambda_gc,
+    simes,
+    storey,
+    true_null_share,
 )
 
 # Benjamini & Hochberg 1995, section 4.1: fifteen p-values of a trial of thrombolysis; the procedure at 0.05 rejects
@@ -76,3 +83,77 @@ def test_effective_numbers_of_tests():
     assert effective_number_li_ji(three) == pytest.approx(1 + 0 + 0.5 + 0.5)
     assert effective_number_galwey(three) == pytest.approx((2**0.5 + 2 * 0.5**0.5) ** 2 / 3)
     assert effective_number_galwey([-1.0, 0.0]) == 0
+
+
+def test_storey_is_that_of_qvalue(tmp_path):
+    if shutil.which("Rscript") is None:
+        pytest.skip("R is not installed (Rscript)")
+    rng = np.random.default_rng(5)
+    p = np.round(np.concatenate([rng.uniform(size=300), rng.beta(0.3, 8, size=200)]), 12)
+    (tmp_path / "p").write_text("\n".join(f"{x:.17g}" for x in p))
+    code = """
+    if (!suppressWarnings(suppressMessages(require(qvalue)))) quit(status = 9)
+    q <- qvalue(scan(commandArgs(TRUE)[1], quiet = TRUE), pi0.method = "bootstrap")
+    cat(format(c(q$pi0, q$qvalues), digits = 15), sep = "\\n")
+    """
+    done = subprocess.run(["Rscript", "-e", code, tmp_path / "p"], capture_output=True, text=True)
+    if done.returncode == 9:
+        pytest.skip("R's qvalue is not installed (r-bioc-qvalue)")
+    expected = np.array(done.stdout.split(), dtype=float)
+    assert true_null_share(-np.log10(p)) == pytest.approx(expected[0], rel=1e-9)
+    np.testing.assert_allclose(storey(-np.log10(p)), expected[1:], rtol=1e-8)
+
+
+def test_the_share_of_true_nulls_is_found():
+    rng = np.random.default_rng(6)
+    found = []
+    for _ in range(20):
+        z = rng.normal(size=2000)
+        z[:600] += 3.5
+        found.append(true_null_share(-np.log10(2 * stats.norm.sf(np.abs(z)))))
+    assert np.mean(found) == pytest.approx(0.7, abs=0.03)
+    assert np.isnan(true_null_share([np.nan]))
+    assert np.isnan(storey([np.nan, 3.0])[0])
+    assert storey([4.0, 5.0, 6.0]).max() > 0
+
+
+def test_simes_of_one_and_of_many():
+    assert simes([2.0]) == 2.0
+    p = np.array([0.01, 0.02, 0.5, 0.9])
+    assert 10 ** -simes(-np.log10(p)) == pytest.approx(min(0.04, 0.04, 4 * 0.5 / 3, 0.9))
+    assert np.isnan(simes([np.nan]))
+
+
+def test_families_first_then_their_tests():
+    """The procedure written out: families by Simes and Benjamini-Hochberg, tests at 0.05 R / F."""
+    rng = np.random.default_rng(7)
+    family = rng.integers(0, 12, 400)
+    p = rng.uniform(size=400)
+    p[family < 3] **= 4
+    p[:10] = np.nan
+    family_p, family_q, selected = hierarchical(-np.log10(p), family)
+    by = [p[(family == f) & ~np.isnan(p)] for f in range(12)]
+    own = np.array([min(len(x) * v / (i + 1) for i, v in enumerate(np.sort(x))) for x in by])
+    np.testing.assert_allclose(10**-family_p, own)
+    chosen = stats.false_discovery_control(own) <= 0.05
+    np.testing.assert_array_equal(family_q <= 0.05, chosen)
+    assert 1 <= chosen.sum() < 12
+    for f in range(12):
+        mine = (family == f) & ~np.isnan(p)
+        expected = chosen[f] & (stats.false_discovery_control(p[mine]) <= 0.05 * chosen.sum() / 12)
+        np.testing.assert_array_equal(selected[mine], expected)
+    assert not selected[:10].any()
+
+
+def test_false_discoveries_within_selected_families_are_few():
+    rng = np.random.default_rng(8)
+    family = np.repeat(np.arange(20), 10)
+    shares = []
+    for _ in range(200):
+        z = rng.normal(size=200)
+        z[:15] += 3.0
+        _, family_q, selected = hierarchical(-np.log10(2 * stats.norm.sf(np.abs(z))), family)
+        wrong = [selected[(family == f) & (np.arange(200) >= 15)].sum() / max(selected[family == f].sum(), 1)
+                 for f in np.flatnonzero(family_q <= 0.05)]  # fmt: skip
+        shares.append(np.mean(wrong) if wrong else 0.0)
+    assert np.mean(shares) < 0.05 + 3 * np.std(shares) / np.sqrt(200)
