@@ -204,7 +204,7 @@ def _residuals(values: Array, basis: Array) -> tuple[Array, BoolArray, BoolArray
         if rows.sum() > basis.shape[1] + 1:
             own = basis if rows.all() else spanning_basis(basis[rows, 1:], int(rows.sum()))
             out[np.ix_(rows, columns)] = unit_residuals(values[np.ix_(rows, columns)], own)[0]
-    return out, there.all(axis=0), there
+    return out, np.asarray(there.all(axis=0)), there
 
 
 @dataclass(eq=False)
@@ -285,7 +285,7 @@ class _Work:
     def _masked(self, right: Single, seen: Single, left: Single, there: Single, side: _Side) -> Single:
         sxy = right @ left
         masked_z(
-            sxy, seen @ left, right @ there, seen @ (left * left), (right * right) @ there, seen @ there,
+            sxy, seen @ left, right @ there, seen @ _squared(left), _squared(right) @ there, seen @ there,
             side.basis.shape[1], self.least,
         )  # fmt: skip
         return sxy
@@ -322,7 +322,7 @@ class _Work:
         """Turn counts into p-values, and put the features back into their order."""
         adjusted = self._by_marker() if self.scope == "marker" else self._by_group()
         z = self.z if self.gaps else _as_z(self.z, self.sides)
-        p_value = (1.0 + self.exceeded) / (1.0 + permutations)
+        p_value = np.asarray((1.0 + self.exceeded) / (1.0 + permutations), dtype=np.float64)
         fitted = np.zeros(p_value.shape, dtype=bool)
         self._tails(p_value, adjusted, fitted)
         flat = self.z == 0
@@ -412,6 +412,10 @@ class _Work:
 
     def _df_of_rows(self) -> npt.NDArray[np.int64]:
         return np.repeat([side.df for side in self.sides], [len(side.right) for side in self.sides])
+
+
+def _squared(values: Single) -> Single:
+    return np.square(values, dtype=np.float32)
 
 
 def _largest(values: Single, count: int) -> npt.NDArray[np.intp]:

@@ -145,8 +145,8 @@ def hierarchical(
     """Families first, then the tests of those that were selected (Benjamini and Bogomolov).
 
     The families are tested by Simes' p-value and selected by Benjamini and Hochberg's procedure at `level`; within each
-    of the R selected of F families, the same procedure at `level` R / F. On average over the selected families the false
-    discovery rate is then at most `level`.
+    of the R selected of F families, the same procedure at `level` R / F. The average of the false discovery rates
+    within the selected families is then at most `level`.
 
     Parameters
     ----------
