@@ -19,6 +19,8 @@ _STAGE = "associate"
 # Smallest eigenvalue of the Gram matrix of the basis over the subjects of a pattern below which a basis of their own is
 # formed: what is projected by the Gram matrix loses its square root in digits.
 WEAK = 1e-3
+# Phenotypes whose residuals are formed at a time, so that what is formed on the way stays in cache.
+_TOGETHER = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +105,10 @@ class Design:
     @cached_property
     def stacked32(self) -> npt.NDArray[np.float32]:
         """The same in single precision."""
-        return np.column_stack([self.response.astype(np.float32), self.basis.astype(np.float32)])
+        out = np.empty((self.n, self.response.shape[1] + self.basis.shape[1]), dtype=np.float32)
+        out[:, : self.response.shape[1]] = self.response
+        out[:, self.response.shape[1] :] = self.basis
+        return out
 
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
@@ -212,11 +217,14 @@ def regression_design(
         told = "; ".join(f"{p.item}: {p.got}" for p in problems[:3])
         raise FitError(f"none of the {count} phenotypes can be analysed ({told})", where="genetics")
     order = np.concatenate([pattern.columns for pattern in patterns])
-    response = np.zeros((n, order.size))
-    first = 0
-    for pattern, (part, _) in zip(patterns, parts, strict=True):
-        response[pattern.rows, first : first + part.shape[1]] = part
-        first += part.shape[1]
+    if len(patterns) == 1 and patterns[0].absent.size == 0:
+        response = parts[0][0]
+    else:
+        response = np.zeros((n, order.size))
+        first = 0
+        for pattern, (part, _) in zip(patterns, parts, strict=True):
+            response[pattern.rows, first : first + part.shape[1]] = part
+            first += part.shape[1]
     length = np.concatenate([length for _, length in parts])
     return Design(n, names, basis, response, length, order, tuple(patterns), tuple(problems))
 
@@ -269,17 +277,26 @@ def _enough(n: int, k: int) -> None:
 def _project(values: Array, pattern: Pattern, basis: Array) -> tuple[Pattern, Array, Array, list[tuple[int, str]]]:
     """Residuals over the rows of a pattern, their lengths, and the phenotypes of which nothing is left."""
     columns, rows = pattern.columns, pattern.rows
-    chosen = values[np.ix_(rows, columns)]
-    centred = chosen - chosen.mean(axis=0)
-    spread = np.linalg.norm(centred, axis=0)
-    constant = spread <= 1e-12 * np.linalg.norm(chosen, axis=0)
-    residual = residualise(pattern_basis(pattern, basis), centred)
-    length = np.linalg.norm(residual, axis=0)
-    determined = ~constant & (length <= COLLINEAR * spread)
+    about = pattern_basis(pattern, basis)
+    residual, length = np.empty((rows.size, columns.size)), np.empty(columns.size)
+    constant, determined = np.empty(columns.size, dtype=np.bool_), np.empty(columns.size, dtype=np.bool_)
+    for first in range(0, columns.size, _TOGETHER):
+        here = slice(first, first + _TOGETHER)
+        chosen = values[np.ix_(rows, columns[here])]
+        size = np.linalg.norm(chosen, axis=0)
+        chosen -= chosen.mean(axis=0)
+        spread = np.linalg.norm(chosen, axis=0)
+        constant[here] = spread <= 1e-12 * size
+        rest = residualise(about, chosen)
+        length[here] = np.linalg.norm(rest, axis=0)
+        determined[here] = ~constant[here] & (length[here] <= COLLINEAR * spread)
+        residual[:, here] = rest / np.where(length[here] > 0, length[here], 1.0)
     lost = [(int(c), f"one value in all {rows.size} subjects that have it") for c in columns[constant]]
     lost += [(int(c), "a combination of the covariates: nothing is left of it") for c in columns[determined]]
     good = ~(constant | determined)
-    return replace(pattern, columns=columns[good]), residual[:, good] / length[good], length[good], lost
+    if good.all():
+        return pattern, residual, length, lost
+    return replace(pattern, columns=columns[good]), residual[:, good], length[good], lost
 
 
 def pattern_basis(pattern: Pattern, basis: Array) -> Array:
