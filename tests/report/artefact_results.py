@@ -8,7 +8,10 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from radiolocus.associate.dataset import write_by_phenotype, write_rows
+from radiolocus.kernels.scan import EDGES
 from radiolocus.schema import TABLES
+from radiolocus.store import write_json, write_table
 
 
 def genetics(rng, subjects, features, variants):
@@ -84,11 +87,41 @@ def genetics(rng, subjects, features, variants):
             )
         )
     return {
-        "genome/variants": table,
         "genome/samples": samples,
         "sumstats/sumstats": pl.concat(parts),
+        "sumstats/variants": _minima(table, pl.concat(parts), n),
         "sumstats/summary": pl.DataFrame(summary, schema=list(TABLES["sumstats/summary"].schema), orient="row"),
     }
+
+
+def _minima(variants, rows, n):
+    """Every variant with its smallest p-value, as a scan counts it."""
+    key = ["chromosome", "base_pair_location", "variant_id"]
+    strongest = pl.col("phenotype").get(pl.col("neg_log_10_p_value").arg_max())
+    best = rows.group_by(key).agg(
+        pl.len().alias("tests"), strongest.alias("top_phenotype"), pl.col("neg_log_10_p_value").max()
+    )
+    joined = variants.join(best, on=key, how="left", maintain_order="left")
+    return joined.rename({"neg_log_10_p_value": "top_neg_log_10_p_value"}).with_columns(
+        pl.col("tests").fill_null(0), n=pl.lit(n)
+    )
+
+
+def write_scan(root, rows, p_value=1.0):
+    """Write the rows of a scan as `radiolocus gwas` lays them out, those above a p-value only as counts."""
+    kept = rows.filter(pl.col("neg_log_10_p_value") >= -math.log10(p_value)).select(
+        list(TABLES["sumstats/sumstats"].schema)
+    )
+    kept = kept.with_columns(pl.col("n", "degrees_of_freedom").cast(pl.Int64))
+    parts = write_rows(root, [kept.sort("chromosome", "base_pair_location", maintain_order=True)])
+    write_by_phenotype(root, parts, dict(kept["phenotype"].value_counts().iter_rows()))
+    place = np.clip(np.searchsorted(EDGES, rows["neg_log_10_p_value"].to_numpy(), "right") - 1, 0, EDGES.size - 1)
+    bins = rows.select("phenotype", lower=pl.Series(EDGES[place]), upper=pl.Series(np.append(EDGES[1:], np.inf)[place]))
+    counts = bins.group_by("phenotype", "lower", "upper").agg(pl.len().alias("tests"))
+    write_table(root, "sumstats/histogram", counts.sort("phenotype", "lower"))
+    write_json(root / "sumstats/options.json", {"keep": {"p_value": p_value, "all_rows": []}})
+    effective = {"effective_li_ji": 4.2, "effective_galwey": 5.0}
+    write_json(root / "sumstats/told.json", effective | {"tests": rows.height})
 
 
 def link(rng, subjects, features):

@@ -14,7 +14,7 @@ import polars as pl
 
 from radiolocus.schema import TABLES
 from radiolocus.store import write_json, write_table
-from report.artefact_results import genetics, link, outcome, response
+from report.artefact_results import genetics, link, outcome, response, write_scan
 
 STAGES = ("cohort", "features", "genetics", "molecular", "link", "outcome", "response")
 SCRIPT = "<script>alert('x')</script>"
@@ -272,6 +272,7 @@ def make(
     without: tuple[str, ...] = (),
     first_subject: str | None = None,
     demo: bool = False,
+    p_value: float = 1.0,
 ) -> Path:
     """Write the artefacts of a study below `root` and return it, but for the tables whose name starts as in "
     "`without`."""
@@ -284,7 +285,10 @@ def make(
     tables |= _features(rng, names, features) | _thumbnails(rng, names) | genetics(rng, names, tags, variants)
     tables |= link(rng, names, tags) | outcome(rng, names, time, event, risk, tags) | response(rng, names)
     tables |= _problems([*names, *(f"T_{i}" for i in range(24))])
+    rows = tables.pop("sumstats/sumstats")
     written = {k: write_table(root, k, v) for k, v in tables.items() if not k.startswith(without or ("\0",))}
+    if "sumstats" not in without:
+        write_scan(root, rows, p_value)
     for room in sorted({k.split("/")[0] for k in written if "/" in k}):
         _manifest(root, room, written)
     rooms = {"genetics": "sumstats", "molecular": "molecular"}

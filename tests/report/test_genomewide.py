@@ -6,14 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from radiolocus.report.figures_genome import _ranks
 from radiolocus.report.genomewide import (
     GENOME_WIDE,
     Scan,
-    best_per_variant,
+    _ranks,
+    axis,
     chromosome_order,
     loci,
     locus_summary,
+    ordered_p_values,
     thin,
 )
 from radiolocus.report.sections_genetics import genetics
@@ -39,18 +40,19 @@ def frame(rows):
 
 
 def test_places_of_one_chromosome_do_not_run_into_the_next():
-    scan = Scan.of(frame([("2", 50, "b", "f", 1.0), ("1", 100, "a", "f", 2.0), ("10", 5, "c", "f", None)]).lazy())
-    assert scan is not None
-    assert scan.tests == 2
-    assert scan.axis.names == ("1", "2")
-    x, at = scan.axis.place(frame([("1", 100, "a", "f", 2.0), ("2", 1, "b", "f", 1.0)]))
+    found = axis(frame([("2", 50, "b", "f", 1.0), ("1", 100, "a", "f", 2.0)]).lazy())
+    assert found.names == ("1", "2")
+    x, at = found.place(frame([("1", 100, "a", "f", 2.0), ("2", 1, "b", "f", 1.0)]))
     assert x[0] == 100
     assert x[1] > 100
     assert at.tolist() == [0, 1]
 
 
-def test_a_scan_without_a_single_p_value_is_no_scan():
-    assert Scan.of(frame([("1", 1, "a", "f", None)]).cast({"neg_log_10_p_value": pl.Float64}).lazy()) is None
+def test_a_scan_without_a_single_p_value_is_no_scan(tmp_path):
+    root = make(tmp_path, subjects=30, features=2, variants=20)
+    path = root / "sumstats/variants.parquet"
+    pl.read_parquet(path).with_columns(top_neg_log_10_p_value=pl.lit(None, pl.Float64)).write_parquet(path)
+    assert Scan.of(root) is None
 
 
 def test_thinning_keeps_every_point_above_the_line_and_the_picture():
@@ -84,18 +86,35 @@ def test_a_locus_is_named_by_its_strongest_variant():
 
 def test_scan_agrees_with_the_whole_table_read_at_once(tmp_path):
     root = make(tmp_path, subjects=30, features=6, variants=200)
-    path = root / "sumstats/sumstats.parquet"
-    whole = pl.read_parquet(path)
-    scan = Scan.of(pl.scan_parquet(path))
+    whole = pl.read_parquet(root / "sumstats/by_phenotype/part.parquet")
+    scan = Scan.of(root)
     assert scan is not None
     assert (scan.tests, scan.variants, scan.phenotypes) == (whole.height, whole["variant_id"].n_unique(), 6)
     assert scan.bonferroni == pytest.approx(-np.log10(0.05 / whole.height))
-    best = dict(best_per_variant(scan).select("variant_id", "neg_log_10_p_value").iter_rows())
-    for name in list(best)[:20]:
-        assert best[name] == whole.filter(pl.col("variant_id") == name)["neg_log_10_p_value"].max()
+    assert scan.per_effective == pytest.approx(-np.log10(5e-8 / 4.2))
+    for name, value in scan.best.select("variant_id", "neg_log_10_p_value").head(20).iter_rows():
+        assert value == whole.filter(pl.col("variant_id") == name)["neg_log_10_p_value"].max()
     top, total = scan.above(2.0, 5)
     assert total == whole.filter(pl.col("neg_log_10_p_value") > 2.0).height
     assert top["neg_log_10_p_value"].to_list() == whole["neg_log_10_p_value"].sort(descending=True).head(5).to_list()
+
+
+@pytest.mark.parametrize("phenotype", [None, "PET:morph_volume"])
+def test_quantiles_of_a_scan_that_kept_little_lie_on_those_of_all_rows(tmp_path, phenotype):
+    whole = make(tmp_path / "whole", subjects=30, features=4, variants=400)
+    part = make(tmp_path / "part", subjects=30, features=4, variants=400, p_value=0.01)
+    every = pl.read_parquet(whole / "sumstats/by_phenotype/part.parquet")
+    values = every.filter(pl.col("phenotype") == phenotype) if phenotype else every
+    ordered = np.sort(values["neg_log_10_p_value"].to_numpy())[::-1]
+    for root in (whole, part):
+        rank, value, tests = ordered_p_values(Scan.of(root), phenotype)
+        assert tests == ordered.size
+        assert np.all(np.diff(rank) > 0)
+        exact = ordered[rank.astype(int) - 1]
+        assert np.all(np.abs(value - exact) <= np.where(exact < 1, 1 / 1024, 1 / 32))
+        strong = exact >= 2
+        np.testing.assert_array_equal(value[strong], exact[strong])
+    assert pl.read_parquet(part / "sumstats/by_phenotype/part.parquet").height < every.height / 20
 
 
 def test_ranks_of_the_quantile_plot_hold_all_small_p_values():
@@ -106,19 +125,16 @@ def test_ranks_of_the_quantile_plot_hold_all_small_p_values():
     assert _ranks(7).tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_one_phenotype_without_hits_without_names_is_still_a_section(tmp_path):
+def test_one_phenotype_without_names_is_still_a_section(tmp_path):
     root = make(tmp_path, subjects=30, features=1, variants=40)
-    for name in ("sumstats/sumstats", "sumstats/summary"):
-        path = root / f"{name}.parquet"
-        table = pl.read_parquet(path)
-        if "variant_id" in table.columns:
-            strong = pl.when(pl.int_range(pl.len()) == 3).then(9.0).otherwise(1.0)
-            table = table.with_columns(variant_id=pl.lit(None, pl.String), neg_log_10_p_value=strong)
-        else:
-            table = table.with_columns(
-                top_neg_log_10_p_value=pl.lit(None, pl.Float64), lambda_gc=pl.lit(None, pl.Float64)
-            )
-        table.write_parquet(path)
+    strong = pl.when(pl.int_range(pl.len()) == 3).then(9.0).otherwise(1.0)
+    nameless = pl.lit(None, pl.String)
+    for name, column in (("by_phenotype/part", "neg_log_10_p_value"), ("variants", "top_neg_log_10_p_value")):
+        path = root / f"sumstats/{name}.parquet"
+        pl.read_parquet(path).with_columns(strong.alias(column), variant_id=nameless).write_parquet(path)
+    path = root / "sumstats/summary.parquet"
+    nothing = pl.lit(None, pl.Float64)
+    pl.read_parquet(path).with_columns(top_neg_log_10_p_value=nothing, lambda_gc=nothing).write_parquet(path)
     section = genetics(Artefacts(root))
     assert section is not None
     assert any("1 variant–phenotype pair with p" in line for line in section.verdict)
@@ -139,10 +155,14 @@ def test_a_locus_counts_the_variants_and_phenotypes_of_its_window_once():
 def test_one_row_a_locus_comes_before_the_pairs(tmp_path):
     art = Artefacts(make(tmp_path, subjects=60, features=10, variants=400))
     tables = [b for b in genetics(art).blocks if b.kind == "table"]
+    assert tables[0].caption.startswith("Thresholds: ")
+    tables = tables[1:]
     assert tables[0].caption.startswith("Loci with p < 5 × 10⁻⁸ (")
     assert not tables[0].folded
     assert tables[1].caption.startswith("Associations with p < 5 × 10⁻⁸")
     assert tables[1].folded
     assert len(tables[0].rows) <= len(tables[1].rows)
-    hits = art.table("sumstats/sumstats").filter(pl.col("neg_log_10_p_value") > GENOME_WIDE)
+    hits = pl.read_parquet(art.root / "sumstats/by_phenotype/part.parquet").filter(
+        pl.col("neg_log_10_p_value") > GENOME_WIDE
+    )
     assert sum(int(row[8].sort) for row in tables[0].rows) == hits["variant_id"].n_unique()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -19,9 +21,24 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 from matplotlib.transforms import Bbox
 
+from radiolocus.errors import ConfigError
 from radiolocus.report import blocks
+from radiolocus.store import write_bytes
 
-__all__ = ["ACCENT", "DARK", "GREY", "INK", "LIGHT", "PALE", "canvas", "embed", "legend_above", "shorten", "styled"]
+__all__ = [
+    "ACCENT",
+    "DARK",
+    "GREY",
+    "INK",
+    "LIGHT",
+    "PALE",
+    "Drawn",
+    "canvas",
+    "embed",
+    "legend_above",
+    "shorten",
+    "styled",
+]
 
 # Told apart by lightness as well as by hue: L* about 13, 38, 55, 62, 80 and 93.
 INK, ACCENT, DARK, GREY, LIGHT, PALE = "#222222", "#b2342a", "#3d5a80", "#8c8c8c", "#c3c7cc", "#eceef0"
@@ -126,16 +143,54 @@ def extent(figure: Canvas) -> Bbox:
     return Bbox.union([sheet, drawn.padded(_MARGIN)])
 
 
+_PLAIN: dict[str, dict[str, None]] = {
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def _bytes(figure: Canvas, kind: str) -> tuple[bytes, Bbox]:
+    """A figure as a file without date or program, and the sheet it fills."""
+    buffer = io.BytesIO()
+    sheet = extent(figure)
+    figure.savefig(buffer, format=kind, bbox_inches=sheet, metadata=_PLAIN[kind])
+    return buffer.getvalue(), sheet
+
+
 def embed(figure: Canvas, alt: str, caption: str | Markup, *, half: bool = False) -> blocks.Figure:
     """Turn a drawn figure into a block of the page.
 
     The SVG travels as a data address: its ids cannot clash with those of other figures, and a reader can save it.
     The sheet grows where a long name would be cut off.
     """
-    buffer = io.BytesIO()
-    sheet = extent(figure)
-    figure.savefig(
-        buffer, format="svg", bbox_inches=sheet, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
-    )
-    source = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    data, sheet = _bytes(figure, "svg")
+    source = "data:image/svg+xml;base64," + base64.b64encode(data).decode()
     return blocks.Figure(source, alt, caption, round(sheet.width * _SCREEN), half)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A figure that may become a block of a page or a file: the canvas, what it shows in words, and its caption."""
+
+    figure: Canvas
+    alt: str
+    caption: str
+    half: bool = False
+
+    def block(self) -> blocks.Figure:
+        """Block of a page."""
+        return styled(embed)(self.figure, self.alt, self.caption, half=self.half)
+
+    def write(self, path: Path) -> None:
+        """Write a file of the kind that the ending says.
+
+        Raises
+        ------
+        ConfigError
+            Another ending than .svg, .png or .pdf.
+        """
+        kind = path.suffix.removeprefix(".").lower()
+        if kind not in _PLAIN:
+            raise ConfigError(f"figure '{path.name}'", where="plot", allowed="a file ending in .svg, .png or .pdf")
+        write_bytes(path, styled(_bytes)(self.figure, kind)[0])

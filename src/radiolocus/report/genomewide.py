@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from radiolocus.model import Array
+from radiolocus.store import read_json, read_table
 
 __all__ = [
     "GENOME_WIDE",
     "Axis",
     "Scan",
     "axis",
-    "best_per_variant",
     "chromosome_order",
     "loci",
     "locus_summary",
+    "ordered_p_values",
     "thin",
 ]
 
@@ -75,51 +77,147 @@ def axis(variants: pl.LazyFrame) -> Axis:
     return Axis(tuple(names), start, start + sizes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scan:
-    """The view of the summary statistics that the figures use; all rows are read lazily.
+    """A finished scan as the figures see it: what was counted of all tests, and the rows that were kept.
 
-    ``frame`` has the columns of ``sumstats/sumstats`` with a known p-value.
+    Parameters
+    ----------
+    root : Path
+        Folder of the results.
+    summary : polars.DataFrame
+        Table ``sumstats/summary``.
+    best : polars.DataFrame
+        Every variant with a test: its place and the smallest p-value over all phenotypes, and whose it is.
+    axis : Axis
+    tests : int
+        Tests that were made, kept or not.
+    floor : float
+        Rows with −log10 p below were not kept, but for phenotypes in `whole`.
+    whole : frozenset of str
+        Phenotypes of which every row was kept.
+    effective : float
+        Effective number of phenotypes (Li and Ji); NaN where it is not known.
+    binary : bool
+        Phenotypes are cases and controls.
     """
 
-    frame: pl.LazyFrame
+    root: Path
+    summary: pl.DataFrame
+    best: pl.DataFrame
     axis: Axis
     tests: int
-    variants: int
-    phenotypes: int
+    floor: float
+    whole: frozenset[str]
+    effective: float
+    binary: bool
 
     @classmethod
-    def of(cls, frame: pl.LazyFrame) -> Scan | None:
-        """Look through the summary statistics once; None when no test has a p-value."""
-        known = frame.filter(pl.col(_Y).is_not_null() & pl.col(_Y).is_not_nan())
-        sizes = known.select(
-            pl.len().alias("tests"), pl.struct(_KEYS).n_unique().alias("variants"), pl.col("phenotype").n_unique()
-        ).collect()
-        tests, variants, phenotypes = (int(v) for v in sizes.row(0))
-        return cls(known, axis(known), tests, variants, phenotypes) if tests else None
+    def of(cls, root: Path) -> Scan | None:
+        """Look at the results below `root`; None when there is no scan, or when no test has a p-value."""
+        summary, variants = read_table(root, "sumstats/summary"), read_table(root, "sumstats/variants")
+        if summary is None or variants is None or not _rows_file(root).is_file():
+            return None
+        best = variants.filter(pl.col("top_neg_log_10_p_value").is_not_null()).select(
+            *_KEYS, pl.col("top_phenotype").alias("phenotype"), pl.col("top_neg_log_10_p_value").alias(_Y)
+        )
+        if not best.height:
+            return None
+        options, told = (read_json(root, f"sumstats/{name}.json") or {} for name in ("options", "told"))
+        keep = options.get("keep", {})
+        p_value = float(keep.get("p_value", 1.0))
+        names = summary["phenotype"].to_list() if p_value >= 1 else keep.get("all_rows", [])
+        floor = float(-np.log10(p_value)) + 0.0
+        effective = float(told.get("effective_li_ji", np.nan))
+        tests = int(summary["tests"].sum())
+        return cls(
+            root, summary, best, axis(best.lazy()), tests, floor, frozenset(names), effective, "binary" in options
+        )
+
+    @property
+    def rows(self) -> pl.LazyFrame:
+        """Rows that were kept, phenotype by phenotype: table ``sumstats/sumstats`` or ``sumstats/binary``."""
+        return pl.scan_parquet(_rows_file(self.root), hive_partitioning=False)
+
+    @property
+    def variants(self) -> int:
+        """Variants with a test."""
+        return self.best.height
+
+    @property
+    def phenotypes(self) -> int:
+        """Phenotypes that were analysed."""
+        return self.summary.height
 
     @property
     def bonferroni(self) -> float:
         """−log10 of 0.05 divided by the number of tests."""
         return float(-np.log10(0.05 / self.tests))
 
+    @property
+    def per_effective(self) -> float:
+        """−log10 of 5e-8 divided by the effective number of phenotypes; NaN where that is not known."""
+        return GENOME_WIDE + float(np.log10(max(self.effective, 1.0)))
+
+    def floor_of(self, phenotype: str) -> float:
+        """−log10 p below which rows of a phenotype were not kept."""
+        return 0.0 if phenotype in self.whole else self.floor
+
     def of_phenotype(self, phenotype: str) -> pl.DataFrame:
-        """Variants of one phenotype with their −log10 p."""
-        return self.frame.filter(pl.col("phenotype") == phenotype).select(*_KEYS, _Y).collect()
+        """Kept variants of one phenotype with their −log10 p, and the direction of the effect."""
+        found = self.rows.filter(pl.col("phenotype") == phenotype)
+        return found.select(*_KEYS, _Y, "beta").collect().sort(*_KEYS)
 
     def above(self, threshold: float, limit: int) -> tuple[pl.DataFrame, int]:
-        """The strongest `limit` associations above `threshold`, and how many there are."""
-        hits = self.frame.filter(pl.col(_Y) > threshold)
+        """The strongest `limit` kept associations above `threshold`, and how many there are."""
+        hits = self.rows.filter(pl.col(_Y) > threshold)
         total = int(hits.select(pl.len()).collect().item())
         order = [_Y, "chromosome", "base_pair_location", "variant_id", "phenotype"]
-        top = hits.sort(order, descending=[True, False, False, False, False]).head(limit)
+        top = hits.sort(order, descending=[True, False, False, False, False], nulls_last=True).head(limit)
         return top.collect(), total
 
+    def counted(self, phenotype: str | None) -> pl.DataFrame:
+        """Bins of −log10 p of one phenotype, or of all together: columns lower, upper and tests."""
+        table = pl.scan_parquet(self.root / "sumstats/histogram.parquet")
+        if phenotype is not None:
+            table = table.filter(pl.col("phenotype") == phenotype)
+        return table.group_by("lower", "upper").agg(pl.col("tests").sum()).sort("lower").collect()
 
-def best_per_variant(scan: Scan) -> pl.DataFrame:
-    """Smallest p-value of every variant over all phenotypes."""
-    best = scan.frame.group_by(*_KEYS).agg(pl.col(_Y).max())
-    return best.sort(*_KEYS).collect()
+
+def _rows_file(root: Path) -> Path:
+    return root / "sumstats/by_phenotype/part.parquet"
+
+
+def ordered_p_values(scan: Scan, phenotype: str | None, most: int = 2000) -> tuple[Array, Array, int]:
+    """Ranks and −log10 p of the tests of a phenotype (None: of all), the smallest p-values first.
+
+    The rows that were kept give their own values, thinned on the logarithmic axis. The others are known from their
+    bins: as many tests as the histogram holds from an edge upwards have at least the −log10 p of that edge.
+
+    Returns
+    -------
+    rank : ndarray
+    value : ndarray
+    tests : int
+    """
+    bins = scan.counted(phenotype)
+    tests = int(bins["tests"].sum())
+    rows = scan.rows if phenotype is None else scan.rows.filter(pl.col("phenotype") == phenotype)
+    floor = scan.floor if phenotype is None else scan.floor_of(phenotype)
+    known = rows.filter(pl.col(_Y) >= floor).select(_Y).collect().to_series().drop_nulls()
+    exact = known.sort(descending=True).to_numpy()
+    rank = _ranks(exact.size, most) if exact.size else np.empty(0)
+    value = exact[rank.astype(np.int64) - 1]
+    edges, above = bins["lower"].to_numpy(), np.cumsum(bins["tests"].to_numpy()[::-1])[::-1]
+    rest = np.flatnonzero((above > exact.size) & (edges < floor))
+    rank, value = np.append(rank, above[rest][::-1]), np.append(value, edges[rest][::-1])
+    return rank.astype(np.float64), value, tests
+
+
+def _ranks(tests: int, every: int = 400, steps: int = 400) -> Array:
+    """All of the first ranks, then ranks evenly spaced on the logarithmic axis."""
+    spaced = np.geomspace(1, tests, steps).round() if tests > every else np.empty(0)
+    return np.union1d(np.arange(1, min(tests, every) + 1, dtype=float), spaced)
 
 
 def thin(x: Array, y: Array, keep_above: float, columns: int = 1600, rows: int = 500) -> Array:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
 from radiolocus.report.sections_cohort import cohort
-from radiolocus.report.sections_genetics import genetics
+from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_outcome import outcome
@@ -36,6 +36,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     repeatability,
     quality,
     genetics,
+    binary_genetics,
     link,
     outcome,
     response,

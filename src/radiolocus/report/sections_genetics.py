@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from radiolocus.report.blocks import Block, Cell, Figure, Row, Section, Table, Text
+from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
+from radiolocus.report.drawing import Drawn
 from radiolocus.report.figures_genome import Panel, components, manhattan, quantiles, threshold_lines
-from radiolocus.report.genomewide import GENOME_WIDE, Scan, best_per_variant, loci, locus_summary
-from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, plural
+from radiolocus.report.figures_gwas import heatmap
+from radiolocus.report.genomewide import GENOME_WIDE, Scan, loci, locus_summary
+from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, p_text, plural
 from radiolocus.report.source import Artefacts
+from radiolocus.store import BINARY, read_table
 
-__all__ = ["genetics"]
+__all__ = ["binary_genetics", "genetics"]
 
 _SHOWN = 50
 _BETA = "beta: change of the phenotype, in its own unit, per effect allele."
+_LOG_ODDS = "beta: log odds ratio per effect allele."
 
 
 def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
@@ -37,7 +43,7 @@ def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
     return Table("Variants that were not analysed", ["reason", "variants"], rows, [False, True]), line
 
 
-def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str, str, float | None]]:
+def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str | None, str, float | None]]:
     """Phenotypes with the strongest association, the largest and the median inflation, without repetition."""
     summary = summary.filter(pl.col("top_neg_log_10_p_value").is_not_null())
     ordered = summary.filter(pl.col("lambda_gc").is_finite()).sort("lambda_gc", "phenotype")
@@ -58,8 +64,23 @@ def _quantile_choice(summary: pl.DataFrame) -> list[tuple[str, str, float | None
     return [(name, why, value) for name, (why, value) in chosen.items()]
 
 
-def _hit_rows(hits: pl.DataFrame) -> list[Row]:
-    return [
+_HIT_HEAD = (
+    ("variant", False),
+    ("position (bp)", True),
+    ("effect / other allele", False),
+    ("effect allele frequency", True),
+    ("phenotype", False),
+    ("beta", True),
+    ("standard error", True),
+    ("p", True),
+    ("n", True),
+)
+_CASE_HEAD = (("cases", True), ("test", False))
+
+
+def _hits(found: pl.DataFrame, caption: str, *, binary: bool, folded: bool = False, note: str = "") -> Table:
+    head = [*_HIT_HEAD, *(_CASE_HEAD if binary else ())]
+    rows: list[Row] = [
         [
             r["variant_id"] or "–",
             f"{r['chromosome']}:{count(r['base_pair_location'])}",
@@ -70,59 +91,39 @@ def _hit_rows(hits: pl.DataFrame) -> list[Row]:
             number_cell(r["standard_error"]),
             p_cell(r["neg_log_10_p_value"]),
             number_cell(r["n"]),
+            *([number_cell(r["cases"]), r["test"]] if binary else ()),
         ]
-        for r in hits.iter_rows(named=True)
+        for r in found.iter_rows(named=True)
     ]
+    return Table(
+        caption, [n for n, _ in head], rows, [right for _, right in head], folded=folded, sortable=True, note=note
+    )
 
 
 def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
     hits, total = scan.above(GENOME_WIDE, _SHOWN)
-    head = [
-        "variant",
-        "position (bp)",
-        "effect / other allele",
-        "effect allele frequency",
-        "phenotype",
-        "beta",
-        "standard error",
-        "p",
-        "n",
-    ]
-    numeric = [False, True, False, True, False, True, True, True, True]
+    beta = _LOG_ODDS if scan.binary else _BETA
     if not total:
-        best, _ = scan.above(-1.0, 10)
-        table = Table(
-            "The ten strongest associations; none is genome-wide significant",
-            head,
-            _hit_rows(best),
-            numeric,
-            sortable=True,
-        )
-        top = best.row(0, named=True)
+        best, kept = scan.above(-1.0, 10)
+        top = scan.best.sort("neg_log_10_p_value", descending=True).row(0, named=True)
         line = Markup("no association with p < 5 × 10<sup>−8</sup>; smallest p = {} ({}, {})").format(
             p_html(top["neg_log_10_p_value"]), top["variant_id"], top["phenotype"]
         )
-        return [table], line
-    every = scan.frame.filter(pl.col("neg_log_10_p_value") > GENOME_WIDE).collect()
+        caption = "The strongest associations; none is genome-wide significant"
+        return [_hits(best, caption, binary=scan.binary, note=beta)] if kept else [], line
+    every = scan.rows.filter(pl.col("neg_log_10_p_value") > GENOME_WIDE).collect()
     leads = loci(every, every.height)
     caption = f"Associations with p < 5 × 10⁻⁸ ({count(total)} variant–phenotype pairs"
     caption += f", the strongest {_SHOWN} shown)" if total > _SHOWN else ")"
-    table = Table(
-        caption,
-        head,
-        _hit_rows(hits),
-        numeric,
-        folded=True,
-        sortable=True,
-        note=f"{_BETA} All associations: sumstats/sumstats.parquet.",
-    )
+    note = f"{beta} All rows that were kept: sumstats/, by `radiolocus query`."
+    table = _hits(hits, caption, binary=scan.binary, folded=True, note=note)
     line = Markup("{} with p < 5 × 10<sup>−8</sup> in {} (500 kb windows)").format(
         plural(total, "variant–phenotype pair"), plural(leads.height, "locus", "loci")
     )
-    return [_locus_table(locus_summary(every, leads)), table], line
+    return [_locus_table(locus_summary(every, leads), beta), table], line
 
 
-def _locus_table(found: pl.DataFrame) -> Table:
+def _locus_table(found: pl.DataFrame, beta: str) -> Table:
     rows: list[Row] = [
         [
             r["variant_id"] or "–",
@@ -157,7 +158,7 @@ def _locus_table(found: pl.DataFrame) -> Table:
         [False, True, False, True, False, True, True, True, True, True],
         sortable=True,
         note="A locus holds the variants within 500 kb of its lead variant; two independent signals at one place count "
-        f"as one. phenotypes and variants: how many of them reach 5 × 10⁻⁸ there. {_BETA} SE: standard error.",
+        f"as one. phenotypes and variants: how many of them reach 5 × 10⁻⁸ there. {beta} SE: standard error.",
     )
 
 
@@ -195,29 +196,60 @@ def _summary_table(summary: pl.DataFrame) -> Table:
         [False, True, True, True, True, False, True, True, True, True],
         folded=True,
         sortable=True,
-        note="Bonferroni and false discovery rate (Benjamini–Hochberg) over all variants and phenotypes.",
+        note="Bonferroni and false discovery rate (Benjamini–Hochberg) over all tests of this scan; a count that the "
+        "kept rows cannot decide is left empty.",
     )
 
 
-def _manhattan(scan: Scan, strongest: str | None) -> Figure:
+def _thresholds(scan: Scan) -> Table:
+    """Every threshold beside what it allows for, and how many associations pass it."""
+
+    def passed(column: str) -> str | Cell:
+        values = scan.summary[column]
+        return "not decided by the kept rows" if values.null_count() else number_cell(int(values.sum()))
+
+    effective = scan.rows.filter(pl.col("neg_log_10_p_value") > scan.per_effective).select(pl.len())
+    rows: list[Row] = [
+        ["5 × 10⁻⁸", p_text(GENOME_WIDE), "one million independent variants, one phenotype", passed("genome_wide")],
+        [
+            "5 × 10⁻⁸ / effective number of phenotypes",
+            p_text(scan.per_effective),
+            f"the same for {scan.effective:.1f} phenotypes (Li and Ji 2005)",
+            number_cell(int(effective.collect().item())) if scan.floor <= scan.per_effective else "not decided",
+        ],
+        ["Bonferroni", p_text(scan.bonferroni), f"all {count(scan.tests)} tests, at 0.05", passed("bonferroni")],
+        ["Benjamini–Hochberg", "q < 0.05", f"a false share of 5 % among all {count(scan.tests)} tests", passed("fdr")],
+    ]
+    if not np.isfinite(scan.effective):
+        del rows[1]
+    return Table(
+        f"Thresholds: {count(scan.tests)} tests were made "
+        f"({plural(scan.variants, 'variant')}, {plural(scan.phenotypes, 'phenotype')})",
+        ["threshold", "p", "allows for", "associations"],
+        rows,
+        [False, True, False, True],
+    )
+
+
+def _manhattan(scan: Scan, strongest: str) -> Drawn:
     lines = threshold_lines(scan)
     several = scan.phenotypes > 1
     first = (
         f"smallest p of each variant over {count(scan.phenotypes)} phenotypes" if several else f"phenotype {strongest}"
     )
-    panels = [Panel(first, best_per_variant(scan), lines)]
-    if several and strongest is not None:
-        panels.append(
-            Panel(f"phenotype of the strongest association: {strongest}", scan.of_phenotype(strongest), lines[:1])
-        )
+    panels = [Panel(first, scan.best, lines)]
+    if several:
+        name = f"phenotype of the strongest association: {strongest}"
+        panels.append(Panel(name, scan.of_phenotype(strongest), lines[:1], scan.floor_of(strongest)))
     sizes = f"{plural(scan.variants, 'variant')}, {plural(scan.phenotypes, 'phenotype')}, {plural(scan.tests, 'test')}."
     caption = (
-        f"{sizes} Solid line: 5 × 10⁻⁸; dashed: 0.05 over the number of tests. Diamonds: strongest variant of "
-        "each locus "
-        "(500 kb) above the lower line. Points below the lines that would print on top of each other are drawn once."
+        f"{sizes} Lines: 5 × 10⁻⁸{', the same over the effective number of phenotypes' if several else ''}, and 0.05 "
+        "over the number of tests. Diamonds: strongest variant of each locus "
+        "(500 kb) above the lowest line. Points below the lines that would print on top of each other are drawn once."
     )
     if several:
-        caption += " The smallest of many p-values is small by chance: judge the upper panel by the dashed line."
+        caption += " The smallest of many p-values is small by chance: judge the upper panel by the lines that count "
+        caption += "the phenotypes."
     return manhattan(scan, panels, caption)
 
 
@@ -231,10 +263,20 @@ def _inflation(summary: pl.DataFrame) -> list[str]:
 
 def genetics(art: Artefacts) -> Section | None:
     """Return the genetics section, or None when no genotype was read."""
-    variants, samples, summary = (art.table(n) for n in ("genome/variants", "genome/samples", "sumstats/summary"))
-    lazy = art.scan("sumstats/sumstats")
-    scan = Scan.of(lazy) if lazy is not None else None
-    if variants is None and samples is None and scan is None:
+    return _section(art, art.root, "genetics", "Genetic associations")
+
+
+def binary_genetics(art: Artefacts) -> Section | None:
+    """Return the section of binary phenotypes of a study, or None when there are none."""
+    return _section(art, art.root / BINARY, "genetics-binary", "Genetic associations of binary phenotypes")
+
+
+def _section(art: Artefacts, root: Path, name: str, title: str) -> Section | None:
+    variants, samples, summary = (
+        read_table(root, n) for n in ("sumstats/variants", "genome/samples", "sumstats/summary")
+    )
+    scan = Scan.of(root)
+    if variants is None and samples is None and summary is None:
         return None
     blocks: list[Block] = []
     verdict: list[str | Markup] = []
@@ -243,23 +285,25 @@ def genetics(art: Artefacts) -> Section | None:
         quality, line = _quality(variants)
         verdict.append(line + (f" in {plural(samples.height, 'subject')}" if samples is not None else ""))
     if scan is not None:
-        blocks, verdict = _scan_blocks(scan, summary, verdict)
-    if samples is not None and (figure := components(samples)):
+        blocks, verdict = _scan_blocks(scan, verdict)
+    else:
+        blocks.append(Text("Without all tables of the scan there are no associations to report.", "note"))
+    # A study tells the same people once, with the imaging phenotypes.
+    told = root != art.root and read_table(art.root, "genome/samples") is not None
+    if samples is not None and not told and (figure := components(samples)):
         blocks.append(figure)
     blocks += [quality] if quality is not None else []
     blocks += [_summary_table(summary)] if summary is not None else []
-    return Section("genetics", "Genetic associations", blocks, verdict)
+    return Section(name, title, blocks, verdict)
 
 
-def _scan_blocks(
-    scan: Scan, summary: pl.DataFrame | None, verdict: Sequence[str | Markup]
-) -> tuple[list[Block], list[str | Markup]]:
-    top, _ = scan.above(-1.0, 1)
+def _scan_blocks(scan: Scan, verdict: Sequence[str | Markup]) -> tuple[list[Block], list[str | Markup]]:
+    top = scan.best.sort(["neg_log_10_p_value", "phenotype"], descending=[True, False]).row(0, named=True)
     table, line = _hit_table(scan)
-    blocks: list[Block] = [_manhattan(scan, top["phenotype"][0]), *table]
-    if summary is None:
-        blocks.append(Text("Without sumstats/summary there is no genomic inflation to report.", "note"))
-        return blocks, [*verdict, line]
-    if summary["top_neg_log_10_p_value"].drop_nulls().len():
-        blocks.append(quantiles(scan, _quantile_choice(summary)))
-    return blocks, [*verdict, line, *_inflation(summary)]
+    blocks: list[Block] = [_thresholds(scan), _manhattan(scan, top["phenotype"]).block(), *table]
+    if scan.summary["top_neg_log_10_p_value"].drop_nulls().len():
+        blocks.append(quantiles(scan, _quantile_choice(scan.summary)).block())
+    if (figure := heatmap(scan)) is not None:
+        blocks.append(figure.block())
+    tests = f"{plural(scan.tests, 'test')}; Bonferroni p < {p_text(scan.bonferroni)}"
+    return blocks, [*verdict, tests, line, *_inflation(scan.summary)]
