@@ -14,7 +14,7 @@ from radiolocus.learn.linear import LinearFit, LinearPath, follow_path
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["CoxNet"]
+__all__ = ["CoxNet", "in_time"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class CoxNet:
         FitError
             Not even the first penalty converged.
         """
-        order, bounds = _in_time(target)
+        order, bounds = in_time(target)
         efron = self.ties == "efron"
         start = start or LinearFit(np.zeros(X.shape[1]), 0.0, np.inf, l1_ratio)
         null = float(cox_loss(np.zeros((1, target.n)), target.event[order], bounds, efron)[0])
@@ -79,7 +79,7 @@ class CoxNet:
 
     def slopes(self, X: Array, target: Target) -> Array:
         """Derivative of the mean log partial likelihood along each column at zero (the score of one-column models)."""
-        order, bounds = _in_time(target)
+        order, bounds = in_time(target)
         residual = null_residual(target.event[order], bounds, self.ties == "efron")
         return np.asarray(X[order].T @ residual / target.n)
 
@@ -108,11 +108,11 @@ class CoxNet:
         return 2.0 * (self._loss(prediction, target) - self._loss(prediction[:, training], part))
 
     def _loss(self, prediction: Array, target: Target) -> Array:
-        order, bounds = _in_time(target)
+        order, bounds = in_time(target)
         return cox_loss(prediction[:, order], target.event[order], bounds, self.ties == "efron")
 
 
-def _in_time(target: Target) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+def in_time(target: Target) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
     """Order of ascending time, and where each run of equal times starts (and, last, n)."""
     if target.time is None:
         raise InputError("a binary endpoint in a Cox model", allowed="a survival endpoint")

@@ -177,9 +177,9 @@ def within_fold_blocks(target: Target, prediction: Array, fold: npt.NDArray[np.i
     blocks = []
     for k in np.unique(fold):
         rows = np.flatnonzero(fold == k)
-        first = rows[target.event[rows] == 1]
+        first = rows[target.event[rows] > 0]
         if target.time is None:
-            comparable = np.broadcast_to(target.event[rows] == 0, (first.size, rows.size))
+            comparable = target.event[rows][None, :] < target.event[first][:, None]
         else:
             gap = target.time[rows][None, :] - target.time[first][:, None]
             comparable = (gap > 0) | ((gap == 0) & (target.event[rows] == 0))
@@ -217,4 +217,4 @@ def ratio(concordant: Array, pairs: Array) -> Array:
 
 
 def _stratum(target: Target) -> Array | None:
-    return target.event if target.kind == "binary" else None
+    return None if target.kind == "survival" else target.event

@@ -37,8 +37,8 @@ class Folds:
 def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups: npt.ArrayLike | None = None) -> Folds:
     """Partition subjects so that folds are alike in size and events, and every training part can be fitted.
 
-    Groups are dealt in random order, those with an event first, each to the fold with the fewest rows of its kind
-    (then the fewest rows, then the lowest number); larger groups come before smaller ones.
+    Groups are dealt in random order, those with an event (of the highest class) first, each to the fold with the
+    fewest rows of its kind (then the fewest rows, then the lowest number); larger groups come before smaller ones.
 
     Parameters
     ----------
@@ -61,10 +61,7 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
     """
     labels = np.arange(target.n) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     size = np.bincount(labels)
-    with_event = np.bincount(labels, weights=target.event) > 0
-    most = int(with_event.sum())
-    if target.kind == "binary":
-        most = min(most, int(np.count_nonzero(np.bincount(labels, weights=1 - target.event) > 0)))
+    stratum, most = strata(target, labels)
     if most < 2:
         raise FitError(
             f"{most} patients with an event" if target.kind == "survival" else f"{most} patients in the rarer class",
@@ -80,7 +77,7 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
     generator = np.random.default_rng(seed)
     reasons: list[str] = []
     for _ in range(_ATTEMPTS):
-        fold = _deal(generator, size, with_event, count)[labels]
+        fold = _deal(generator, size, stratum, count)[labels]
         reason = _obstacle(target, fold, count)
         if not reason:
             again = (f"folds drawn {len(reasons)} times again: {reasons[0]}",) if reasons else ()
@@ -94,15 +91,27 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
     )
 
 
+def strata(target: Target, labels: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.int64], int]:
+    """Stratum of each group, and in how many groups the rarest stratum is found.
+
+    A group's stratum is its highest class (1: it has an event). Of a survival endpoint only groups with an event
+    count: those without are no class that a training part must hold.
+    """
+    stratum = np.zeros(labels.max() + 1, dtype=np.int64)
+    np.maximum.at(stratum, labels, target.event.astype(np.int64))
+    wanted = (1,) if target.kind == "survival" else range(target.classes)
+    return stratum, min(np.unique(labels[target.event == level]).size for level in wanted)
+
+
 def _deal(
-    generator: np.random.Generator, size: npt.NDArray[np.int64], with_event: npt.NDArray[np.bool_], count: int
+    generator: np.random.Generator, size: npt.NDArray[np.int64], stratum: npt.NDArray[np.int64], count: int
 ) -> npt.NDArray[np.int64]:
     order = generator.permutation(size.size)
-    order = order[np.lexsort((-size[order], ~with_event[order]))]
-    held = np.zeros((2, count), dtype=np.int64)
+    order = order[np.lexsort((-size[order], -stratum[order]))]
+    held = np.zeros((stratum.max() + 1, count), dtype=np.int64)
     fold = np.empty(size.size, dtype=np.int64)
     for group in order:
-        kind = int(with_event[group])
+        kind = int(stratum[group])
         chosen = int(np.lexsort((held.sum(axis=0), held[kind]))[0])
         fold[group] = chosen
         held[kind, chosen] += size[group]

@@ -7,13 +7,29 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
-from radiolocus.errors import FitError
+from radiolocus.errors import FitError, UndefinedError
 from radiolocus.kernels.coxpath import elastic_net_path
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, BoolArray
+from radiolocus.stats.cox import Ties, cox_risk
 
-__all__ = ["Family", "LinearFit", "LinearPath", "follow_path", "penalty_grid"]
+__all__ = ["Baseline", "Family", "LinearFit", "LinearPath", "follow_path", "penalty_grid"]
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """Baseline hazard of a training part: its times and events, and the log relative hazards fitted to it."""
+
+    time: Array
+    event: Array
+    fitted: Array
+    ties: Ties
+
+    def survival(self, prediction: Array, times: npt.ArrayLike) -> Array:
+        """Probability of no event by each time at log relative hazards `prediction`, shape (n, t)."""
+        return 1.0 - cox_risk(self.time, self.event, self.fitted, prediction, times, ties=self.ties)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +43,44 @@ class LinearFit:
         Zero for the Cox model.
     penalty, l1_ratio : float
         The elastic net it was fitted with.
+    baseline : Baseline, optional
+        Of a Cox model that shall predict survival.
     """
 
     coefficient: Array
     intercept: float
     penalty: float
     l1_ratio: float
+    baseline: Baseline | None = None
 
     def predict(self, X: Array) -> Array:
         """Linear predictor, shape (n,): log relative hazard, or logit of the probability."""
         return np.asarray(X @ self.coefficient + self.intercept)
+
+    def survival(self, X: Array, times: npt.ArrayLike) -> Array:
+        """Probability of no event by each time, shape (n, t).
+
+        Raises
+        ------
+        UndefinedError
+            A model without a baseline hazard.
+        """
+        if self.baseline is None:
+            raise UndefinedError("survival from a model without a baseline hazard", allowed="a tuned Cox model")
+        return self.baseline.survival(self.predict(X), times)
+
+    def probability(self, X: Array) -> Array:
+        """Probability of each class, shape (n, 2).
+
+        Raises
+        ------
+        UndefinedError
+            A Cox model.
+        """
+        if self.baseline is not None:
+            raise UndefinedError("the probability of a class from a Cox model", allowed="survival at a time")
+        positive = special.expit(self.predict(X))
+        return np.column_stack([1.0 - positive, positive])
 
 
 @dataclass(frozen=True, eq=False)

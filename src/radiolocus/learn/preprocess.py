@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from radiolocus.learn.harmonise import Harmonise, fit_harmonise
 from radiolocus.learn.options import ProtocolOptions
-from radiolocus.learn.select import not_redundant, strongest
-from radiolocus.learn.target import Rows
+from radiolocus.learn.select import not_redundant, select_columns, strongest
+from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, BoolArray
 
 __all__ = ["Predictors", "Preprocess", "fit_preprocess", "join_predictors"]
@@ -35,6 +36,10 @@ class Predictors:
     levels : tuple of tuple of str
         Names of the categories of each categorical predictor.
     categorical_names, categorical_blocks : tuple of str
+    batch : ndarray of str, shape (n,), optional
+        Site or scanner of each subject, by which imaging predictors are harmonised; empty where unknown.
+    keep : ndarray, shape (n, k), optional
+        Covariates that harmonising keeps.
     """
 
     numeric: Array
@@ -44,6 +49,8 @@ class Predictors:
     levels: tuple[tuple[str, ...], ...] = ()
     categorical_names: tuple[str, ...] = ()
     categorical_blocks: tuple[str, ...] = ()
+    batch: npt.NDArray[np.str_] | None = None
+    keep: Array | None = None
 
     def __post_init__(self) -> None:
         usable = np.abs(self.numeric) < _LARGEST
@@ -70,6 +77,8 @@ class Predictors:
             self.levels,
             self.categorical_names,
             self.categorical_blocks,
+            None if self.batch is None else self.batch[rows],
+            None if self.keep is None else self.keep[rows],
         )
 
 
@@ -83,6 +92,8 @@ def join_predictors(parts: Sequence[Predictors]) -> Predictors:
         sum((p.levels for p in parts), ()),
         sum((p.categorical_names for p in parts), ()),
         sum((p.categorical_blocks for p in parts), ()),
+        parts[0].batch,
+        parts[0].keep,
     )
 
 
@@ -107,6 +118,7 @@ class Preprocess:
     notes: tuple[tuple[str, str], ...]
     _encoding: _Encoding
     _kept: Rows
+    _harmonise: Harmonise | None = None
 
     def apply(self, predictors: Predictors) -> Array:
         """Return the standardised columns, shape (n, m).
@@ -119,6 +131,18 @@ class Preprocess:
     def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
         """Name the categories that the training part did not hold, with their predictors."""
         return self._encoding.unseen(predictors)
+
+    def unharmonised(self, predictors: Predictors) -> list[str]:
+        """Name the batches that the training part did not teach: their subjects stay as they are."""
+        if self._harmonise is None or predictors.batch is None:
+            return []
+        return self._harmonise.unseen(predictors.batch)
+
+
+def _harmonised(harmonise: Harmonise | None, predictors: Predictors) -> Predictors:
+    if harmonise is None or predictors.batch is None:
+        return predictors
+    return replace(predictors, numeric=harmonise.apply(predictors.numeric, predictors.batch, predictors.keep))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,14 +181,19 @@ class _Encoding:
 
 
 def fit_preprocess(
-    training: Predictors, options: ProtocolOptions, slopes: Callable[[Array], Array] | None = None
+    training: Predictors,
+    options: ProtocolOptions,
+    slopes: Callable[[Array], Array] | None = None,
+    target: Target | None = None,
+    seed: int = 0,
 ) -> Preprocess:
     """Learn the columns of a model from a training part.
 
-    In this order: predictors with too many missing values go; numbers are imputed by the median, categories by the
-    most frequent one; categories become indicator columns, the most frequent one being the reference; constant
-    columns go; columns are standardised; the `screen` columns of largest univariate score stay; of redundant columns
-    one stays.
+    In this order: differences between batches are taken out of imaging predictors (with a batch); predictors with too
+    many missing values go; numbers are imputed by the median, categories by the most frequent one; categories become
+    indicator columns, the most frequent one being the reference; constant columns, and those with too large a share
+    of one value, go; columns are standardised; the `screen` columns of largest univariate score stay; of redundant
+    columns one stays; with ``select`` the columns are chosen that go with the outcome.
 
     Parameters
     ----------
@@ -174,20 +203,38 @@ def fit_preprocess(
     slopes : callable, optional
         Univariate score of each standardised column in the training part; needed when there are more than
         ``options.screen`` columns.
+    target : Target, optional
+        Of the training subjects; needed to select.
+    seed : int
+        Of the halves that stability selection draws.
     """
-    encoding, notes = _learn_encoding(training, options)
+    harmonise, notes = None, list[tuple[str, str]]()
+    if training.batch is not None and options.harmonise:
+        harmonise, notes = fit_harmonise(training.numeric, training.numeric_blocks, training.batch, training.keep)
+        training = _harmonised(harmonise, training)
+    encoding, found = _learn_encoding(training, options)
     encoded = encoding.encode(training)
     names, blocks = encoding.names(training)
     mean, scale = encoded.mean(axis=0), encoded.std(axis=0)
     varies = (np.ptp(encoded, axis=0) > 0) & (scale > 1e-10 * np.abs(mean))
-    notes += [(names[j], "constant in a training part") for j in np.flatnonzero(~varies)]
+    notes += [*found, *((names[j], "constant in a training part") for j in np.flatnonzero(~varies))]
+    if options.max_same < 1.0:
+        same = varies & (_largest_share(encoded) > options.max_same)
+        told = f"one value in more than {options.max_same:.0%} of a training part"
+        notes += [(names[j], told) for j in np.flatnonzero(same)]
+        varies &= ~same
     kept = np.flatnonzero(varies)
     X = (encoded[:, kept] - mean[kept]) / scale[kept]
     if slopes is not None and kept.size > options.screen:
         strong = strongest(slopes(X), options.screen)
         kept, X = kept[strong], X[:, strong]
     if kept.size > 1:
-        kept = kept[not_redundant(X, options.redundancy)]
+        single = not_redundant(X, options.redundancy)
+        kept, X = kept[single], X[:, single]
+    if options.select != "none" and target is not None and kept.size:
+        chosen, told_of = select_columns(X, target, options, seed)
+        kept = kept[chosen]
+        notes += [("", told_of)] if told_of else []
     return Preprocess(
         tuple(names[j] for j in kept),
         tuple(blocks[j] for j in kept),
@@ -196,7 +243,13 @@ def fit_preprocess(
         tuple(notes),
         encoding,
         kept,
+        harmonise,
     )
+
+
+def _largest_share(values: Array) -> Array:
+    """Share of the most frequent value of each column."""
+    return np.array([np.unique(column, return_counts=True)[1].max() / column.size for column in values.T])
 
 
 def _learn_encoding(training: Predictors, options: ProtocolOptions) -> tuple[_Encoding, list[tuple[str, str]]]:

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from radiolocus.errors import FitError, InputError
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["Rows", "Target"]
+__all__ = ["Kind", "Rows", "Target"]
 
+Kind = Literal["survival", "binary", "ordinal", "multiclass"]
 Rows = npt.NDArray[np.intp]
 
 
@@ -24,21 +25,31 @@ class Target:
     ----------
     event : ndarray, shape (n,)
         1 event or positive class, 0 censored or negative class.
+        Of an endpoint with several classes: the number of the class, from 0.
     time : ndarray, shape (n,), or None
-        Time to event or censoring, zero or positive; None for a binary endpoint.
+        Time to event or censoring, zero or positive; None for an endpoint that is a class.
+    levels : tuple of str
+        Names of three classes or more (two are enough where they are ordered); empty for a binary endpoint.
+    ordered : bool
+        The classes rise in the order of `levels`.
 
     Raises
     ------
     InputError
-        An event that is neither 0 nor 1; a time that is negative or not finite.
+        An event that is neither 0 nor 1, or no class; a time that is negative or not finite.
     """
 
     event: Array
     time: Array | None = None
+    levels: tuple[str, ...] = ()
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         event = np.asarray(self.event, dtype=np.float64)
         object.__setattr__(self, "event", event)
+        if self.levels:
+            self._check_classes()
+            return
         wrong = np.flatnonzero((event != 0) & (event != 1))
         if wrong.size:
             raise InputError(
@@ -62,10 +73,32 @@ class Target:
                 todo="correct the time or leave the subject out",
             )
 
+    def _check_classes(self) -> None:
+        if self.time is not None or len(self.levels) < 2 or len(set(self.levels)) < len(self.levels):
+            raise InputError(
+                f"classes {', '.join(self.levels)}" + (" with times" if self.time is not None else ""),
+                allowed="two classes or more, every one once, without times",
+            )
+        wrong = np.flatnonzero(~np.isin(self.event, np.arange(len(self.levels))))
+        if wrong.size:
+            raise InputError(
+                f"class {self.event[wrong[0]]:g}",
+                where=f"index {wrong[0]} ({wrong.size} such)",
+                allowed=f"0 to {len(self.levels) - 1}",
+                todo="number the classes from 0",
+            )
+
     @property
-    def kind(self) -> Literal["survival", "binary"]:
+    def kind(self) -> Kind:
         """Kind of endpoint."""
+        if self.levels:
+            return "ordinal" if self.ordered else "multiclass"
         return "binary" if self.time is None else "survival"
+
+    @property
+    def classes(self) -> int:
+        """Number of classes: 2 of a binary endpoint, and of a survival endpoint the states censored and event."""
+        return len(self.levels) or 2
 
     @property
     def n(self) -> int:
@@ -74,15 +107,20 @@ class Target:
 
     @property
     def events(self) -> int:
-        """Number of events or positives."""
+        """Number of events or positives; of several classes, subjects outside the most frequent one."""
+        if self.levels:
+            return int(self.n - np.bincount(self.event.astype(np.intp)).max(initial=0))
         return int(self.event.sum())
 
     def take(self, rows: Rows | BoolArray) -> Target:
         """Return the target of some subjects."""
-        return Target(self.event[rows], None if self.time is None else self.time[rows])
+        return Target(self.event[rows], None if self.time is None else self.time[rows], self.levels, self.ordered)
 
     def obstacle(self) -> str:
         """Say why no model can be fitted to these subjects; empty when one can."""
+        if self.levels:
+            absent = np.flatnonzero(np.bincount(self.event.astype(np.intp), minlength=self.classes) == 0)
+            return f"nobody of class '{self.levels[absent[0]]}' among {self.n} subjects" if absent.size else ""
         if self.events == 0:
             return f"no events among {self.n} subjects"
         if self.time is None:
@@ -91,6 +129,13 @@ class Target:
             return "no event while another subject is at risk"
         return ""
 
+    @property
+    def rarest(self) -> int:
+        """Events of a survival endpoint; of any other, subjects in its rarest class."""
+        if self.time is not None:
+            return self.events
+        return int(np.bincount(self.event.astype(np.intp), minlength=self.classes).min())
+
     def _alone_at_last(self) -> bool:
         return self.time is not None and int((self.time == self.time.max()).sum()) == 1
 
@@ -98,7 +143,7 @@ class Target:
         """Raise :class:`FitError` when no model can be fitted and judged by cross-validation."""
         obstacle = self.obstacle()
         if not obstacle:
-            rarer = self.events if self.time is not None else min(self.events, self.n - self.events)
+            rarer = self.rarest
             what = "events" if self.time is not None else "subjects in the rarer class"
             obstacle = f"{rarer} {what} among {self.n} subjects" if rarer < 3 else ""
         if obstacle:

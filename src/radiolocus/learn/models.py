@@ -1,0 +1,142 @@
+"""The models that a study file can name."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from radiolocus.errors import ConfigError
+from radiolocus.learn.aft import Aft
+from radiolocus.learn.cox import CoxNet
+from radiolocus.learn.discrete import DiscreteTime
+from radiolocus.learn.interface import Fitted, Learner, Setting
+from radiolocus.learn.linear import Baseline, Family, LinearFit, penalty_grid
+from radiolocus.learn.logistic import LogisticNet
+from radiolocus.learn.options import ProtocolOptions
+from radiolocus.learn.ordinal import Multinomial, Ordinal
+from radiolocus.learn.target import Kind, Target
+from radiolocus.learn.trees import Boosting, Forest
+from radiolocus.learn.xgb import XgboostAft, XgboostCox
+from radiolocus.model import Array
+from radiolocus.registry import Registry
+
+__all__ = ["MODELS", "Net", "check_models", "display_name", "family_of", "models_for", "with_baseline"]
+
+
+class Net(Learner):
+    """Elastic net, lasso or ridge of a Cox or logistic model; its penalty is tuned along a path."""
+
+    kinds = frozenset({"survival", "binary"})
+    shrinks = True
+
+    def __init__(self, key: str, name: str, l1_ratio: float | None) -> None:
+        self.key, self.name, self.l1_ratio = key, name, l1_ratio  # type: ignore[misc]
+
+    def ratio(self, columns: int, options: ProtocolOptions) -> float:
+        """Share of the l1 penalty; the elastic net of few columns is a ridge (``ridge_up_to``)."""
+        if self.l1_ratio is not None:
+            return self.l1_ratio
+        return options.l1_ratio if columns > options.ridge_up_to else 0.0
+
+    def settings(self, X: Array, target: Target, options: ProtocolOptions) -> tuple[Setting, ...]:
+        """Penalties, the largest first."""
+        ratio = self.ratio(X.shape[1], options)
+        slope = float(np.abs(family_of(target, options).slopes(X, target)).max(initial=0.0))
+        efron = float(options.ties == "efron")
+        return tuple(
+            {"penalty": float(v), "l1_ratio": ratio, "efron": efron}
+            for v in penalty_grid(slope, ratio, options.penalties, options.penalty_ratio)
+        )
+
+    def fit(self, X: Array, target: Target, setting: Setting, seed: int) -> Fitted:
+        """Fit one penalty."""
+        family: CoxNet | LogisticNet = LogisticNet()
+        if target.kind == "survival":
+            family = CoxNet("efron" if setting.get("efron", 1.0) else "breslow")
+        if X.shape[1] == 0:
+            fit = LinearFit(np.zeros(0), family.null(target), np.inf, setting["l1_ratio"])
+        else:
+            fit = family.fit(X, target, setting["penalty"], setting["l1_ratio"])
+        return with_baseline(fit, X, target, family)
+
+
+def with_baseline(fit: LinearFit, X: Array, target: Target, family: Family) -> LinearFit:
+    """Add the baseline hazard of the training part to a Cox model."""
+    if target.time is None or not isinstance(family, CoxNet):
+        return fit
+    return replace(fit, baseline=Baseline(target.time, target.event, fit.predict(X), family.ties))
+
+
+def family_of(target: Target, options: ProtocolOptions) -> Family:
+    """Return the linear model that a kind of endpoint is predicted with.
+
+    Raises
+    ------
+    ConfigError
+        Several classes, which neither of them predicts.
+    """
+    if target.levels:
+        raise ConfigError(
+            f"a linear score of {target.classes} classes",
+            where="outcome",
+            allowed="a survival or binary endpoint",
+            todo="choose models and a selection that know several classes",
+        )
+    return CoxNet(options.ties) if target.kind == "survival" else LogisticNet()
+
+
+MODELS: Registry[Learner] = Registry("model")
+for _learner in (
+    Net("elastic_net", "elastic net", None),
+    Net("lasso", "lasso", 1.0),
+    Net("ridge", "ridge", 0.0),
+    Aft("weibull", "Weibull AFT"),
+    Aft("lognormal", "log-normal AFT"),
+    Aft("loglogistic", "log-logistic AFT"),
+    DiscreteTime(),
+    XgboostCox(),
+    XgboostAft(),
+    Ordinal(),
+    Multinomial(),
+    Boosting(),
+    Forest(),
+):
+    MODELS.add(_learner.key, _learner)
+
+
+def check_models(names: Sequence[str], where: str = "outcome.models") -> None:
+    """Refuse models that nobody knows, that are named twice, or whose package is not installed.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in names:
+        try:
+            learner = MODELS[name]
+        except ConfigError as error:
+            raise error.at(where) from None
+        if learner.needs and importlib.util.find_spec(learner.needs) is None:
+            raise ConfigError(
+                f"model '{name}' needs the package {learner.needs}, which is not installed",
+                where=where,
+                todo='pip install "radiolocus[boost]", or choose other models',
+            )
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(f"models = {list(names)}", where=where, allowed="at least one, every one once")
+
+
+def models_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `names` that predict endpoints of a kind, in their order."""
+    return tuple(name for name in names if kind in MODELS[name].kinds)
+
+
+def display_name(key: str, kind: Kind) -> str:
+    """Name of a model in tables; of a penalised linear one with the family of its endpoint."""
+    learner = MODELS[key]
+    if isinstance(learner, Net):
+        return f"{learner.name.replace(' ', '-')} {'Cox' if kind == 'survival' else 'logistic'}"
+    return learner.name
