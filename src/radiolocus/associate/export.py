@@ -15,7 +15,7 @@ import polars as pl
 import yaml
 from scipy.special import ndtri_exp
 
-from radiolocus.associate.query import query
+from radiolocus.associate.query import home_of, query
 from radiolocus.errors import ConfigError
 from radiolocus.store import versions, write_bytes
 
@@ -170,6 +170,7 @@ def export(
         raise ConfigError(
             "no genome assembly", where="export", allowed="GRCh37, GRCh38, ...", todo="give it with --assembly"
         )
+    folder = home_of(folder, phenotype)
     rows = query(folder, phenotype=[phenotype])
     options = json.loads((folder / "sumstats/options.json").read_text())
     keep = options["keep"]

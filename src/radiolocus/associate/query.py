@@ -15,8 +15,9 @@ from radiolocus.associate.dataset import chromosome_part
 from radiolocus.errors import ConfigError, StoreError
 from radiolocus.registry import suggest
 from radiolocus.schema import empty
+from radiolocus.store import BINARY
 
-__all__ = ["Region", "parse_region", "query", "variants_of"]
+__all__ = ["Region", "home_of", "parse_region", "query", "variants_of"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def query(
     Parameters
     ----------
     root : Path or str
-        Folder that :func:`radiolocus.associate.genomewide.gwas` wrote.
+        Folder that :func:`radiolocus.associate.genomewide.gwas` or a study wrote.
     region : Region or str, optional
         See :func:`parse_region`.
     rsid : sequence of str
@@ -86,7 +87,8 @@ def query(
     -------
     polars.DataFrame
         Table ``sumstats/sumstats``, or ``sumstats/binary`` of binary phenotypes, by chromosome and position, or by
-        phenotype when only phenotypes are asked for.
+        phenotype when only phenotypes are asked for. Of a study that has both, those of the binary phenotypes stand
+        behind the others, and what one of the tables does not have is null.
 
     Raises
     ------
@@ -95,11 +97,19 @@ def query(
     StoreError
         The folder holds no finished scan.
     """
-    folder = _finished(Path(root))
     if region is None and not rsid and not phenotype:
         raise ConfigError("no condition", where="query", allowed="a region, variant ids or phenotypes")
+    scans = _finished(Path(root))
     if phenotype:
-        _known_phenotypes(folder, phenotype)
+        _known_phenotypes(scans, phenotype)
+        scans = [scan for scan in scans if set(phenotype) & set(_phenotypes(scan))]
+    parts = [_query(scan, region, rsid, phenotype, p_value) for scan in scans]
+    return parts[0] if len(parts) == 1 else pl.concat(parts, how="diagonal")
+
+
+def _query(
+    folder: Path, region: Region | str | None, rsid: Sequence[str], phenotype: Sequence[str], p_value: float
+) -> pl.DataFrame:
     table = _table(folder)
     rule = pl.col("neg_log_10_p_value") >= -np.log10(p_value)
     if phenotype:
@@ -118,7 +128,7 @@ def query(
 
 def variants_of(root: Path | str, rsid: Sequence[str]) -> pl.DataFrame:
     """Table ``sumstats/variants`` of some variant ids: whether they were analysed, and their smallest p-value."""
-    folder = _finished(Path(root))
+    folder = _finished(Path(root))[0]
     file = folder / "sumstats/variants.parquet"
     rule = pl.col("variant_id").is_in(list(rsid))
     parts = [
@@ -128,19 +138,40 @@ def variants_of(root: Path | str, rsid: Sequence[str]) -> pl.DataFrame:
     return pl.concat([empty("sumstats/variants"), *parts])
 
 
-def _finished(root: Path) -> Path:
-    if not (root / "sumstats/manifest.json").is_file() or not (root / "sumstats/variant_ids.parquet").is_file():
+def home_of(root: Path | str, phenotype: str) -> Path:
+    """Folder of the scan of a phenotype: that of the results, or in a study that of its binary phenotypes.
+
+    Raises
+    ------
+    ConfigError
+        A phenotype that no scan knows.
+    StoreError
+        The folder holds no finished scan.
+    """
+    scans = _finished(Path(root))
+    _known_phenotypes(scans, [phenotype])
+    return next(scan for scan in scans if phenotype in _phenotypes(scan))
+
+
+def _finished(root: Path) -> list[Path]:
+    """Folders of the finished scans: of the phenotypes that are measured, then of the binary ones of a study."""
+    found = [
+        folder
+        for folder in (root, root / BINARY)
+        if (folder / "sumstats/manifest.json").is_file() and (folder / "sumstats/variant_ids.parquet").is_file()
+    ]
+    if not found:
         raise StoreError(
             "no finished scan", where=root.name, allowed="the folder that radiolocus gwas wrote",
             todo="run radiolocus gwas to its end",
         )  # fmt: skip
-    return root
+    return found
 
 
 def _table(folder: Path) -> str:
     """Which table the rows are."""
     options = json.loads((folder / "sumstats/options.json").read_text())
-    return "sumstats/binary" if "binary" in options else "sumstats/sumstats"
+    return next((f"sumstats/{kind}" for kind in ("binary", "meta") if kind in options), "sumstats/sumstats")
 
 
 def _read(file: Path, rule: pl.Expr, table: str) -> pl.DataFrame:
@@ -172,8 +203,13 @@ def _places(folder: Path, rsid: Sequence[str]) -> list[Region]:
     return [Region(chromosome, place, place) for chromosome, place in places.iter_rows()]
 
 
-def _known_phenotypes(folder: Path, names: Sequence[str]) -> None:
-    known = pl.read_parquet(folder / "sumstats/summary.parquet", columns=["phenotype"])["phenotype"].to_list()
+def _phenotypes(folder: Path) -> list[str]:
+    names = pl.read_parquet(folder / "sumstats/summary.parquet", columns=["phenotype"])["phenotype"]
+    return [str(name) for name in names]
+
+
+def _known_phenotypes(scans: Sequence[Path], names: Sequence[str]) -> None:
+    known = [name for scan in scans for name in _phenotypes(scan)]
     for name in names:
         if name not in known:
             raise ConfigError(
