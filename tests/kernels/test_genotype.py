@@ -69,3 +69,53 @@ def _centring(style, dosage, rows):
         np.testing.assert_allclose(moments[v], expected, atol=1e-14)
         np.testing.assert_allclose(out[v], np.where(np.isnan(values), 0, values - mean), atol=1e-15)
     assert (out[6:] == 7.0).all()
+
+
+def _codes(variants, samples):
+    """Random codes, filled up to whole words, with what a scan needs to know of the samples it looks at."""
+    rng = np.random.default_rng(samples)
+    codes = np.zeros((variants, 8 * -(-samples // 32)), dtype=np.uint8)
+    codes[:, : -(-samples // 4)] = rng.integers(0, 256, size=(variants, -(-samples // 4)), dtype=np.uint8)
+    codes[0], codes[1], codes[2] = 0x55, 0, 0xFF  # nobody known, and two variants that do not vary
+    return codes, rng
+
+
+def _chosen(codes, rows):
+    bits = np.zeros(4 * codes.shape[1], dtype=np.uint8)
+    bits[rows] = 1
+    chosen = (bits.reshape(-1, 4) << np.array([0, 2, 4, 6], dtype=np.uint8)).sum(axis=1, dtype=np.uint8)
+    place = np.zeros(bits.size, dtype=np.int64)
+    place[rows] = np.arange(rows.size)
+    return chosen.view(np.uint64), place
+
+
+@pytest.mark.parametrize("samples", [4, 31, 64, 100, 133])
+@pytest.mark.parametrize("part", [False, True])
+def test_codes_are_counted_as_dosages_are(samples, part):
+    codes, rng = _codes(9, samples)
+    rows = rng.permutation(samples)[: samples - 3 if part else samples].astype(np.int64)
+    dosage = np.empty((9, rows.size), dtype=np.float32)
+    genotype.decode_bed(codes, rows, dosage)
+    found, expected = [
+        (np.zeros(9, dtype=np.int64), np.zeros(9), np.zeros(rows.size, dtype=np.int64)) for _ in range(2)
+    ]
+    genotype.count_codes(codes.view(np.uint64), *_chosen(codes, rows), *found)
+    genotype.count_alleles(dosage, *expected)
+    for ours, twin in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, twin)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("samples", "part"), [(4, False), (100, False), (31, False), (133, True)])
+def test_codes_are_centred_as_dosages_are(samples, part, dtype):
+    codes, rng = _codes(9, samples)
+    rows = np.arange(samples) if not part else rng.permutation(samples)[: samples - 20]
+    dosage = np.empty((9, rows.size), dtype=np.float32)
+    genotype.decode_bed(codes, rows, dosage)
+    found, expected = [(np.zeros((10, rows.size), dtype=dtype), np.zeros((10, 4))) for _ in range(2)]
+    direct = not part and samples % 4 == 0
+    wide = found[0].view(np.complex128) if direct else np.empty((0, 0), dtype=np.complex128)
+    genotype.centre_codes(codes.view(np.uint64), codes, _chosen(codes, rows)[0], rows, found[0], wide, found[1])
+    genotype.centre_dosage(dosage, np.arange(rows.size), *expected)
+    for ours, twin in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, twin)

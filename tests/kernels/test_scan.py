@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from radiolocus.kernels import scan
+from radiolocus.kernels.tail import CELL_WIDTH, table_t
 
 RNG = np.random.default_rng(5)
 
@@ -33,9 +35,8 @@ def test_sums_over_rows_go_on_from_chunk_to_chunk(columns):
     n, length = 50, 8
     basis, tile, rows = RNG.normal(size=(n, columns)), RNG.normal(size=(n, 6)), RNG.permutation(n)[:19]
     basis[:, 0] = 0.3
-    filled = np.zeros((24, columns - 1))
-    filled[:19] = basis[rows, 1:]
-    loadings = np.ascontiguousarray(filled.reshape(3, length, columns - 1).transpose(0, 2, 1)).ravel()
+    # three chunks for panels of eight rows: 7, 7 and 5
+    loadings = np.concatenate([basis[part, 1:].T.ravel() for part in (rows[:7], rows[7:14], rows[14:])])
     found, squares = np.empty((columns, 6)), np.empty(6)
     scan.sums_over(tile, rows, loadings, 0.3, np.full((length, 6), np.nan), found, squares)
     np.testing.assert_allclose(found, basis[rows].T @ tile[rows])
@@ -114,3 +115,37 @@ def test_t_from_sums_and_what_is_computed_again(style):
     state[:] = 0
     style(scan.student_t)(sxy, sxx, np.full((1, 4), 2.0), df, np.array([0, 0, 0, 1]), 1e-2, 9.0, state, t)
     assert t[0, 0] == pytest.approx(0.3 * np.sqrt(50 / (2 - 0.09)))
+
+
+@pytest.mark.parametrize("style", [lambda f: f, _plain], ids=["compiled", "plain"])
+def test_tests_are_counted_and_the_smallest_p_values_found(style):
+    log_p = RNG.exponential(size=(150, 5)).round(2)  # rounded, so that the largest is not the only one
+    log_p[0], log_p[7, 2], log_p[3, 1] = np.nan, np.nan, 40.0
+    counts, tests = np.zeros((5, scan.EDGES.size), dtype=np.int32), np.zeros(5, dtype=np.int64)
+    top, best = np.full(5, -1.0), np.full(5, -1, dtype=np.int64)
+    of_variant, largest, column = np.empty(150, dtype=np.int64), np.empty(150), np.empty(150, dtype=np.int64)
+    style(scan.tally)(log_p, counts, tests, top, best, of_variant, largest, column)
+    known = np.where(np.isnan(log_p), -1.0, log_p)
+    np.testing.assert_array_equal(tests, (known >= 0).sum(axis=0))
+    np.testing.assert_array_equal(of_variant, (known >= 0).sum(axis=1))
+    np.testing.assert_array_equal((top, best), (known.max(axis=0), known.argmax(axis=0)))
+    np.testing.assert_array_equal(largest, known.max(axis=1))
+    np.testing.assert_array_equal(column[1:], known.argmax(axis=1)[1:])
+    assert column[0] == -1
+    edges = np.append(scan.EDGES, np.inf)
+    for p in range(5):
+        np.testing.assert_array_equal(counts[p], np.histogram(log_p[known[:, p] >= 0, p], edges)[0])
+
+
+@pytest.mark.parametrize("style", [lambda f: f, _plain], ids=["compiled", "plain"])
+@pytest.mark.parametrize("rows", [1, 70])
+def test_log_p_from_tables(style, rows):
+    t, pattern = RNG.normal(size=(70, 3)) * 3, np.array([0, 1, 0])
+    t[5, 1], t[6, 0] = np.nan, 9.0
+    which = RNG.integers(0, 2, size=(rows, 2))
+    tables = np.stack([table_t(8.0), table_t(500.0)])
+    out = np.empty((70, 3))
+    assert style(scan.log_p_of)(t, which, pattern, tables, CELL_WIDTH, out) == (np.abs(t) >= 8).sum()
+    df = np.array([8.0, 500.0])[np.broadcast_to(which, (70, 2))[:, pattern]]
+    expected = np.where(np.abs(t) >= 8, -1.0, -np.log10(2 * student.sf(np.abs(t), df)))
+    np.testing.assert_allclose(out, expected, rtol=1e-9, atol=1e-12)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr
 
+from radiolocus.associate.calls import Calls, calls_of
 from radiolocus.associate.design import Design, pattern_basis
 from radiolocus.kernels import scan as loops
-from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.model import Array
 from radiolocus.stats.ols import COLLINEAR, PERFECT, residualise
 from radiolocus.stats.tail import neg_log10_p_t_by
@@ -26,7 +26,7 @@ Precision = Literal["float64", "float32"]
 # that a variant's numbers do not depend on the block it came in. Few columns want a tile that stays in cache.
 _WIDE, _NARROW, _MANY = 1024, 256, 256
 # Variants and subjects of the small products that take out who lacks a phenotype: panels that stay in cache.
-_STRIP, _CHUNK = 64, 512
+_STRIP, _CHUNK = 128, 512
 # When less than this fraction of a sum of squares is free of the covariates, subtraction has lost digits, and residuals
 # are formed.
 _LITTLE = 1e-2
@@ -55,7 +55,8 @@ class Tile:
     df : ndarray of int64, shape (V, G)
     state : ndarray of int8, shape (V, P)
         0 where a number stands, otherwise why none does.
-    dosage : ndarray of float32, shape (V, n)
+    calls : Calls
+        The genotypes.
     moments : ndarray, shape (V, 4)
         See :func:`radiolocus.kernels.genotype.centre_dosage`.
     """
@@ -67,8 +68,13 @@ class Tile:
     syy: Array
     df: npt.NDArray[np.int64]
     state: npt.NDArray[np.int8]
-    dosage: npt.NDArray[np.float32]
+    calls: Calls
     moments: Array
+
+    @property
+    def dosage(self) -> npt.NDArray[np.float32]:
+        """Dosages, NaN where missing, shape (V, n)."""
+        return self.calls.dosage
 
 
 @dataclass(eq=False)
@@ -112,28 +118,34 @@ class Tiler:
         self._centred = np.zeros((self.height, design.n), dtype=self._dtype)
         self._product = np.empty((self.height, self._stacked.shape[1]), dtype=self._dtype)
         self._moments = np.zeros((self.height, 4))
-        self._rows = np.arange(design.n, dtype=np.int64)
+        # always whole strips: the shape of a product must not depend on the block
+        corrected = self._others is not None
+        self._strip = np.empty((design.n if corrected else 0, _STRIP), dtype=self._dtype)
+        self._panel = np.empty((_CHUNK if corrected else 0, _STRIP), dtype=self._dtype)
         self._own = np.array([pattern.own is not None for pattern in design.patterns])
 
-    def scan(self, dosage: npt.NDArray[np.float32]) -> Tile:
+    def scan(self, genotypes: npt.NDArray[np.float32] | Calls) -> Tile:
         """Scan at most `height` variants of the n subjects of the design."""
-        height = dosage.shape[0]
+        calls = calls_of(genotypes)
+        height = calls.height
         self._centred[height:] = 0.0
-        centre_dosage(dosage, self._rows, self._centred, self._moments)
+        calls.centre(self._centred, self._moments)
         np.matmul(self._centred, self._stacked, out=self._product)
         moments = self._moments[:height].copy()
         sums = self._sum(moments)
         if self._missing == "drop":
-            self._drop(dosage, moments, sums)
-        self._form_residuals(dosage, moments, sums)
+            self._drop(calls, moments, sums)
+        self._form_residuals(calls, moments, sums)
         t = np.empty(sums.state.shape)
         again = loops.student_t(sums.sxy, sums.sxx, sums.syy, sums.df, self.design.pattern_of,
                                 _NEAR[self._dtype.name], _LARGE[self._dtype.name], sums.state, t)  # fmt: skip
         if again:
             sums.sxy = sums.sxy.astype(np.float64)
-            self._again(dosage, moments, sums, t)
-        log_p = neg_log10_p_t_by(t, sums.df, self.design.pattern_of)
-        return Tile(sums.sxy, t, log_p, sums.sxx, sums.syy, sums.df, sums.state, dosage, moments)
+            self._again(calls, moments, sums, t)
+        # nobody is dropped: the degrees of freedom of one variant are those of all
+        df = sums.df if self._missing == "drop" else sums.df[:1]
+        log_p = neg_log10_p_t_by(t, df, self.design.pattern_of)
+        return Tile(sums.sxy, t, log_p, sums.sxx, sums.syy, sums.df, sums.state, calls, moments)
 
     def _sum(self, moments: Array) -> _Sums:
         """Sums with missing genotypes at the mean, over the subjects that have each phenotype."""
@@ -161,9 +173,6 @@ class Tiler:
             return
         height, which = sxx.shape[0], others.which
         patterns, k = which.size, loading.shape[1]
-        # always a whole strip: the shape of a product must not depend on the block
-        strip = np.empty((self.design.n, _STRIP), dtype=self._dtype)
-        panel = np.empty((_CHUNK, _STRIP), dtype=self._dtype)
         whole, power = np.zeros((k, _STRIP)), np.zeros(_STRIP)
         clean, squares = np.empty((patterns, _STRIP)), np.empty((patterns, _STRIP))
         kept = np.empty((patterns if self._missing == "drop" else 0, k, _STRIP))
@@ -171,10 +180,10 @@ class Tiler:
             count = min(_STRIP, height - first)
             here = slice(first, first + count)
             whole[:, :count], power[:count] = loading[here].T, about[here]
-            loops.transpose_tile(self._centred[first : first + _STRIP], strip)
+            loops.transpose_tile(self._centred[first : first + _STRIP], self._strip)
             loops.correct_absent(
-                strip, others.rows, others.row_start, others.loadings, others.loading_start, others.intercepts,
-                others.away, others.transforms, whole, power, panel, clean, squares, kept,
+                self._strip, others.rows, others.row_start, others.loadings, others.loading_start, others.intercepts,
+                others.away, others.transforms, whole, power, self._panel, clean, squares, kept,
             )  # fmt: skip
             sxx[here, which] = clean[:, :count].T
             scale[here, which] = np.where(others.away, about[here, None], squares[:, :count].T)
@@ -182,7 +191,7 @@ class Tiler:
                 self._loading[here, which] = kept[:, :, :count].transpose(2, 0, 1)
                 self._squares[here, which] = squares[:, :count].T
 
-    def _drop(self, dosage: npt.NDArray[np.float32], moments: Array, sums: _Sums) -> None:
+    def _drop(self, calls: Calls, moments: Array, sums: _Sums) -> None:
         """Take the subjects without a genotype out of the sums of the variants that have any."""
         design = self.design
         incomplete = np.flatnonzero((moments[:, 0] < design.n) & (sums.state[:, 0] != SAME))
@@ -193,7 +202,7 @@ class Tiler:
         response = self._stacked[:, : design.columns.size]
         pivot = np.empty(len(design.patterns))
         for v in incomplete:
-            missing = np.flatnonzero(np.isnan(dosage[v])).astype(np.int64)
+            missing = np.flatnonzero(np.isnan(calls.dosage[v])).astype(np.int64)
             loops.drop_missing(
                 missing, design.known, design.basis, design.grams, response, design.first, self._loading[v],
                 self._squares[v], sums.sxy[v], sums.sxx[v], sums.syy[v], sums.df[v], pivot,
@@ -204,7 +213,7 @@ class Tiler:
             if few.any():
                 sums.state[v, few[design.pattern_of]] = FEW
 
-    def _form_residuals(self, dosage: npt.NDArray[np.float32], moments: Array, sums: _Sums) -> None:
+    def _form_residuals(self, calls: Calls, moments: Array, sums: _Sums) -> None:
         """Form the residuals where sums of squares have lost digits to subtraction; judge what is left."""
         design = self.design
         little = sums.sxx < _LITTLE * sums.scale
@@ -217,7 +226,7 @@ class Tiler:
                 continue
             if sums.sxy.dtype != np.float64:
                 sums.sxy = sums.sxy.astype(np.float64)
-            self._judge(dosage[v], moments[v, 1], int(g), open_columns, int(v), sums)
+            self._judge(calls.dosage[v], moments[v, 1], int(g), open_columns, int(v), sums)
 
     def _judge(
         self, dosage: npt.NDArray[np.float32], mean: float, g: int, columns: npt.NDArray[np.int64], v: int, sums: _Sums
@@ -263,13 +272,13 @@ class Tiler:
             x, y = x[there], residualise(basis, y[there])
         return residualise(basis, x[:, None])[:, 0], y
 
-    def _again(self, dosage: npt.NDArray[np.float32], moments: Array, sums: _Sums, t: Array) -> None:
+    def _again(self, calls: Calls, moments: Array, sums: _Sums, t: Array) -> None:
         """Compute the pairs of state −1 from the residuals themselves, in double precision."""
         for v in np.flatnonzero((sums.state < 0).any(axis=1)):
             pairs = np.flatnonzero(sums.state[v] < 0)
             for g in np.unique(self.design.pattern_of[pairs]):
                 columns = pairs[self.design.pattern_of[pairs] == g]
-                found = self._residuals(self._values(dosage[v], moments[v, 1], int(g))[0], int(g), columns)
+                found = self._residuals(self._values(calls.dosage[v], moments[v, 1], int(g))[0], int(g), columns)
                 if found is None:
                     sums.state[v, columns] = TANGLED
                     continue
@@ -332,9 +341,8 @@ def _others(design: Design, dtype: np.dtype[np.floating]) -> _Others | None:
 
 
 def _in_chunks(basis: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Chunks of rows, each transposed, one after the other; the last is filled up with zeros."""
-    count, k = basis.shape
-    chunks = -(-count // _CHUNK)
-    filled = np.zeros((chunks * _CHUNK, k), dtype=basis.dtype)
-    filled[:count] = basis
-    return np.ascontiguousarray(filled.reshape(chunks, _CHUNK, k).transpose(0, 2, 1)).ravel()
+    """As few chunks of rows as may be, of one length but for the last, each transposed, one after the other."""
+    chunks = -(-basis.shape[0] // _CHUNK)
+    length = -(-basis.shape[0] // chunks)
+    parts = [basis[first : first + length].T.ravel() for first in range(0, basis.shape[0], length)]
+    return np.concatenate(parts)

@@ -162,7 +162,7 @@ def log_p_of(t: Real, table: Whole, pattern: Whole, tables: Real, width: float, 
     Parameters
     ----------
     t : ndarray of float64, shape (V, P)
-    table : ndarray of int64, shape (V, patterns)
+    table : ndarray of int64, shape (V, patterns), or (1, patterns) where it is the same for all variants
         Which of `tables`.
     pattern : ndarray of int64, shape (P,)
     tables : ndarray of float64, shape (tables, cells, 6)
@@ -179,20 +179,24 @@ def log_p_of(t: Real, table: Whole, pattern: Whole, tables: Real, width: float, 
     """
     scale = 1.0 / math.log(10.0)
     cells = tables.shape[1]
+    one = table.shape[0] == 1
     beyond = 0
-    for v in range(t.shape[0]):
+    # a strip of variants at a time, so that the table of a phenotype is read while it is near
+    for first in range(0, t.shape[0], _STRIPE):
+        last = min(first + _STRIPE, t.shape[0])
         for p in range(t.shape[1]):
-            place = abs(t[v, p]) / width
-            if place < cells:
-                cell = int(place)
-                s = place - cell
-                c = tables[table[v, pattern[p]], cell]
-                out[v, p] = scale * (c[0] + s * (c[1] + s * (c[2] + s * (c[3] + s * (c[4] + s * c[5])))))
-            elif math.isnan(place):
-                out[v, p] = math.nan
-            else:
-                out[v, p] = -1.0
-                beyond += 1
+            for v in range(first, last):
+                place = abs(t[v, p]) / width
+                if place < cells:
+                    cell = int(place)
+                    s = place - cell
+                    c = tables[table[0 if one else v, pattern[p]], cell]
+                    out[v, p] = scale * (c[0] + s * (c[1] + s * (c[2] + s * (c[3] + s * (c[4] + s * c[5])))))
+                elif math.isnan(place):
+                    out[v, p] = math.nan
+                else:
+                    out[v, p] = -1.0
+                    beyond += 1
     return beyond
 
 
@@ -357,27 +361,29 @@ def sums_over(
     ----------
     tile : ndarray of float, shape (n, variants)
     rows : ndarray of int64, shape (m,)
-    loadings : ndarray of float, shape (chunks × (k − 1) × length,)
-        The basis without its first column at these rows: chunks of `length` rows, each transposed, the last padded.
+    loadings : ndarray of float, shape (m × (k − 1),)
+        The basis without its first column at these rows: as few chunks of rows as may be, each transposed.
     intercept : float
         The first column of the basis, which is constant.
-    panel : ndarray of float, shape (length, variants)
+    panel : ndarray of float, shape (longest chunk, variants)
         Room to work in.
     found : ndarray of float64, shape (k, variants)
     squares : ndarray of float64, shape (variants,)
     """
-    length = panel.shape[0]
+    m = rows.shape[0]
+    chunks = (m + panel.shape[0] - 1) // panel.shape[0]
+    length = (m + chunks - 1) // chunks
     others = found.shape[0] - 1
     part = np.empty((others, tile.shape[1]), dtype=tile.dtype)
     found[:] = 0.0
     squares[:] = 0.0
-    for chunk in range((rows.shape[0] + length - 1) // length):
-        chosen = rows[chunk * length : (chunk + 1) * length]
+    for first in range(0, m, length):
+        chosen = rows[first : first + length]
+        count = chosen.shape[0]
         gather_moments(tile, chosen, panel, found[0], squares)
-        panel[chosen.shape[0] :] = 0.0
         if others:
-            columns = loadings[chunk * others * length : (chunk + 1) * others * length].reshape(others, length)
-            np.dot(columns, panel, part)
+            columns = loadings[first * others : (first + count) * others].reshape(others, count)
+            np.dot(columns, panel[:count], part)
             for j in range(others):
                 for v in range(part.shape[1]):
                     found[j + 1, v] += part[j, v]
@@ -420,7 +426,7 @@ def correct_absent(
         ``basis.T @ x`` over all subjects.
     about : ndarray of float64, shape (variants,)
         Sum of squares over all subjects.
-    panel : ndarray of float, shape (length, variants)
+    panel : ndarray of float, shape (longest chunk, variants)
         Room to work in.
     sxx, squares : ndarray of float64, shape (patterns, variants)
         Receive the sums of squares about the covariates and about the mean of all subjects.
@@ -478,24 +484,23 @@ def tally(
         Receive the tests of each variant, its largest −log10 p and the phenotype of it; −1 where there is none.
     """
     last = histogram.shape[1] - 1
-    for v in range(log_p.shape[0]):
-        count = 0
-        best = -1.0
-        column = -1
+    variant_tests[:] = 0
+    variant_top[:] = -1.0
+    variant_column[:] = -1
+    # a strip of variants at a time, so that the counts of a phenotype are added to while they are near
+    for first in range(0, log_p.shape[0], _STRIPE):
         for p in range(log_p.shape[1]):
-            value = log_p[v, p]
-            if math.isnan(value):
-                continue
-            count += 1
-            place = value * _FINE if value < _TURN else _TURN * _FINE + (value - _TURN) * _COARSE
-            histogram[p, int(place) if place < last else last] += 1
-            tests[p] += 1
-            if value > top[p]:
-                top[p] = value
-                top_variant[p] = v
-            if value > best:
-                best = value
-                column = p
-        variant_tests[v] = count
-        variant_top[v] = best
-        variant_column[v] = column
+            for v in range(first, min(first + _STRIPE, log_p.shape[0])):
+                value = log_p[v, p]
+                if math.isnan(value):
+                    continue
+                variant_tests[v] += 1
+                place = value * _FINE if value < _TURN else _TURN * _FINE + (value - _TURN) * _COARSE
+                histogram[p, int(place) if place < last else last] += 1
+                tests[p] += 1
+                if value > top[p]:
+                    top[p] = value
+                    top_variant[p] = v
+                if value > variant_top[v]:
+                    variant_top[v] = value
+                    variant_column[v] = p

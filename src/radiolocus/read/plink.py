@@ -46,6 +46,8 @@ class PlinkSource(BlockSource):
         Columns chromosome, variant_id, base_pair_location, effect_allele (A1), other_allele (A2), in file order.
     notes : tuple of str
         What a person should know: repeated or absent variant ids, chromosome codes that were renamed.
+    stride : int
+        Bytes of a variant.
 
     Raises
     ------
@@ -63,20 +65,35 @@ class PlinkSource(BlockSource):
         self._bed = bed
         self.samples = read_fam(fam, sample_id)
         self.variants, self.notes = read_bim(bim)
-        self._stride = (self.samples.height + 3) // 4
+        self.stride = (self.samples.height + 3) // 4
         _check_bed(bed, self.samples.height, self.variants.height)
 
-    def _dosages(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> npt.NDArray[np.float32]:
+    def packed(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        """Read the codes of variants `start` to `stop` (excluded) of all samples as they lie in the file.
+
+        Returns
+        -------
+        ndarray of uint8, shape (stop − start, ceil(samples / 4))
+            Two bits a sample, the lowest first: 00 two copies of A1, 01 missing, 10 one copy, 11 none.
+
+        Raises
+        ------
+        FormatError
+            The file became shorter since it was opened.
+        """
         count = stop - start
-        packed = np.fromfile(self._bed, np.uint8, count * self._stride, offset=_HEADER + start * self._stride)
-        if packed.size != count * self._stride:
+        packed = np.fromfile(self._bed, np.uint8, count * self.stride, offset=_HEADER + start * self.stride)
+        if packed.size != count * self.stride:
             raise FormatError(
-                f"the file ends inside variant {start + packed.size // self._stride + 1}",
+                f"the file ends inside variant {start + packed.size // self.stride + 1}",
                 where=self._bed.name,
                 todo="do not change the file during a run; copy it again",
             )
-        packed = packed.reshape(count, self._stride)
-        dosage = np.empty((count, rows.size), dtype=np.float32)
+        return packed.reshape(count, self.stride)
+
+    def _dosages(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> npt.NDArray[np.float32]:
+        packed = self.packed(start, stop)
+        dosage = np.empty((stop - start, rows.size), dtype=np.float32)
         n_file = self.samples.height
         if rows.size == n_file and np.array_equal(rows, np.arange(n_file)):
             decode_bed_whole(packed, dosage)

@@ -69,7 +69,7 @@ def neg_log10_p_t_by(t: Array, df: npt.NDArray[np.int64], pattern: npt.NDArray[n
     Parameters
     ----------
     t : ndarray of float64, shape (V, P)
-    df : ndarray of int64, shape (V, patterns)
+    df : ndarray of int64, shape (V, patterns), or (1, patterns) where it is the same for all rows
         Not read where t is NaN.
     pattern : ndarray of int64, shape (P,)
 
@@ -88,7 +88,7 @@ def neg_log10_p_t_by(t: Array, df: npt.NDArray[np.int64], pattern: npt.NDArray[n
     tables = np.stack([_table(float(kind)) for kind in kinds])
     if log_p_of(t, which.astype(np.int64), pattern, tables, CELL_WIDTH, out):
         v, p = np.nonzero(out < 0)
-        out[v, p] = neg_log10_p_t(t[v, p], freedom[v, pattern[p]])
+        out[v, p] = neg_log10_p_t(t[v, p], freedom[v if df.shape[0] > 1 else 0, pattern[p]])
     return out
 
 
