@@ -35,7 +35,7 @@ def t_of(X, y):
     return r * np.sqrt((len(y) - 2) / (1 - r**2))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_numbers_of_susier(seed, tmp_path):
     if not has_susie():
         pytest.skip("susieR is not installed (Debian package r-cran-susier)")
