@@ -23,8 +23,11 @@ __all__ = [
     "GENOME_WIDE",
     "PhenotypeSums",
     "histogram_of",
+    "histogram_table",
+    "median_of",
     "summarise",
     "summarise_kept",
+    "with_discoveries",
 ]
 
 GENOME_WIDE = 5e-8
@@ -107,14 +110,18 @@ class PhenotypeSums:
 def histogram_of(design: Design, sums: PhenotypeSums) -> pl.DataFrame:
     """Table ``sumstats/histogram``: the bins of −log10 p that hold a test, phenotypes in their order."""
     order = np.argsort(design.columns)
-    place, bin_ = np.nonzero(sums.histogram[order])
-    names = pl.Series([design.phenotypes[c] for c in design.columns[order]], dtype=pl.String)
+    return histogram_table([design.phenotypes[c] for c in design.columns[order]], sums.histogram[order])
+
+
+def histogram_table(names: Sequence[str], histogram: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Table ``sumstats/histogram`` of counts, shape (phenotypes, bins)."""
+    place, bin_ = np.nonzero(histogram)
     frame = pl.DataFrame(
         {
-            "phenotype": names.gather(place),
+            "phenotype": pl.Series(names, dtype=pl.String).gather(place),
             "lower": EDGES[bin_],
             "upper": np.append(EDGES[1:], np.inf)[bin_],
-            "tests": sums.histogram[order][place, bin_],
+            "tests": histogram[place, bin_],
         }
     )
     return conform(frame, "sumstats/histogram")
@@ -144,14 +151,6 @@ def summarise_kept(
         rows cannot decide is null: p-values below 5e-8 or the Bonferroni threshold where `p_value` is smaller, and the
         false discovery rate where it may reach beyond `p_value`.
     """
-    total = int(sums.tests.sum())
-    limit = _discoveries(sums.histogram.sum(axis=0), parts, total, p_value)
-    cuts = {
-        "genome_wide": -np.log10(GENOME_WIDE) if p_value >= GENOME_WIDE else None,
-        "bonferroni": -np.log10(FAMILY_WISE_ERROR / max(total, 1)) if p_value >= FAMILY_WISE_ERROR / total else None,
-        "fdr": limit,
-    }
-    counts = _counted(parts, cuts)
     order = np.argsort(design.columns)
     columns = design.columns[order]
     top = sums.top_variant[order]
@@ -161,18 +160,52 @@ def summarise_kept(
             "n": [design.patterns[design.pattern_of[c]].rows.size for c in order],
             "tests": sums.tests[order],
             "covariates": [design.basis.shape[1] - 1] * columns.size,
-            "lambda_gc": [lambda_of_median(_median(sums.histogram[c])) for c in order],
+            "lambda_gc": [lambda_of_median(median_of(sums.histogram[c])) for c in order],
             "top_variant": [variant_ids[int(v)] if v >= 0 else None for v in top],
             "top_neg_log_10_p_value": np.where(top >= 0, sums.top[order], np.nan),
         },
         strict=False,
     )
-    frame = frame.join(counts, on="phenotype", how="left", maintain_order="left")
-    filled = [
+    return conform(with_discoveries(frame, sums.tests, sums.histogram, parts, p_value), "sumstats/summary")
+
+
+def with_discoveries(
+    frame: pl.DataFrame,
+    tests: npt.NDArray[np.int64],
+    histogram: npt.NDArray[np.int64],
+    parts: Sequence[Path],
+    p_value: float,
+) -> pl.DataFrame:
+    """Add the discoveries of each phenotype; see :func:`summarise_kept`.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        A row a phenotype.
+    tests : ndarray of int64, shape (P,)
+    histogram : ndarray of int64, shape (P, bins)
+    parts : sequence of Path
+        Files with the kept rows.
+    p_value : float
+        Rows with a p-value at most this large were kept.
+
+    Returns
+    -------
+    polars.DataFrame
+        With ``genome_wide``, ``bonferroni`` and ``fdr``.
+    """
+    total = int(tests.sum())
+    limit = _discoveries(histogram.sum(axis=0), parts, total, p_value)
+    cuts = {
+        "genome_wide": -np.log10(GENOME_WIDE) if p_value >= GENOME_WIDE else None,
+        "bonferroni": -np.log10(FAMILY_WISE_ERROR / max(total, 1)) if p_value >= FAMILY_WISE_ERROR / total else None,
+        "fdr": limit,
+    }
+    counted = frame.join(_counted(parts, cuts), on="phenotype", how="left", maintain_order="left")
+    return counted.with_columns(
         (pl.col(name).fill_null(0) if cut is not None else pl.lit(None, pl.Int64)).alias(name)
         for name, cut in cuts.items()
-    ]
-    return conform(frame.with_columns(*filled), "sumstats/summary")
+    )
 
 
 def _counted(parts: Sequence[Path], cuts: dict[str, float | None]) -> pl.DataFrame:
@@ -209,7 +242,7 @@ def _discoveries(histogram: npt.NDArray[np.int64], parts: Sequence[Path], total:
     return float(np.nextafter(log_p[int(passed[-1])], -np.inf)) if passed.size else np.inf
 
 
-def _median(histogram: npt.NDArray[np.int64]) -> float:
+def median_of(histogram: npt.NDArray[np.int64]) -> float:
     """Median −log10 p, interpolated within its bin; NaN without any test."""
     upto = np.cumsum(histogram)
     if upto[-1] == 0:

@@ -109,6 +109,7 @@ LAYOUTS = {
                 "standard_error": ("se",),
                 "neg_log_10_p_value": ("log10p",),
             },
+            {"23": "X", "24": "Y", "25": "MT"},
         ),
         Layout(
             "metal",

@@ -15,6 +15,7 @@ from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.imaging import IMAGING
 from radiolocus.schema.loci import LOCI
+from radiolocus.schema.meta import META
 from radiolocus.schema.molecular import MOLECULAR
 from radiolocus.schema.outcome import OUTCOME
 from radiolocus.schema.response import RESPONSE
@@ -25,7 +26,7 @@ __all__ = ["CONTROL", "TABLES", "Column", "Table", "conform", "empty"]
 CONTROL = "control: "
 
 TABLES: Mapping[str, Table] = {
-    table.name: table for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *MOLECULAR, *OUTCOME, *RESPONSE)
+    table.name: table for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *OUTCOME, *RESPONSE)
 }
 
 
