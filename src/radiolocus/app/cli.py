@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from radiolocus.app.association import add_commands
+from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.errors import ConfigError, RadiolocusError
 
@@ -492,6 +493,7 @@ def qc(
 
 
 add_commands(app)
+add_figures(app)
 
 
 def _study(file: Path, root: Path | None) -> Study:

@@ -86,8 +86,8 @@ def unknown_below(axes: Axes, floor: float) -> None:
     if floor > 0:
         axes.axhspan(0, floor, color=PALE, linewidth=0, zorder=0)
         axes.annotate(
-            f"p > {p_text(floor)}: tested, not kept", (0.5, floor / 2), xycoords=("axes fraction", "data"),
-            ha="center", va="center", fontsize=7.5, color=GREY,
+            f"p > {p_text(floor)}: tested, not kept", (0.01, 0.9 * floor), xycoords=("axes fraction", "data"),
+            va="center", fontsize=7.5, color=GREY,
         )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def quantiles(scan: Scan, chosen: Sequence[tuple[str | None, str, float | None]]
     for i, (phenotype, why, inflation) in enumerate(chosen):
         axes = figure.add_axes(((each * i + 0.6) / width, 0.5 / height, (each - 0.55) / width, (each - 0.6) / height))
         name = f"all {count(scan.phenotypes)} phenotypes" if phenotype is None else shorten(phenotype, 30)
-        _quantile_panel(axes, scan, phenotype, f"{why}\n{name}", inflation)
+        _quantile_panel(axes, scan, phenotype, f"{why}\n{name}".strip(), inflation)
         if i == 0:
             axes.set_ylabel(f"observed {P_AXIS}")
     names = ", ".join(f"{p or 'all phenotypes'} ({w}, λGC {number(v)})" for p, w, v in chosen)
@@ -267,5 +267,5 @@ def threshold_lines(scan: Scan) -> list[tuple[float, str]]:
     """
     lines = [(GENOME_WIDE, "p = 5 × 10⁻⁸")]
     if scan.phenotypes > 1 and np.isfinite(scan.per_effective):
-        lines.append((scan.per_effective, f"5 × 10⁻⁸ / {scan.effective:.1f} effective"))
+        lines.append((scan.per_effective, f"5 × 10⁻⁸ / {scan.effective:.1f}"))
     return [*lines, (scan.bonferroni, f"Bonferroni, {p_text(scan.bonferroni)}")]

@@ -205,16 +205,14 @@ def phewas(scan: Scan, variant: str) -> Drawn:
     y, up = found[_Y].to_numpy(), found["beta"].fill_null(0.0).to_numpy() >= 0
     groups = _grouped(found["phenotype"].to_list())
     names = sorted(set(_grouped(order)))
-    figure = canvas(8.0, 3.6, left=0.08, right=0.84, top=0.84, bottom=0.2)
+    figure = canvas(8.0, 3.3, left=0.08, right=0.84, top=0.9, bottom=0.17)
     axes = figure.add_subplot()
     for i, name in enumerate(names):
         for upward, mark in ((True, "^"), (False, "v")):
             chosen = np.array([g == name for g in groups], dtype=bool) & (up == upward)
-            label = name if upward else None
-            axes.scatter(x[chosen], y[chosen], s=20, marker=mark, color=_GROUPS[i % len(_GROUPS)], linewidths=0,
-                         label=label)  # fmt: skip
+            axes.scatter(x[chosen], y[chosen], s=20, marker=mark, color=_GROUPS[i % len(_GROUPS)], linewidths=0)
     own = -np.log10(0.05 / max(len(order), 1))
-    lines = [(own, f"0.05 / {count(len(order))} phenotypes"), *threshold_lines(scan)[:1]]
+    lines = [*threshold_lines(scan)[:1], (own, f"0.05 / {count(len(order))} phenotypes")]
     top = max(float(y.max(initial=0.0)), *(level for level, _ in lines)) * 1.18
     axes.set_ylim(0, top)
     axes.set_xlim(-0.5 - 0.01 * len(order), len(order) - 0.5 + 0.01 * len(order))
@@ -228,8 +226,7 @@ def phewas(scan: Scan, variant: str) -> Drawn:
     label_points(axes, x[strong].tolist(), y[strong].tolist(), told, avoid=np.column_stack([x, y]))
     _name_groups(axes, names, order)
     axes.set_ylabel(P_AXIS)
-    if len(names) <= len(_GROUPS):
-        legend_above(axes, len(names), handletextpad=0.2)
+    axes.set_title(variant)
     missing = plural(len(order) - found.height, "phenotype")
     kept = "" if complete else f" {missing} with p > {p_text(scan.floor)} were tested, but not kept."
     return Drawn(
@@ -283,23 +280,26 @@ def heatmap(scan: Scan, threshold: float = GENOME_WIDE) -> Drawn | None:
     phenotypes = [name for name in scan.summary["phenotype"] if name in chosen]
     values = _signed(found, variants, phenotypes)
     across, high = 0.17 * len(phenotypes), 0.2 * len(variants)
-    width, height = max(3.1 + across, 4.2), 1.9 + high
+    names = [shorten(name, 26) for name in phenotypes]
+    low = 0.2 + 0.065 * max(len(name) for name in names)
+    width, height = max(3.1 + across, 4.2), low + max(high, 0.6) + 0.15
     figure = canvas(width, height)
-    axes = figure.add_axes((1.9 / width, 1.55 / height, across / width, high / height))
+    axes = figure.add_axes((1.9 / width, low / height, across / width, high / height))
     limit = float(np.nanmax(np.abs(values)))
     axes.set_facecolor(PALE)
     shown = axes.pcolormesh(
         values, cmap="RdBu_r", norm=TwoSlopeNorm(0.0, -limit, limit), edgecolors="white", linewidth=0.4
     )
     for i, j in np.argwhere(np.abs(values) > GENOME_WIDE):
-        axes.text(j + 0.5, i + 0.5, "*", ha="center", va="center", fontsize=7)
+        colour = "white" if abs(values[i, j]) > 0.6 * limit else INK
+        axes.text(j + 0.5, i + 0.5, "*", ha="center", va="center", fontsize=7, color=colour)
     places = [f"{n} ({c}:{b / 1e6:.2f} Mb)" for n, c, b in zip(
         names_of(named), named["chromosome"], named["base_pair_location"], strict=True)]  # fmt: skip
     axes.set_yticks(np.arange(len(variants)) + 0.5, places, fontsize=7)
-    axes.set_xticks(np.arange(len(phenotypes)) + 0.5, [shorten(n, 26) for n in phenotypes], rotation=90, fontsize=7)
+    axes.set_xticks(np.arange(len(phenotypes)) + 0.5, names, rotation=90, fontsize=7)
     axes.tick_params(length=0)
     axes.invert_yaxis()
-    bar = figure.add_axes(((2.05 + across) / width, 1.55 / height, 0.1 / width, max(high, 0.6) / height))
+    bar = figure.add_axes(((2.05 + across) / width, low / height, 0.1 / width, max(high, 0.6) / height))
     figure.colorbar(shown, cax=bar).set_label("± −log₁₀ p", fontsize=7.5)
     bar.tick_params(labelsize=7)
     left_out = scan.phenotypes - len(phenotypes)
