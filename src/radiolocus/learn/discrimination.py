@@ -22,6 +22,7 @@ from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 __all__ = [
     "OutOfFold",
     "discrimination_batch",
+    "fold_statistic",
     "out_of_fold_discrimination",
     "ratio",
     "within_fold_blocks",
@@ -109,6 +110,11 @@ def out_of_fold_discrimination(
     return OutOfFold(float(estimates.mean()), interval.lower, interval.upper, estimates, interval.undefined)
 
 
+def fold_statistic(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> float:
+    """Harrell's C, AUC or ordinal concordance over the pairs within folds of one repetition; NaN without any."""
+    return float(_statistic(within_fold_blocks(target, prediction, fold), np.ones((1, target.n)))[0])
+
+
 def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int = 1) -> Array:
     """Harrell's C or AUC of many single scores over all patients, with percentile intervals from common draws.
 
@@ -173,9 +179,9 @@ _Block = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]
 
 
 def within_fold_blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> list[_Block]:
-    """For each fold: rows with an event, all rows, comparable pairs, and concordant pairs (ties one half)."""
+    """For each fold from 0: rows with an event, all rows, comparable pairs, and concordant pairs (ties one half)."""
     blocks = []
-    for k in np.unique(fold):
+    for k in np.unique(fold[fold >= 0]):
         rows = np.flatnonzero(fold == k)
         first = rows[target.event[rows] > 0]
         if target.time is None:

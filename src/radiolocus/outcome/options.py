@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError
+from radiolocus.learn.models import check_models
 from radiolocus.learn.options import ProtocolOptions
 
 __all__ = ["OutcomeOptions"]
@@ -27,6 +28,12 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
         Bootstrap draws of subjects for the interval of each single predictor.
     horizons : tuple of float
         Times, in the unit of the endpoint, at which AUC(t) and Brier score are taken; default: the median event time.
+    measured_at : dict of str to str
+        Predictor or block to the clinical column that holds when it was measured, as time since time zero in the unit
+        of the endpoint; the audit compares it with the outcome.
+    selected_on : dict of str to tuple of str
+        Predictor, pattern of predictors (``*``) or block to the endpoints that it was selected on beforehand.
+        Predicting one of those from it is an error.
     """
 
     endpoints: tuple[str, ...] = ()
@@ -34,10 +41,13 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     same_subjects: bool = False
     univariate_bootstrap: int = 1000
     horizons: tuple[float, ...] = ()
+    measured_at: dict[str, str] = field(default_factory=dict)
+    selected_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_icc("outcome")
+        check_models(self.models)
         if self.univariate_bootstrap < 2:
             raise ConfigError(
                 f"univariate_bootstrap = {self.univariate_bootstrap}", where="outcome", allowed="at least 2"

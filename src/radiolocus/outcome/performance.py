@@ -1,12 +1,8 @@
 """Out-of-fold performance of each block of predictors, and of all together.
 
-The work is cut into units, endpoint × predictors × repetition, each a pure function of its input: units may run in any
-order, in any process, and may be kept between runs. :func:`plan` cuts, :func:`run_unit` computes one,
-:func:`summarise` puts the tables together.
-
-Who is judged: each block on the subjects that have it, ``all`` on the subjects that have every block; with
-``same_subjects`` every block on the latter. A block that a subject lacks altogether is never imputed. Folds depend on
-the seed, the repetition and the subjects alone, so that blocks with the same subjects share their folds.
+The work is cut into units, endpoint × predictors × model × repetition, each a pure function of its input: units may run
+in any order, in any process, and may be kept between runs. :func:`radiolocus.outcome.tasks.plan` cuts, :func:`run_unit`
+computes one, :func:`summarise` puts the tables together.
 """
 
 from __future__ import annotations
@@ -20,75 +16,17 @@ import polars as pl
 from radiolocus.errors import RadiolocusError, UndefinedError
 from radiolocus.learn.discrimination import out_of_fold_discrimination
 from radiolocus.learn.horizons import horizons_of, out_of_fold_at_horizons
-from radiolocus.learn.preprocess import Predictors, join_predictors
-from radiolocus.learn.protocol import Repeat, cross_validate, family_of
-from radiolocus.learn.target import Target
-from radiolocus.model import Endpoint, Problem
-from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, target_of
+from radiolocus.learn.null import permuted, protocol_statistic
+from radiolocus.learn.protocol import Protocol, Repeat, family_of
+from radiolocus.learn.resampled import resampled_discrimination
+from radiolocus.model import Problem
+from radiolocus.outcome.audit import permutation_audit
 from radiolocus.outcome.groups import risk_groups
-from radiolocus.outcome.options import OutcomeOptions
-from radiolocus.outcome.univariate import univariate
+from radiolocus.outcome.tasks import Plan, Task, Unit, plan
 from radiolocus.schema import CONTROL, conform, empty
 from radiolocus.stats.cox import cox_risk
 
 __all__ = ["Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
-
-ALL = "all"
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """One endpoint predicted from one set of predictors.
-
-    Parameters
-    ----------
-    endpoint, predictors : str
-        Names.
-    subject : tuple of str
-    target : Target
-    data : Predictors
-        Both aligned with `subject`.
-    options : OutcomeOptions
-    """
-
-    endpoint: str
-    predictors: str
-    subject: tuple[str, ...]
-    target: Target
-    data: Predictors
-    options: OutcomeOptions
-
-
-@dataclass(frozen=True, eq=False)
-class Unit:
-    """One repetition of a task; `name` identifies it within a study."""
-
-    task: Task
-    repeat: int
-
-    @property
-    def name(self) -> str:
-        """``endpoint/predictors/repeat``."""
-        return f"{self.task.endpoint}/{self.task.predictors}/{self.repeat}"
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """What will be computed.
-
-    Parameters
-    ----------
-    units : tuple of Unit
-        Repetitions of a task stand together.
-    univariate : polars.DataFrame
-        Table ``outcome/univariate``; computed already, since it takes no time worth dividing.
-    problems : tuple of Problem
-        What cannot be computed, and who is left out.
-    """
-
-    units: tuple[Unit, ...]
-    univariate: pl.DataFrame
-    problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,66 +37,8 @@ class Summary:
     problems: tuple[Problem, ...]
 
 
-def plan(
-    endpoints: Mapping[str, Endpoint],
-    frames: Mapping[str, pl.DataFrame],
-    options: OutcomeOptions,
-    controls: Mapping[str, pl.DataFrame] | None = None,
-) -> Plan:
-    """Align endpoints and predictors, judge every predictor alone, and cut the rest of the work into units.
-
-    Parameters
-    ----------
-    endpoints : mapping of str to Endpoint
-        The cohort's endpoints.
-    frames : mapping of str to polars.DataFrame
-        See :func:`radiolocus.outcome.blocks.read_blocks`.
-    options : OutcomeOptions
-    controls : mapping of str to polars.DataFrame, optional
-        Negative controls of the block ``imaging``, by name, as blocks of their own: judged out of fold on the subjects
-        that the block ``imaging`` is judged on, with its folds, and part of nothing else.
-
-    Returns
-    -------
-    Plan
-        An endpoint that cannot be predicted (no events, one class, too few) is a problem, not an exception.
-
-    Raises
-    ------
-    ConfigError
-        An unknown endpoint or clinical column.
-    TableError
-        A subject twice in a table.
-    """
-    blocks, problems = read_blocks(frames, options)
-    against, found = read_blocks({f"{CONTROL}{name}": frame for name, frame in (controls or {}).items()}, options)
-    problems += found
-    tasks: list[Task] = []
-    singles: list[pl.DataFrame] = []
-    for endpoint in chosen_endpoints(endpoints, options):
-        try:
-            known, found = target_of(endpoint)
-        except RadiolocusError as error:
-            problems.append(_problem(error, endpoint.name))
-            continue
-        problems += found
-        table, found = univariate(known, blocks, options)
-        singles.append(table)
-        problems += found
-        for name, members in _sets(blocks).items():
-            task, found = _task(known, name, members, blocks, options)
-            problems += found
-            tasks += [task] if task is not None else []
-        for name in against if "imaging" in blocks else ():
-            task, found = _task(known, name, (name, "imaging"), blocks | against, options)
-            problems += found
-            tasks += [_alone(task, against[name])] if task is not None else []
-    units = tuple(Unit(task, repeat) for task in tasks for repeat in range(options.repeats))
-    return Plan(units, pl.concat([empty("outcome/univariate"), *singles]), tuple(problems))
-
-
 def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
-    """Compute one repetition.
+    """Compute one repetition, or one run on a permuted outcome.
 
     Returns
     -------
@@ -166,7 +46,8 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
         ``predictions`` (as table ``outcome/predictions``, and the risk-group ``threshold`` of the subject's model),
         ``risks`` (probability of the event by each horizon, of the model and of the same without predictors; survival
         only), ``selection`` (coefficient of every column that an outer fit used) and ``notes`` (what happened, how
-        often).
+        often). Of a bootstrap sample ``fold`` holds how often the subject was drawn. Of a permuted outcome
+        ``permuted`` alone: what the protocol gave.
 
     Raises
     ------
@@ -174,8 +55,17 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
         The model cannot be fitted to these subjects.
     """
     task = unit.task
-    found = cross_validate(task.data, task.target, task.options, unit.repeat)
-    key = {"endpoint": task.endpoint, "predictors": task.predictors}
+    protocol = Protocol(task.options, task.model)
+    if unit.permuted:
+        statistic = protocol_statistic(protocol, task.data, task.rows)
+        return {"permuted": pl.DataFrame({"value": [statistic(permuted(task.target, task.options.seed, unit.repeat))]})}
+    if task.options.split == "bootstrap":
+        bag = protocol.draw(task.data, task.target, unit.repeat, task.rows)
+        threshold = np.full(task.target.n, bag.model.threshold)
+        found = Repeat(bag.times, bag.prediction, threshold, (bag.model,), bag.notes)
+    else:
+        found = protocol.run(task.data, task.target, unit.repeat, task.rows)
+    key = {"endpoint": task.endpoint, "predictors": task.predictors, "model": task.shown}
     predictions = pl.DataFrame(
         {
             "subject": task.subject,
@@ -183,7 +73,7 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
             "prediction": found.prediction,
             "threshold": found.threshold,
         }
-    )
+    ).with_columns(pl.col("prediction", "threshold").fill_nan(None))
     notes = pl.DataFrame(
         list(found.notes), schema={"item": pl.String, "got": pl.String, "count": pl.Int64}, orient="row"
     )
@@ -204,27 +94,28 @@ def _coefficients(found: Repeat) -> pl.DataFrame:
         for column, block, coefficient in zip(
             model.preprocess.columns, model.preprocess.blocks, model.fit.coefficient, strict=True
         )
-        if coefficient != 0.0
+        if coefficient != 0.0  # NaN: used, without a coefficient
     ]
     schema = {"fold": pl.Int64, "predictor": pl.String, "block": pl.String, "coefficient": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(pl.col("coefficient").fill_nan(None))
 
 
 def _risks(task: Task, found: Repeat) -> pl.DataFrame:
     """Risk of every subject by each horizon, with the baseline hazard of the training part of its fold."""
     target, horizons = task.target, horizons_of(task.target, task.options.horizons)
-    with_predictors, without = np.empty((2, target.n, len(horizons)))
-    if target.time is not None and horizons:
+    with_predictors, without = np.full((2, target.n, len(horizons)), np.nan)
+    if target.time is not None and horizons and task.options.split != "bootstrap":
         for k, model in enumerate(found.models):
             inside, held_out = found.fold != k, found.fold == k
-            fitted = model.predict(task.data.take(inside))
-            for risk, known, new in (
-                (with_predictors, fitted, found.prediction[held_out]),
-                (without, np.zeros(fitted.size), np.zeros(int(held_out.sum()))),
-            ):
-                risk[held_out] = cox_risk(
-                    target.time[inside], target.event[inside], known, new, horizons, ties=task.options.ties
-                )
+            with_predictors[held_out] = 1.0 - model.survival(task.data.take(held_out), horizons)
+            without[held_out] = cox_risk(
+                target.time[inside],
+                target.event[inside],
+                np.zeros(int(inside.sum())),
+                np.zeros(int(held_out.sum())),
+                horizons,
+                ties=task.options.ties,
+            )
     return pl.DataFrame(
         {
             "subject": np.repeat(np.array(task.subject, dtype=object), len(horizons)),
@@ -250,16 +141,24 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     -------
     Summary
         Tables ``outcome/univariate``, ``performance``, ``horizons``, ``predictions``, ``selection``, ``groups``,
-        ``kaplan_meier`` and ``logrank``. Selection lists the columns that at least one outer fit used.
+        ``kaplan_meier``, ``logrank``, ``audit`` and ``protocol``. Selection lists the columns that at least one outer
+        fit used. Of a bootstrap there are no risk groups and no horizons: nobody is held out once.
     """
     names = ("performance", "horizons", "predictions", "selection", "groups", "kaplan_meier", "logrank")
     parts: dict[str, list[pl.DataFrame]] = {name: [empty(f"outcome/{name}")] for name in names}
     problems: list[Problem] = []
+    audits = [planned.audit]
     begin = 0
     while begin < len(planned.units):
         task = planned.units[begin].task
-        own = results[begin : begin + task.options.repeats]
-        begin += task.options.repeats
+        own = results[begin : begin + task.options.runs]
+        begin += task.options.runs
+        if task.permutations:
+            draws = [_permuted_value(result, task) for result in results[begin : begin + task.permutations]]
+            begin += task.permutations
+            table, found = permutation_audit(task, np.array(draws))
+            audits.append(table)
+            problems += found
         failed = next((r for r in own if isinstance(r, Exception)), None)
         if failed is not None:
             problems.append(_failed(failed, task))
@@ -274,9 +173,24 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
         for name, table in tables.items():
             parts[name].append(conform(table, f"outcome/{name}"))
     tables = {f"outcome/{name}": pl.concat(tables) for name, tables in parts.items()}
+    tables |= {"outcome/audit": pl.concat(audits), "outcome/protocol": _steps(planned)}
     if tables["outcome/logrank"].height:
         problems.append(_CAVEAT)
     return Summary({"outcome/univariate": planned.univariate, **tables}, tuple(problems))
+
+
+def _permuted_value(result: Mapping[str, pl.DataFrame] | Exception, task: Task) -> float:
+    if isinstance(result, Exception):
+        _failed(result, task)  # raises what is no fault of the permuted outcome
+        return float("nan")
+    return float(result["permuted"]["value"][0])
+
+
+def _steps(planned: Plan) -> pl.DataFrame:
+    tasks = {unit.task.shown: unit.task for unit in planned.units}
+    rows = [(name, *step) for name, task in tasks.items() for step in Protocol(task.options, task.model).steps()]
+    schema = {"model": pl.String, "step": pl.String, "how": pl.String}
+    return conform(pl.DataFrame(rows, schema=schema, orient="row"), "outcome/protocol")
 
 
 _CAVEAT = Problem(
@@ -293,7 +207,19 @@ def _task_tables(
     task: Task, done: Sequence[Mapping[str, pl.DataFrame]]
 ) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
     predictions = pl.concat([r["predictions"] for r in done])
-    key = pl.DataFrame({"endpoint": [task.endpoint], "predictors": [task.predictors]})
+    key = pl.DataFrame({"endpoint": [task.endpoint], "predictors": [task.predictors], "model": [task.shown]})
+    if task.options.split == "bootstrap":
+        return _bootstrap_tables(task, done, predictions, key)
+    judged = (predictions["fold"].to_numpy() >= 0)[: task.target.n]
+    if not judged.all():
+        task = replace(
+            task,
+            subject=tuple(s for s, kept in zip(task.subject, judged, strict=True) if kept),
+            target=task.target.take(judged),
+            data=task.data.take(judged),
+        )
+        predictions = predictions.filter(pl.col("fold") >= 0)
+    risks = pl.concat([r["risks"] for r in done]).filter(pl.col("subject").is_in(list(task.subject)))
     tables = {
         "performance": key.hstack(_performance(task, predictions)),
         "predictions": predictions.drop("threshold"),
@@ -303,12 +229,32 @@ def _task_tables(
     if task.predictors.startswith(CONTROL):
         return {"performance": tables["performance"], "predictions": tables["predictions"]}, problems
     if task.target.kind == "survival":
-        where = f"{task.endpoint} from {task.predictors}"
+        where = task.label
         groups, found = risk_groups(task.target, task.subject, predictions, where)
-        at_times, told = _at_horizons(task, predictions, pl.concat([r["risks"] for r in done]), where)
+        at_times, told = _at_horizons(task, predictions, risks, where)
         tables |= {name: key.join(table, how="cross") for name, table in (groups | {"horizons": at_times}).items()}
         problems += [*found, *told]
     return tables, problems
+
+
+def _bootstrap_tables(
+    task: Task, done: Sequence[Mapping[str, pl.DataFrame]], predictions: pl.DataFrame, key: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    """Tables of a bootstrap: repetition 0 is the model of everybody, the others are samples."""
+    times = predictions["fold"].to_numpy().reshape(-1, task.target.n)
+    score = predictions["prediction"].to_numpy().reshape(-1, task.target.n)
+    found = resampled_discrimination(
+        task.target, score[0], score[1:], times[1:], task.options.bootstrap, task.options.seed
+    )
+    rows = [_row(task, r.estimate, r.lower, r.upper, r.samples, 0, r.method) for r in found]
+    left_out = predictions.filter((pl.col("fold") == 0) & (pl.col("repeat") > 0))
+    samples = predictions.filter(pl.col("repeat") > 0).with_columns(fold=pl.lit(0, pl.Int64))
+    tables = {
+        "performance": key.join(pl.concat(rows), how="cross"),
+        "predictions": left_out.drop("threshold"),
+        "selection": _selection(task, done[1:], samples),
+    }
+    return tables, _notes(task, pl.concat([r["notes"] for r in done]))
 
 
 def _performance(task: Task, predictions: pl.DataFrame) -> pl.DataFrame:
@@ -316,20 +262,23 @@ def _performance(task: Task, predictions: pl.DataFrame) -> pl.DataFrame:
     fold = predictions["fold"].to_numpy().reshape(shape)
     score = predictions["prediction"].to_numpy().reshape(shape)
     found = out_of_fold_discrimination(task.target, score, fold, task.options.bootstrap, task.options.seed)
-    family = family_of(task.target, task.options)
+    return _row(task, found.estimate, found.lower, found.upper, len(fold), int(fold.max()) + 1, task.options.split)
+
+
+def _row(task: Task, estimate: float, lower: float, upper: float, repeats: int, folds: int, split: str) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "kind": [task.target.kind],
-            "model": [family.name],
-            "metric": [family.metric],
-            "estimate": [found.estimate],
-            "lower": [found.lower],
-            "upper": [found.upper],
+            "metric": [family_of(task.target, task.options).metric],
+            "estimate": [estimate],
+            "lower": [lower],
+            "upper": [upper],
             "n": [task.target.n],
             "events": [task.target.events],
             "candidates": [task.data.candidates],
-            "repeats": [len(fold)],
-            "folds": [int(fold.max()) + 1],
+            "repeats": [repeats],
+            "folds": [folds],
+            "split": [split],
         }
     )
 
@@ -353,7 +302,7 @@ def _at_horizons(
     schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
     shape = (-1, len(task.subject))
 
-    of_risks = (task.options.repeats, shape[1], len(horizons))
+    of_risks = (task.options.runs, shape[1], len(horizons))
     try:
         found = out_of_fold_at_horizons(
             task.target,
@@ -376,8 +325,14 @@ def _selection(task: Task, done: Sequence[Mapping[str, pl.DataFrame]], predictio
     fits = predictions.select("repeat", "fold").n_unique()
     return (
         pl.concat([r["selection"] for r in done])
-        .group_by("endpoint", "predictors", "predictor", "block")
-        .agg((pl.len() / fits).alias("fraction"), (pl.col("coefficient").sum() / fits).alias("mean_coefficient"))
+        .group_by("endpoint", "predictors", "model", "predictor", "block")
+        .agg(
+            (pl.len() / fits).alias("fraction"),
+            pl.when(pl.col("coefficient").is_null().any())
+            .then(None)
+            .otherwise(pl.col("coefficient").sum() / fits)
+            .alias("mean_coefficient"),
+        )
         .sort(["fraction", "predictor", "block"], descending=[True, False, False])
     )
 
@@ -390,51 +345,16 @@ def _notes(task: Task, notes: pl.DataFrame) -> list[Problem]:
             row["got"],
             "note",
             item=row["item"] or None,
-            where=f"{task.endpoint} from {task.predictors}",
+            where=task.label,
             count=row["count"],
         )
         for row in total.iter_rows(named=True)
     ]
 
 
-def _sets(blocks: Mapping[str, Block]) -> dict[str, tuple[str, ...]]:
-    sets: dict[str, tuple[str, ...]] = {name: (name,) for name in blocks}
-    return {**sets, ALL: tuple(blocks)} if len(blocks) > 1 else sets
-
-
-def _task(
-    known: Known, name: str, members: tuple[str, ...], blocks: Mapping[str, Block], options: OutcomeOptions
-) -> tuple[Task | None, list[Problem]]:
-    needed = tuple(b for b in blocks if not b.startswith(CONTROL) or b in members) if options.same_subjects else members
-    have = np.array([all(s in blocks[b].row for b in needed) for s in known.subject], dtype=bool)
-    problems = []
-    label = f"{known.endpoint.name} from {name}"
-    lacking = int((~have).sum())
-    if lacking:
-        counts = ", ".join(
-            f"{count} without {b}" for b in needed if (count := sum(s not in blocks[b].row for s in known.subject))
-        )
-        got = f"{lacking} of {have.size} subjects left out: {counts}"
-        problems.append(Problem("outcome", got, "note", item=label, count=lacking))
-    target = known.target.take(have)
-    try:
-        target.check()
-    except RadiolocusError as error:
-        return None, [*problems, _problem(error, label)]
-    subject = tuple(s for s, kept in zip(known.subject, have, strict=True) if kept)
-    data = join_predictors([blocks[b].predictors.take(rows_of(blocks[b], subject)) for b in members])
-    return Task(known.endpoint.name, name, subject, target, data, options), problems
-
-
-def _alone(task: Task, block: Block) -> Task:
-    """The task of a control: its subjects are those that have the block it is compared with, its predictors its own."""
-    return replace(task, data=block.predictors.take(rows_of(block, task.subject)))
-
-
 def _failed(error: Exception, task: Task) -> Problem:
-    label = f"{task.endpoint} from {task.predictors}"
     if isinstance(error, RadiolocusError):
-        return _problem(error, label)
+        return _problem(error, task.label)
     raise error
 
 

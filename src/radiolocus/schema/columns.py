@@ -81,6 +81,7 @@ INTERVAL = (
 MODEL = (
     Column("endpoint", Text, "endpoint of the study file"),
     Column("predictors", Text, "block of predictors: clinical, imaging, molecular, genetic, all or a negative control"),
+    Column("model", Text, "model fitted"),
 )
 PROBLEM = (
     Column("stage", Text, "stage that met the problem"),

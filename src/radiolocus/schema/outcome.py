@@ -29,14 +29,48 @@ OUTCOME: tuple[Table, ...] = (
         (
             *MODEL,
             Column("kind", Text, "'survival' or 'binary'"),
-            Column("model", Text, "model fitted"),
             Column("metric", Text, "'AUC' or 'Harrell C'"),
             *INTERVAL,
             N,
             Column("events", Whole, "events or positives"),
             Column("candidates", Whole, "predictors offered to the model"),
-            Column("repeats", Whole, "repetitions of the cross-validation"),
-            Column("folds", Whole, "folds of each repetition"),
+            Column("repeats", Whole, "repetitions of the cross-validation, or bootstrap samples"),
+            Column("folds", Whole, "folds of each repetition (sites, 1 for a temporal split, 0 for a bootstrap)"),
+            Column(
+                "split",
+                Text,
+                "who was held out: 'kfold', 'site', 'temporal'; of a bootstrap what was taken off: 'apparent' (none), "
+                "'optimism', '.632', '.632+'",
+                source="Efron & Tibshirani 1997; intervals: Noma 2021",
+            ),
+        ),
+    ),
+    Table(
+        "outcome/audit",
+        "what would make the performance look better than it is, looked for on every run",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("predictors", Text, "block of predictors"),
+            Column("model", Text, "model fitted; empty where the check concerns the data alone"),
+            Column(
+                "check",
+                Text,
+                "'permuted outcome', 'duplicates', 'predicts alone', 'after the outcome' or 'events'",
+            ),
+            Column("verdict", Text, "'pass', 'suspect', 'leak' or 'not checked'"),
+            Column("item", Text, "column or subjects concerned; empty: all together"),
+            Column("got", Text, "what was found"),
+            Column("value", Real, "number that was judged"),
+            Column("error", Real, "its Monte Carlo standard error"),
+        ),
+    ),
+    Table(
+        "outcome/protocol",
+        "steps of the protocol in their order, each learned from training subjects alone",
+        (
+            Column("model", Text, "model fitted"),
+            Column("step", Text, "split, harmonise, impute, filter, select, scale, fit, tune"),
+            Column("how", Text, "what the step does"),
         ),
     ),
     Table(
@@ -69,8 +103,12 @@ OUTCOME: tuple[Table, ...] = (
             *MODEL,
             Column("predictor", Text, "predictor"),
             Column("block", Text, "clinical, imaging, molecular or genetic"),
-            Column("fraction", Real, "fraction of outer fits in which it had a non-zero coefficient"),
-            Column("mean_coefficient", Real, "mean coefficient per standard deviation over all outer fits"),
+            Column("fraction", Real, "fraction of outer fits that used it (a non-zero coefficient, or a split)"),
+            Column(
+                "mean_coefficient",
+                Real,
+                "mean coefficient per standard deviation over all outer fits; null for a model without coefficients",
+            ),
         ),
     ),
     Table(

@@ -1,0 +1,252 @@
+"""What will be computed: endpoints × sets of predictors × models, cut into units.
+
+Who is judged: each block on the subjects that have it, ``all`` on the subjects that have every block; with
+``same_subjects`` every block on the latter. A block that a subject lacks altogether is never imputed. Folds depend on
+the seed, the repetition and the subjects alone, so that blocks and models with the same subjects share their folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from radiolocus.errors import RadiolocusError
+from radiolocus.learn.models import MODELS, display_name, models_for
+from radiolocus.learn.preprocess import Predictors, join_predictors
+from radiolocus.learn.splits import Rowwise
+from radiolocus.learn.target import Target
+from radiolocus.model import Endpoint, Problem
+from radiolocus.outcome.audit import data_audit
+from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, target_of
+from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.outcome.rows import Clinic, check_selected_on
+from radiolocus.outcome.univariate import univariate
+from radiolocus.schema import CONTROL, empty
+
+__all__ = ["Plan", "Task", "Unit", "plan"]
+
+ALL = "all"
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One endpoint predicted from one set of predictors.
+
+    Parameters
+    ----------
+    endpoint, predictors : str
+        Names.
+    subject : tuple of str
+    target : Target
+    data : Predictors
+        Both aligned with `subject`.
+    options : OutcomeOptions
+    model : str
+        Key of the model.
+    rows : Rowwise
+        Site and date, where the split needs them.
+    permutations : int
+        Runs on a permuted outcome, for the audit.
+    """
+
+    endpoint: str
+    predictors: str
+    subject: tuple[str, ...]
+    target: Target
+    data: Predictors
+    options: OutcomeOptions
+    model: str = "elastic_net"
+    rows: Rowwise = field(default_factory=Rowwise)
+    permutations: int = 0
+
+    @property
+    def shown(self) -> str:
+        """Name of the model in tables."""
+        return display_name(self.model, self.target.kind)
+
+    @property
+    def label(self) -> str:
+        """What is predicted from what, and by which model where there are several."""
+        by = f" by {self.shown}" if len(models_for(self.target.kind, self.options.models)) > 1 else ""
+        return f"{self.endpoint} from {self.predictors}{by}"
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One repetition of a task, or one of its runs on a permuted outcome; `name` identifies it within a study."""
+
+    task: Task
+    repeat: int
+    permuted: bool = False
+
+    @property
+    def name(self) -> str:
+        """``endpoint/predictors/model/repeat``, or ``.../permuted/number``."""
+        place = f"permuted/{self.repeat}" if self.permuted else str(self.repeat)
+        return f"{self.task.endpoint}/{self.task.predictors}/{self.task.model}/{place}"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What will be computed.
+
+    Parameters
+    ----------
+    units : tuple of Unit
+        Repetitions of a task stand together, then its runs on permuted outcomes.
+    univariate : polars.DataFrame
+        Table ``outcome/univariate``; computed already, since it takes no time worth dividing.
+    problems : tuple of Problem
+        What cannot be computed, and who is left out.
+    audit : polars.DataFrame
+        Table ``outcome/audit``, as far as it concerns the data alone.
+    """
+
+    units: tuple[Unit, ...]
+    univariate: pl.DataFrame
+    problems: tuple[Problem, ...]
+    audit: pl.DataFrame = field(default_factory=lambda: empty("outcome/audit"))
+
+
+def plan(
+    endpoints: Mapping[str, Endpoint],
+    frames: Mapping[str, pl.DataFrame],
+    options: OutcomeOptions,
+    controls: Mapping[str, pl.DataFrame] | None = None,
+) -> Plan:
+    """Align endpoints and predictors, judge every predictor alone, and cut the rest of the work into units.
+
+    Parameters
+    ----------
+    endpoints : mapping of str to Endpoint
+        The cohort's endpoints.
+    frames : mapping of str to polars.DataFrame
+        See :func:`radiolocus.outcome.blocks.read_blocks`.
+    options : OutcomeOptions
+    controls : mapping of str to polars.DataFrame, optional
+        Negative controls of the block ``imaging``, by name, as blocks of their own: judged out of fold on the subjects
+        that the block ``imaging`` is judged on, with its folds, and part of nothing else.
+
+    Returns
+    -------
+    Plan
+        An endpoint that cannot be predicted (no events, one class, too few) is a problem, not an exception.
+
+    Raises
+    ------
+    ConfigError
+        An unknown endpoint or clinical column; predictors that were selected on the endpoint (``selected_on``).
+    TableError
+        A subject twice in a table.
+    """
+    blocks, problems = read_blocks(frames, options)
+    against, found = read_blocks({f"{CONTROL}{name}": frame for name, frame in (controls or {}).items()}, options)
+    problems += found
+    clinic = Clinic(frames.get("clinical"), options)
+    tasks: list[Task] = []
+    singles: list[pl.DataFrame] = []
+    audits: list[pl.DataFrame] = []
+    for endpoint in chosen_endpoints(endpoints, options):
+        try:
+            known, found = target_of(endpoint)
+        except RadiolocusError as error:
+            problems.append(_problem(error, endpoint.name))
+            continue
+        problems += found
+        check_selected_on(endpoint.name, blocks, list(endpoints), options)
+        table, found = univariate(known, blocks, options)
+        singles.append(table)
+        problems += found
+        sets = _sets(blocks)
+        for name, members in sets.items():
+            task, found = _task(known, name, members, blocks, options, clinic)
+            problems += found
+            if task is not None:
+                findings, found = data_audit(task, members, table, clinic)
+                audits.append(findings)
+                problems += found
+                widest = name == ALL or len(sets) == 1
+                tasks += _by_model(replace(task, permutations=options.permutations if widest else 0))
+        for name in against if "imaging" in blocks else ():
+            task, found = _task(known, name, (name, "imaging"), blocks | against, options, clinic)
+            problems += found
+            tasks += _by_model(_alone(task, against[name], clinic)) if task is not None else []
+        if not models_for(known.target.kind, options.models):
+            problems.append(_no_model(known, options))
+    units = tuple(
+        Unit(task, k, permuted)
+        for task in tasks
+        for permuted, count in ((False, options.runs), (True, task.permutations))
+        for k in range(count)
+    )
+    univariates = pl.concat([empty("outcome/univariate"), *singles])
+    return Plan(units, univariates, tuple(problems), pl.concat([empty("outcome/audit"), *audits]))
+
+
+def _by_model(task: Task) -> list[Task]:
+    return [replace(task, model=model) for model in models_for(task.target.kind, task.options.models)]
+
+
+def _no_model(known: Known, options: OutcomeOptions) -> Problem:
+    kind = known.target.kind
+    return Problem(
+        "outcome",
+        f"none of models = {list(options.models)} predicts a {kind} endpoint",
+        "set aside",
+        item=known.endpoint.name,
+        where="outcome.models",
+        allowed=", ".join(models_for(kind, tuple(MODELS))),
+        todo="add one of those, or leave this endpoint out",
+    )
+
+
+def _sets(blocks: Mapping[str, Block]) -> dict[str, tuple[str, ...]]:
+    sets: dict[str, tuple[str, ...]] = {name: (name,) for name in blocks}
+    return {**sets, ALL: tuple(blocks)} if len(blocks) > 1 else sets
+
+
+def _task(
+    known: Known,
+    name: str,
+    members: tuple[str, ...],
+    blocks: Mapping[str, Block],
+    options: OutcomeOptions,
+    clinic: Clinic,
+) -> tuple[Task | None, list[Problem]]:
+    needed = tuple(b for b in blocks if not b.startswith(CONTROL) or b in members) if options.same_subjects else members
+    have = np.array([all(s in blocks[b].row for b in needed) for s in known.subject], dtype=bool)
+    problems = []
+    label = f"{known.endpoint.name} from {name}"
+    lacking = int((~have).sum())
+    if lacking:
+        counts = ", ".join(
+            f"{count} without {b}" for b in needed if (count := sum(s not in blocks[b].row for s in known.subject))
+        )
+        got = f"{lacking} of {have.size} subjects left out: {counts}"
+        problems.append(Problem("outcome", got, "note", item=label, count=lacking))
+    dated = clinic.dated(known.subject)
+    if (undated := int((have & ~dated).sum())) > 0:
+        got = f"{undated} subjects left out: no date in '{options.date}'"
+        problems.append(Problem("outcome", got, "set aside", item=label, count=undated, where="outcome.date"))
+    have &= dated
+    target = known.target.take(have)
+    try:
+        target.check()
+    except RadiolocusError as error:
+        return None, [*problems, _problem(error, label)]
+    subject = tuple(s for s, kept in zip(known.subject, have, strict=True) if kept)
+    data = join_predictors([blocks[b].predictors.take(rows_of(blocks[b], subject)) for b in members])
+    dressed = clinic.dressed(data, subject)
+    return Task(known.endpoint.name, name, subject, target, dressed, options, rows=clinic.rows(subject)), problems
+
+
+def _alone(task: Task, block: Block, clinic: Clinic) -> Task:
+    """The task of a control: its subjects are those that have the block it is compared with, its predictors its own."""
+    return replace(task, data=clinic.dressed(block.predictors.take(rows_of(block, task.subject)), task.subject))
+
+
+def _problem(error: RadiolocusError, item: str) -> Problem:
+    return Problem("outcome", error.got, "set aside", None, item, error.where, error.allowed, error.todo)
