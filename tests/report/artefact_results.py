@@ -155,11 +155,22 @@ def link(rng, subjects, features):
                     z / math.sqrt(degrees + z * z),
                 )
             )
-    names = [c for c in TABLES["link/link"].schema if c not in ("bonferroni_p_value", "q_value")]
+    names = [*list(TABLES["link/link"].schema)[:10]]
     frame = pl.DataFrame(rows, schema=names, orient="row")
     p = 10.0 ** -frame["neg_log_10_p_value"].to_numpy()
+    q = stats.false_discovery_control(p)
+    half = pl.col("standard_error") * 1.97
     frame = frame.with_columns(
-        bonferroni_p_value=pl.Series(np.minimum(1, p * len(p))), q_value=pl.Series(stats.false_discovery_control(p))
+        bonferroni_p_value=pl.Series(np.minimum(1, p * len(p))),
+        q_value=pl.Series(q),
+        lower=pl.col("estimate") - half,
+        upper=pl.col("estimate") + half,
+        storey_q_value=pl.Series(q * 0.9),
+        feature_family=pl.lit("PET:") + pl.col("feature").str.extract(r":([a-z]+)_"),
+        selected=pl.Series(q < 0.05),
+        permutation_p_value=pl.Series(np.maximum(p, 0.001)),
+        family_wise_p_value=pl.Series(np.minimum(1, np.maximum(p * 9, 0.001))),
+        tail_fitted=pl.lit(False),
     )
     wide = pl.DataFrame({"subject": subjects} | markers)
     return {"molecular/markers": wide, "molecular/dictionary": dictionary, "link/link": frame}

@@ -25,6 +25,7 @@ from radiolocus.associate.tile import (
 )
 from radiolocus.kernels.scan import observed_in
 from radiolocus.model import Array, GenotypeBlock, Problem
+from radiolocus.read.genotypes import VARIANT
 from radiolocus.schema import conform, empty
 
 __all__ = ["REASONS", "frequency_of", "labelled", "omissions", "rows_of", "scan_block", "scan_design"]
@@ -104,7 +105,7 @@ def scan_design(
         states.append(tile.state)
     if not tables:
         return empty("sumstats/sumstats"), ()
-    return labelled(pl.concat(tables), block, design), omissions(np.concatenate(states), block.variant_id)
+    return labelled(pl.concat(tables), listed(block), design), omissions(np.concatenate(states), block.variant_id)
 
 
 def _in_order(tile: Tile, design: Design) -> tuple[Whole, Whole]:
@@ -160,20 +161,30 @@ def frequency_of(
 
 
 def labelled(
-    numbers: pl.DataFrame, block: GenotypeBlock, design: Design, table: str = "sumstats/sumstats"
+    numbers: pl.DataFrame, variants: pl.DataFrame, design: Design, table: str = "sumstats/sumstats"
 ) -> pl.DataFrame:
-    """Put variants and phenotypes to the numbers of :func:`rows_of` or the like: `table`."""
-    variant, column = numbers["variant"], numbers["column"]
-    texts = {
-        "chromosome": block.chromosome,
-        "variant_id": block.variant_id,
-        "effect_allele": block.effect_allele,
-        "other_allele": block.other_allele,
-    }
-    named = [pl.Series(name, value, dtype=pl.String).gather(variant) for name, value in texts.items()]
-    phenotypes = pl.Series("phenotype", design.phenotypes, dtype=pl.String).gather(design.columns[column.to_numpy()])
-    place = pl.Series("base_pair_location", block.position[variant.to_numpy()])
-    return conform(numbers.drop("variant", "column").with_columns(*named, phenotypes, place), table)
+    """Put variants and phenotypes to the numbers of :func:`rows_of` or the like: `table`.
+
+    Parameters
+    ----------
+    numbers : polars.DataFrame
+        Columns variant, a row of `variants`, and column, one of the design.
+    variants : polars.DataFrame
+        Columns of :attr:`radiolocus.read.genotypes.GenotypeSource.variants`.
+    design : Design
+    table : str
+    """
+    phenotypes = pl.Series("phenotype", design.phenotypes, dtype=pl.String)
+    named = phenotypes.gather(design.columns[numbers["column"].to_numpy()])
+    places = variants.select(VARIANT)[numbers["variant"]]
+    return conform(numbers.drop("variant", "column").hstack(places).with_columns(named), table)
+
+
+def listed(block: GenotypeBlock) -> pl.DataFrame:
+    """Variants of a block, one row each."""
+    columns = [block.chromosome, block.variant_id, block.position, block.effect_allele, block.other_allele]
+    types = [pl.String, pl.String, pl.Int64, pl.String, pl.String]
+    return pl.DataFrame([pl.Series(*told) for told in zip(VARIANT, columns, types, strict=True)])
 
 
 def omissions(

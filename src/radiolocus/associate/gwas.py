@@ -20,15 +20,17 @@ import polars as pl
 from radiolocus.associate.binary import BinaryDesign, BinaryOptions
 from radiolocus.associate.binary_tile import NO_FIT, BinaryTile, BinaryTiler, binary_rows
 from radiolocus.associate.block import REASONS, labelled, omissions, rows_of
+from radiolocus.associate.calls import Calls, CodeReader, DosageCalls
 from radiolocus.associate.design import Design
 from radiolocus.associate.multitrait import permuted_design, whitener
-from radiolocus.associate.scan import Preparation, Unit, coded, miscalled, part_of
+from radiolocus.associate.scan import Preparation, Unit, coded, miscalled
 from radiolocus.associate.tile import CONSTANT, KEPT, Tile, Tiler
 from radiolocus.errors import ConfigError
 from radiolocus.genome.haploid import count_looked_at
 from radiolocus.genome.qc import judge
 from radiolocus.kernels.scan import EDGES, tally
-from radiolocus.model import Array, GenotypeBlock, Problem
+from radiolocus.model import Array, Problem
+from radiolocus.read.plink import PlinkSource
 from radiolocus.registry import suggest
 from radiolocus.schema import conform, empty
 
@@ -112,7 +114,7 @@ class _Kept:
     variant: dict[str, Array | Whole]
     joint: dict[str, Array]
     rows: list[pl.DataFrame] = field(default_factory=list)
-    states: list[npt.NDArray[np.int8]] = field(default_factory=list)
+    omitted: list[Problem] = field(default_factory=list)
 
     @classmethod
     def room(cls, phenotypes: int, variants: int, joint: bool) -> _Kept:
@@ -140,8 +142,8 @@ class _Scanner(Protocol):
     def another(self) -> _Scanner:
         """One for another thread."""
 
-    def scan(self, dosage: npt.NDArray[np.float32]) -> Any:
-        """Test a tile: −log10 p, states, dosage and what the rows are made of."""
+    def scan(self, genotypes: Any, /) -> Any:
+        """Test a tile of dosages (a :class:`Tiler` also of calls): −log10 p, states and what the rows are made of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +211,8 @@ class Workshop:
                 )  # fmt: skip
         self._effects = effects
         self._own = threading.local()
+        source = preparation.source
+        self._codes = CodeReader(source, preparation.scanned.rows) if isinstance(source, PlinkSource) else None
         self._benches = {"": self._bench(design, None, self._scanners())}
         for kind, part in preparation.parts.of.items():
             self._benches[kind] = self._bench(part.design, part.target, self._part_scanners(kind))
@@ -245,40 +249,52 @@ class Workshop:
         """Read, judge and scan one range of variants."""
         start, stop = unit
         preparation = self.preparation
-        n = preparation.scanned.rows.size
-        block, kind = preparation.source.read(preparation.scanned.rows, start, stop), preparation.kind(start)
-        count = len(block.variant_id)
-        observed, alleles, absent = (
-            np.zeros(count, dtype=np.int64), np.zeros(count), np.zeros(n, dtype=np.int64)
-        )  # fmt: skip
-        found = count_looked_at(block.dosage, kind, preparation.sex, observed, alleles, absent)
-        listed = preparation.source.variants.slice(start, count)
-        variants = preparation.parts.refuse(judge(listed, observed, alleles, found.n, preparation.options))
+        listed, kind = preparation.source.variants.slice(start, stop - start), preparation.kind(start)
+        observed, alleles = np.zeros(stop - start, dtype=np.int64), np.zeros(stop - start)
+        absent = np.zeros(preparation.scanned.rows.size, dtype=np.int64)
+        calls, n, told = self._read(unit, kind, observed, alleles, absent)
+        variants = preparation.parts.refuse(judge(listed, observed, alleles, n, preparation.options))
         inside = np.flatnonzero(variants["kept"].to_numpy()).astype(np.int64)
-        kept = _Kept.room(preparation.design.columns.size, count, self.options.multi_trait)
-        whole = coded(block, found, kind) if kind else block
-        analysed = whole if inside.size == count else part_of(whole, inside)
+        kept = _Kept.room(preparation.design.columns.size, stop - start, self.options.multi_trait)
+        rows = empty(self.table)
         if inside.size:
-            self._scan(kind, analysed, inside, start, kept)
-        design = self._benches[kind].design if inside.size else preparation.design
-        rows = [labelled(pl.concat(kept.rows), analysed, design, self.table)] if kept.rows else []
-        states = np.concatenate(kept.states) if kept.states else np.zeros((0, 1), dtype=np.int8)
+            analysed = listed if inside.size == listed.height else listed[inside]
+            self._scan(
+                kind, calls if inside.size == calls.height else calls.part(inside), analysed, inside, start, kept
+            )
+            if kept.rows:
+                rows = labelled(pl.concat(kept.rows), analysed, self._benches[kind].design, self.table)
         return UnitResult(
-            rows[0] if rows else empty(self.table),
+            rows,
             self._variants(variants, observed, kept),
             pl.DataFrame({"tests": kept.tests, "top": kept.top, "top_variant": kept.top_variant}),
             kept.histogram,
             absent,
             pl.DataFrame(kept.joint).fill_nan(None),
-            (*miscalled(found, kind), *omissions(states, analysed.variant_id, self.reasons)),
+            (*told, *kept.omitted),
         )
 
-    def _scan(self, kind: str, block: GenotypeBlock, inside: Whole, start: int, kept: _Kept) -> None:
+    def _read(
+        self, unit: Unit, kind: str, observed: Whole, alleles: Array, absent: Whole
+    ) -> tuple[Calls, int, tuple[Problem, ...]]:
+        """Read and count genotypes of those who are looked at: calls, how many people, and calls that cannot be."""
+        preparation = self.preparation
+        if not kind and self._codes is not None:
+            calls = self._codes.read(*unit)
+            calls.count(observed, alleles, absent)
+            return calls, absent.size, ()
+        block = preparation.source.read(preparation.scanned.rows, *unit)
+        found = count_looked_at(block.dosage, kind, preparation.sex, observed, alleles, absent)
+        dosage = coded(block, found, kind).dosage if kind else block.dosage
+        return DosageCalls(dosage), found.n, miscalled(found, kind)
+
+    def _scan(self, kind: str, calls: Calls, listed: pl.DataFrame, inside: Whole, start: int, kept: _Kept) -> None:
         bench, (tiler, *permuted) = self._benches[kind], self._scanners_of(kind)
-        columns = kept.tests.size
-        for first in range(0, inside.size, tiler.height):
-            tile = tiler.scan(block.dosage[first : first + tiler.height])
-            here = inside[first : first + tiler.height]
+        columns, height = kept.tests.size, tiler.height
+        for first in range(0, inside.size, height):
+            part = calls.part(slice(first, first + height))
+            tile = tiler.scan(part if isinstance(tiler, Tiler) else part.dosage)
+            here = inside[first : first + height]
             tests, top, column = np.empty_like(here), np.empty(here.size), np.empty_like(here)
             best = np.full(kept.top_variant.shape, -1, dtype=np.int64)
             log_p: Array = bench.spread(tile.log_p, columns).astype(np.float64, copy=False)
@@ -286,12 +302,15 @@ class Workshop:
             kept.top_variant[best >= 0] = start + here[best[best >= 0]]
             for name, values in (("tests", tests), ("top", top), ("column", column)):
                 kept.variant[name][here] = values
-            kept.rows.append(self._rows(tile, tiler, bench).with_columns(pl.col("variant") + first))
-            kept.states.append(tile.state)
+            rows = self._rows(tile, tiler, bench, top)
+            if rows is not None:
+                kept.rows.append(rows.with_columns(pl.col("variant") + first))
+            if tile.state.any():
+                kept.omitted += omissions(tile.state, listed["variant_id"].slice(first, height).to_list(), self.reasons)
             if self._effects is not None:
                 self._write_effects(tile, bench, start + here)
             for other in permuted:
-                null = other.scan(tile.dosage)
+                null = other.scan(part)
                 for name, values in zip(_JOINT, (*self._joint(tile), *self._joint(null)), strict=True):
                     kept.joint[name][here] = values
 
@@ -300,12 +319,15 @@ class Workshop:
         turned = tile.t @ self._whitener
         return np.square(turned).sum(axis=1), tile.log_p.max(axis=1)
 
-    def _rows(self, tile: Tile | BinaryTile, tiler: _Scanner, bench: _Bench) -> pl.DataFrame:
+    def _rows(self, tile: Tile | BinaryTile, tiler: _Scanner, bench: _Bench, top: Array) -> pl.DataFrame | None:
         """Rows that are kept, variant by variant, phenotypes in the order of the table they came from."""
-        ordered = tile.log_p[:, bench.order]
-        wanted = (ordered >= -np.log10(self.options.p_value)) | bench.whole
-        variant, place = np.nonzero(wanted & (tile.state[:, bench.order] == KEPT))
-        return self._numbers(tile, tiler, bench, variant, bench.order[place])
+        cut = -np.log10(self.options.p_value)
+        chosen = np.arange(top.size) if bench.whole.any() else np.flatnonzero(top >= cut)
+        if chosen.size == 0:
+            return None
+        wanted = (tile.log_p[chosen][:, bench.order] >= cut) | bench.whole
+        variant, place = np.nonzero(wanted & (tile.state[chosen][:, bench.order] == KEPT))
+        return self._numbers(tile, tiler, bench, chosen[variant], bench.order[place])
 
     def _numbers(self, tile: Any, tiler: Any, bench: _Bench, variant: Whole, column: Whole) -> pl.DataFrame:
         return rows_of(tile, bench.design, variant, column)

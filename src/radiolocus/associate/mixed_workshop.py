@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,16 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.associate.block import rows_of
+from radiolocus.associate.calls import Calls
 from radiolocus.associate.gwas import GwasOptions, Workshop, effects_of
 from radiolocus.associate.haploid import Parts
 from radiolocus.associate.mixed import MixedOptions, decompose, groups_of
 from radiolocus.associate.mixed_tile import MixedTiler, errors_of, mixed_rows
-from radiolocus.associate.scan import Preparation, part_of, with_parts
+from radiolocus.associate.scan import Preparation, with_parts
 from radiolocus.associate.stacked import offset_design, offsets_of, stack
 from radiolocus.associate.tile import Tiler
 from radiolocus.genome.haploid import HAPLOID
-from radiolocus.model import GenotypeBlock, Problem
+from radiolocus.model import Problem
 
 __all__ = ["MixedWorkshop", "autosomes_only"]
 
@@ -112,12 +113,13 @@ class MixedWorkshop(Workshop):
         scanners: list[Any] = self._own.held[1]
         return scanners
 
-    def _scan(self, kind: str, block: GenotypeBlock, inside: Whole, start: int, kept: Any) -> None:
-        for turn, first, last in _runs(block.chromosome) if self._turns != ("",) else [("", 0, inside.size)]:
+    def _scan(self, kind: str, calls: Calls, listed: pl.DataFrame, inside: Whole, start: int, kept: Any) -> None:
+        turns = _runs(listed["chromosome"].to_list()) if self._turns != ("",) else [("", 0, inside.size)]
+        for turn, first, last in turns:
             self._turn_to(turn)
-            piece = block if last - first == inside.size else part_of(block, np.arange(first, last, dtype=np.int64))
+            piece = calls if last - first == inside.size else calls.part(slice(first, last))
             before = len(kept.rows)
-            super()._scan(kind, piece, inside[first:last], start, kept)
+            super()._scan(kind, piece, listed.slice(first, last - first), inside[first:last], start, kept)
             kept.rows[before:] = [rows.with_columns(pl.col("variant") + first) for rows in kept.rows[before:]]
 
     def _numbers(self, tile: Any, tiler: Any, bench: Any, variant: Whole, column: Whole) -> pl.DataFrame:
@@ -149,7 +151,7 @@ def _with_notes(preparation: Preparation, fitted: pl.DataFrame) -> Preparation:
     return replace(preparation, design=replace(design, problems=design.problems + notes))
 
 
-def _runs(chromosome: tuple[str, ...]) -> Iterator[tuple[str, int, int]]:
+def _runs(chromosome: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """Yield each chromosome in its order, with where its variants begin and end."""
     first = 0
     for place in range(1, len(chromosome) + 1):
