@@ -232,6 +232,7 @@ def links(run: Run, options: LinkOptions) -> str:
             )
             step()
         stage.write("link/link", found.table)
+        stage.write("link/families", found.families)
         run.finish("link", stage, problem_frame("link", (*dropped, *found.problems)))
     table = read_table(run.root, "link/link")
     table = empty("link/link") if table is None else table
