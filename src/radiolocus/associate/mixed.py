@@ -281,12 +281,14 @@ def _decompose(
         matrix /= sum(counts[part] for part in used)
         found = spectrum_of(matrix, pattern_basis(pattern, design.basis))
         inside = slice(design.first[g], design.first[g + 1])
-        rotated = (found.rotation.T @ design.response[pattern.rows, inside]).T
-        fits = [fit_variances(found.values, found.scale, row) for row in rotated]
+        response = design.response[pattern.rows, inside]
+        fits = [fit_variances(found.values, found.scale, row) for row in (found.rotation.T @ response).T]
+        rotation = found.rotation.astype(_precision(mixed, dtype))
+        found.rotation[:] = rotation  # phenotypes and variants must be rotated alike to the last digit
         return {
-            "rotation": found.rotation.astype(_precision(mixed, dtype)),
+            "rotation": rotation,
             "values": found.values,
-            "phenotypes": np.ascontiguousarray(rotated),
+            "phenotypes": np.ascontiguousarray((found.rotation.T @ response).T),
             "fits": np.array([[getattr(fit, name) for name in _NUMBERS] for fit in fits]),
             "boundary": np.array([fit.boundary for fit in fits]),
         }

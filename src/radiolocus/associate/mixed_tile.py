@@ -10,13 +10,13 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.associate.block import frequency_of
-from radiolocus.associate.design import Design
+from radiolocus.associate.design import Design, pattern_basis
 from radiolocus.associate.mixed import MixedGroup
 from radiolocus.associate.tile import DETERMINED, KEPT, PERFECT_FIT, SAME
 from radiolocus.kernels.genotype import centre_dosage
 from radiolocus.kernels.reml import wald_pairs
 from radiolocus.model import Array
-from radiolocus.stats.ols import COLLINEAR, PERFECT
+from radiolocus.stats.ols import COLLINEAR, PERFECT, residualise
 from radiolocus.stats.reml import GRID, grid_slopes
 from radiolocus.stats.tail import neg_log10_p_t_by
 
@@ -172,6 +172,8 @@ class MixedTiler:
         rows, rotation = self.design.patterns[g].rows, self._groups[g].rotation
         centred, moments = np.empty((len(dosage), rows.size)), np.empty((len(dosage), 4))
         centre_dosage(dosage, rows, centred, moments)
+        # a rounded rotation is not quite orthogonal to the covariates
+        centred = residualise(pattern_basis(self.design.patterns[g], self.design.basis), centred.T).T
         strips = range(0, rotation.shape[1], _STRIP)
         # a product of one row takes another path in BLAS than one of several, so each row goes alone
         return np.stack(

@@ -53,6 +53,8 @@ def _slope_of(sums: Array, ratio: float, df: float) -> float:
         rest -= beta * sums[1]
         change += beta * (beta * sums[3] - 2.0 * sums[4])
         own = sums[3] / sums[0]
+    if rest <= 0.0:  # nothing is left of the phenotype, whatever the ratio
+        return 0.0
     slope: float = 0.5 * ratio * (own - sums[6] + df * change / rest)
     return slope
 
@@ -84,6 +86,8 @@ def log_likelihood(delta: Array, x: Array, y: Array, ratio: float, df: float, su
     if sums[0] > 0.0:
         rest -= sums[1] * sums[1] / sums[0]
         value -= 0.5 * math.log(sums[0])
+    if rest <= 0.0:
+        return math.inf
     for i in range(delta.shape[0]):
         value -= 0.5 * math.log(ratio * delta[i] + 1.0)
     return value - 0.5 * df * math.log(rest)
