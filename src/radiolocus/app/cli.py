@@ -18,6 +18,7 @@ import typer
 from radiolocus.app.association import add_commands
 from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.loading import INTERRUPTED, loading
+from radiolocus.app.meta import add_summary_commands
 from radiolocus.errors import ConfigError, RadiolocusError
 
 if TYPE_CHECKING:
@@ -493,6 +494,7 @@ def qc(
 
 
 add_commands(app)
+add_summary_commands(app)
 add_figures(app)
 
 

@@ -181,6 +181,11 @@ def export(
             allowed="phenotypes of which every row was kept",
             todo=f"scan again with --all-rows '{phenotype}', or give --partial to write what is there",
         )
+    if rows["beta"].null_count() == rows.height > 0:
+        raise ConfigError(
+            f"'{phenotype}' has no beta", where="export", allowed="effects with standard errors",
+            todo="combine cohorts by inverse variance, not by sample size",
+        )  # fmt: skip
     if layout == "plink2":
         ending = ".glm.logistic.hybrid" if "binary" in options else ".glm.linear"
         return _written(stem.with_name(stem.name + ending), as_plink2(rows), "\t")
