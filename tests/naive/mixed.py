@@ -81,7 +81,7 @@ def ridge(features, y, penalty):
 
 
 def stacked(blocks, places, y, covariates, folds, chromosomes):
-    """Predictions without each chromosome (chromosomes × n) and the cross-validated R², in the units of y's residuals."""
+    """Predictions of the residuals, of unit length, without each chromosome (chromosomes × n); cross-validated R²."""
     n = len(y)
     design = np.column_stack([np.ones(n), covariates])
     hat = design @ np.linalg.pinv(design)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,12 +114,11 @@ class MixedWorkshop(Workshop):
         return scanners
 
     def _scan(self, kind: str, calls: Calls, listed: pl.DataFrame, inside: Whole, start: int, kept: Any) -> None:
-        turns = _runs(listed["chromosome"].to_list()) if self._turns != ("",) else [("", 0, inside.size)]
-        for turn, first, last in turns:
+        whole = self._turns == ("",)
+        for turn, first, last in [("", 0, inside.size)] if whole else _runs(listed["chromosome"]):
             self._turn_to(turn)
-            piece = calls if last - first == inside.size else calls.part(slice(first, last))
-            before = len(kept.rows)
-            super()._scan(kind, piece, listed.slice(first, last - first), inside[first:last], start, kept)
+            here, before = slice(first, last), len(kept.rows)
+            super()._scan(kind, calls.part(here), listed[here], inside[here], start, kept)
             kept.rows[before:] = [rows.with_columns(pl.col("variant") + first) for rows in kept.rows[before:]]
 
     def _numbers(self, tile: Any, tiler: Any, bench: Any, variant: Whole, column: Whole) -> pl.DataFrame:
@@ -151,10 +150,9 @@ def _with_notes(preparation: Preparation, fitted: pl.DataFrame) -> Preparation:
     return replace(preparation, design=replace(design, problems=design.problems + notes))
 
 
-def _runs(chromosome: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+def _runs(chromosome: pl.Series) -> Iterator[tuple[str, int, int]]:
     """Yield each chromosome in its order, with where its variants begin and end."""
     first = 0
-    for place in range(1, len(chromosome) + 1):
-        if place == len(chromosome) or chromosome[place] != chromosome[first]:
-            yield chromosome[first], first, place
-            first = place
+    for length, name in chromosome.rle().struct.unnest().iter_rows():
+        yield name, first, first + length
+        first += length
