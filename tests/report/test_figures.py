@@ -106,7 +106,7 @@ def test_volcano_draws_with_and_without_hits(study):
 def test_numbers_at_risk_are_counted_from_the_subjects():
     rng = np.random.default_rng(6)
     time, event = rng.integers(1, 40, 50).astype(float), rng.integers(0, 2, 50)
-    names = list(TABLES["outcome/kaplan_meier"].schema)[3:]
+    names = list(TABLES["outcome/kaplan_meier"].schema)[4:]
     curve = pl.DataFrame(curve_by_hand(time, event), schema=names, orient="row")
     ticks = np.array([0, 0.5, 1, 7, 20, 38, 39, 40, 100], dtype=float)
     assert at_risk(curve, ticks) == [int((time >= t).sum()) for t in ticks]

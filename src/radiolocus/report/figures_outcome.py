@@ -9,8 +9,9 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, shorten, styled
 from radiolocus.report.numbers import interval
 
-__all__ = ["forest", "protocol", "selection_bars"]
+__all__ = ["forest", "ordered", "protocol", "selection_bars", "told_apart"]
 
+_BESIDE = ", "
 _ORDER = ("clinical", "imaging", "molecular", "genetic", "all")
 _HATCH = {"clinical": "", "imaging": "////", "molecular": "....", "genetic": "xxxx"}
 _FILL = {"clinical": GREY, "imaging": "#ffffff", "molecular": "#ffffff", "genetic": "#ffffff"}
@@ -18,14 +19,32 @@ _FILL = {"clinical": GREY, "imaging": "#ffffff", "molecular": "#ffffff", "geneti
 
 def ordered(frame: pl.DataFrame) -> pl.DataFrame:
     """Sort rows by endpoint, then by block of predictors in the order clinical, imaging, molecular, genetic, all."""
-    rank = pl.col("predictors").replace_strict({k: i for i, k in enumerate(_ORDER)}, default=len(_ORDER))
-    return frame.sort(pl.col("endpoint"), rank, pl.col("predictors"))
+    block = pl.col("predictors").str.split(_BESIDE).list.first()
+    rank = block.replace_strict({k: i for i, k in enumerate(_ORDER)}, default=len(_ORDER))
+    return frame.sort(pl.col("endpoint"), rank, block, maintain_order=True)
+
+
+def told_apart(frame: pl.DataFrame, performance: pl.DataFrame | None) -> pl.DataFrame:
+    """Put model and method behind the predictors where an endpoint has several: ``imaging, random forest``."""
+    if performance is None:
+        return frame
+    for column in ("model", "split"):
+        most = performance.group_by("endpoint", "predictors").agg(pl.col(column).n_unique())[column].max()
+        if column in frame.columns and isinstance(most, int) and most > 1:
+            frame = frame.with_columns(pl.col("predictors") + _BESIDE + pl.col(column))
+    return frame
 
 
 def protocol(performance: pl.DataFrame) -> str:
     """Say in words how the performance was estimated."""
-    designs = performance.select("repeats", "folds").unique().sort("repeats", "folds").iter_rows()
-    return " or ".join(f"{r} × {f}-fold" for r, f in designs) + " cross-validation, split by patient"
+    designs = performance.select("split", "repeats", "folds").unique().sort("repeats", "folds", "split")
+    folds = [f"{r} × {f}-fold" for s, r, f in designs.iter_rows() if s == "kfold"]
+    told = [" or ".join(folds) + " cross-validation, split by patient"] if folds else []
+    told += [f"each of {f} sites held out in turn" for s, _, f in designs.iter_rows() if s == "site"]
+    told += ["the latest subjects held out"] if (designs["split"] == "temporal").any() else []
+    bootstrap = designs.filter(~pl.col("split").is_in(["kfold", "site", "temporal"]))
+    told += [f"{r} bootstrap samples of patients" for r in bootstrap["repeats"].unique(maintain_order=True)]
+    return "; ".join(told)
 
 
 @styled
@@ -57,7 +76,7 @@ def forest(performance: pl.DataFrame) -> Figure | None:
         )
         y += 1
         for row in mine:
-            whole = row["predictors"] == "all"
+            whole = row["predictors"].split(_BESIDE)[0] == "all"
             low, high = (v if v is not None else row["estimate"] for v in (row["lower"], row["upper"]))
             axes.plot([low, high], [y, y], color=DARK if not whole else ACCENT, lw=1.6, solid_capstyle="butt")
             axes.plot(
@@ -125,7 +144,8 @@ def selection_bars(selection: pl.DataFrame, endpoint: str, predictors: str, top:
             label=None if block in seen else block,
         )
         seen.add(block)
-        sign = "+" if row["mean_coefficient"] > 0 else "−" if row["mean_coefficient"] < 0 else "0"
+        mean = row["mean_coefficient"]
+        sign = "" if mean is None else "+" if mean > 0 else "−" if mean < 0 else "0"
         axes.text(100 * row["fraction"] + 1.5, i, sign, va="center", fontsize=8.5, clip_on=False)
     axes.set_yticks(np.arange(len(rows)), [shorten(r["predictor"], 34) for r in rows], fontsize=7.5)
     axes.tick_params(axis="y", length=0)
@@ -137,7 +157,7 @@ def selection_bars(selection: pl.DataFrame, endpoint: str, predictors: str, top:
         figure,
         f"Bar chart of the selection frequency of {len(rows)} predictors of {endpoint}, model {predictors}",
         f"Predictors of {endpoint.replace('_', ' ')} in the model on {predictors} predictors: share of the "
-        f"cross-validation fits in which each had a non-zero coefficient{most}. + and −: sign of the mean coefficient "
+        f"cross-validation fits that used each of them{most}. + and −: sign of the mean coefficient "
         "(+ goes with the event). Correlated predictors share their frequency among them.",
         half=True,
     )

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import polars as pl
 
 from radiolocus.report.blocks import Block, Row, Section, Table, Text
-from radiolocus.report.figures_outcome import forest, ordered, protocol, selection_bars
+from radiolocus.report.figures_outcome import forest, ordered, protocol, selection_bars, told_apart
 from radiolocus.report.figures_survival import kaplan_meier
 from radiolocus.report.numbers import MISSING, count, interval, interval_cell, number_cell, p_cell, small_cell
+from radiolocus.report.sections_audit import audit_blocks, audit_verdict, protocol_blocks
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import CONTROL
 
@@ -24,6 +25,13 @@ _LEFT = {
 }
 
 
+def _design(row: Mapping[str, object]) -> str:
+    """Who was held out, in a word."""
+    split, repeats, folds = row["split"], row["repeats"], row["folds"]
+    told = {"kfold": f"{repeats} × {folds} folds", "site": f"{folds} sites", "temporal": "the latest"}
+    return told.get(str(split), f"{repeats} bootstrap samples, {split}")
+
+
 def _performance(frame: pl.DataFrame) -> Table:
     rows: list[Row] = [
         [
@@ -35,7 +43,7 @@ def _performance(frame: pl.DataFrame) -> Table:
             number_cell(r["n"]),
             number_cell(r["events"]),
             number_cell(r["candidates"]),
-            f"{r['repeats']} × {r['folds']}",
+            _design(r),
         ]
         for r in ordered(frame).iter_rows(named=True)
     ]
@@ -50,7 +58,7 @@ def _performance(frame: pl.DataFrame) -> Table:
             "n",
             "events",
             "candidates",
-            "repeats × folds",
+            "held out",
         ],
         rows,
         [False] * 4 + [True] * 5,
@@ -192,20 +200,22 @@ def _selection(frame: pl.DataFrame) -> list[Block]:
 
 def _controls(frame: pl.DataFrame) -> list[Block]:
     """Performance of negative controls beside that of imaging, and whether a signal survives them."""
-    compared = frame.filter(pl.col("predictors").str.starts_with(CONTROL) | (pl.col("predictors") == "imaging"))
+    block = pl.col("predictors").str.split(", ").list.first()
+    compared = frame.filter(pl.col("predictors").str.starts_with(CONTROL) | (block == "imaging"))
     if not frame["predictors"].str.starts_with(CONTROL).any():
         return []
     rows: list[Row] = []
     survived = []
     for r in ordered(compared).iter_rows(named=True):
         name = r["predictors"].removeprefix(CONTROL)
-        alive = name in ("shuffled", "volume") and r["lower"] is not None and r["lower"] > 0.5
+        left = name.split(", ")[0]
+        alive = left in ("shuffled", "volume") and r["lower"] is not None and r["lower"] > 0.5
         survived += [f"{r['endpoint']}: {name} {interval(r['estimate'], r['lower'], r['upper'])}"] if alive else []
         rows.append(
             [
                 r["endpoint"],
                 name,
-                _LEFT.get(name, MISSING),
+                _LEFT.get(left, MISSING),
                 r["metric"],
                 interval_cell(r["estimate"], r["lower"], r["upper"]),
                 number_cell(r["n"]),
@@ -239,16 +249,28 @@ def _units(art: Artefacts) -> dict[str, str]:
     return dict(endpoints.select("endpoint", "unit").unique().iter_rows()) if endpoints is not None else {}
 
 
-def _risk_groups(art: Artefacts) -> list[Block]:
+def _risk_groups(art: Artefacts, performance: pl.DataFrame | None) -> list[Block]:
     curves, tests = art.table("outcome/kaplan_meier"), art.table("outcome/logrank")
     if curves is None:
         return []
+    curves = told_apart(curves, performance)
+    tests = told_apart(tests, performance) if tests is not None else None
     units = _units(art)
     found = {(r["endpoint"], r["predictors"]): r for r in tests.iter_rows(named=True)} if tests is not None else {}
     blocks: list[Block] = []
     for key, part in ordered(curves).group_by(["endpoint", "predictors"], maintain_order=True):
         blocks.append(kaplan_meier(part, found.get((str(key[0]), str(key[1]))), units.get(str(key[0])) or ""))
     return blocks
+
+
+def _audit(art: Artefacts, verdict: list[str]) -> list[Block]:
+    """Return the audit, a line of which goes to `verdict`, and the steps of the protocol."""
+    audit, steps = art.table("outcome/audit"), art.table("outcome/protocol")
+    blocks: list[Block] = []
+    if audit is not None and audit.height:
+        verdict.append(audit_verdict(audit))
+        blocks += audit_blocks(audit)
+    return blocks + (protocol_blocks(steps) if steps is not None and steps.height else [])
 
 
 def outcome(art: Artefacts) -> Section | None:
@@ -259,12 +281,14 @@ def outcome(art: Artefacts) -> Section | None:
         return None
     blocks: list[Block] = []
     verdict = []
-    controls = _controls(performance) if performance is not None else []
+    judged = performance
+    controls = _controls(told_apart(performance, judged)) if performance is not None else []
     if performance is not None:
         performance = performance.filter(~pl.col("predictors").str.starts_with(CONTROL))
-        figure = forest(performance)
+        labelled = told_apart(performance, judged)
+        figure = forest(labelled)
         blocks += [figure, _performance(performance)] if figure is not None else [_performance(performance)]
-        for (endpoint, metric), part in ordered(performance).group_by(["endpoint", "metric"], maintain_order=True):
+        for (endpoint, metric), part in ordered(labelled).group_by(["endpoint", "metric"], maintain_order=True):
             values = [
                 f"{r['predictors']} {interval(r['estimate'], r['lower'], r['upper'])}"
                 for r in part.iter_rows(named=True)
@@ -273,9 +297,10 @@ def outcome(art: Artefacts) -> Section | None:
     else:
         blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
     at_times = art.table("outcome/horizons")
-    blocks += [_horizons(at_times, _units(art))] if at_times is not None and at_times.height else []
-    blocks += [*controls, *_risk_groups(art)]
-    blocks += [_logrank(tests)] if tests is not None else []
+    if at_times is not None and at_times.height:
+        blocks.append(_horizons(told_apart(at_times, judged), _units(art)))
+    blocks += [*controls, *_audit(art, verdict), *_risk_groups(art, judged)]
+    blocks += [_logrank(told_apart(tests, judged))] if tests is not None else []
     blocks += [_univariate(univariate)] if univariate is not None else []
-    blocks += _selection(selection) if selection is not None else []
+    blocks += _selection(told_apart(selection, judged)) if selection is not None else []
     return Section("outcome", "Outcome", blocks, verdict)
