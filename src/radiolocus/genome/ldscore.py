@@ -18,7 +18,7 @@ from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 from radiolocus.store import write_bytes
 
-__all__ = ["LdScoreOptions", "LdScores", "ld_scores", "read_ld_scores", "write_ld_scores"]
+__all__ = ["LdScoreOptions", "LdScores", "ld_scores", "read_ld_scores", "standardised", "write_ld_scores"]
 
 Whole = npt.NDArray[np.int64]
 
@@ -113,7 +113,7 @@ def ld_scores(
     score = np.zeros(used.size)
     reach = 1000 * options.kilobases
     position = source.variants["base_pair_location"].to_numpy()[used]
-    for first, second, left, right in windows(source, rows, used, reach, _standardised):
+    for first, second, left, right in windows(source, rows, used, reach, standardised):
         square = np.square(np.asarray(left @ right.T, dtype=np.float64) / n)
         square -= (1 - square) / (n - 2)
         square[np.abs(position[first][:, None] - position[second][None, :]) > reach] = 0.0
@@ -142,7 +142,7 @@ def _minor(source: GenotypeSource, rows: Whole, chosen: Whole) -> Array:
     return out[chosen]
 
 
-def _standardised(dosage: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def standardised(dosage: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Each variant centred and of variance 1, missing genotypes 0."""
     count, n = dosage.shape
     out, moments = np.empty((count, n)), np.empty((count, 4))
