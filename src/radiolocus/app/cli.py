@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from radiolocus.app.association import add_commands
+from radiolocus.app.cca import add_commands as add_cca
 from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.meta import add_summary_commands
@@ -496,6 +497,7 @@ def qc(
 add_commands(app)
 add_summary_commands(app)
 add_figures(app)
+add_cca(app)
 
 
 def _study(file: Path, root: Path | None) -> Study:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiolocus.schema.columns import PROBLEM, SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
+from radiolocus.schema.columns import MULTIPLE, PROBLEM, SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
 
 __all__ = ["GENETICS"]
 
@@ -217,6 +217,30 @@ GENETICS: tuple[Table, ...] = (
             Column("mostest_statistic", Real, "sum of squares of the decorrelated t", source="van der Meer 2020"),
             Column("mostest_neg_log_10_p_value", Real, "−log10 p of MOSTest", source="van der Meer 2020"),
             Column("minp_neg_log_10_p_value", Real, "−log10 p of the smallest p-value", source="van der Meer 2020"),
+        ),
+    ),
+    Table(
+        "sumstats/locus_cca",
+        "all variants of a locus against all phenotypes at once, by `radiolocus cca`",
+        (
+            Column("locus", Text, "name of the locus"),
+            Column("chromosome", Text, "chromosome", source="GWAS-SSF"),
+            Column("start", Whole, "first position", "bp"),
+            Column("stop", Whole, "last position", "bp"),
+            Column("variants", Whole, "analysed variants in it"),
+            Column("components", Whole, "principal components that stand for them"),
+            Column("phenotypes", Whole, "phenotypes tested together"),
+            N,
+            Column("canonical_correlation", Real, "largest canonical correlation"),
+            Column("wilks_lambda", Real, "Wilks' Λ", source="Wilks 1932"),
+            Column("statistic", Real, "Rao's F", source="Rao 1951"),
+            Column("df1", Real, "its degrees of freedom above"),
+            Column("df2", Real, "its degrees of freedom below"),
+            P,
+            Column("permutation_p_value", Real, "p-value of Λ among permutations; null without them"),
+            Column("top_variant", Text, "variant that goes most with the first canonical variate of the locus"),
+            Column("top_phenotype", Text, "phenotype that goes most with the first variate of the phenotypes"),
+            *MULTIPLE,
         ),
     ),
     Table(
