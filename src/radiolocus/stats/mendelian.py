@@ -82,7 +82,7 @@ class Instruments:
         """Number of instruments."""
         return self.bx.size
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> Instruments:
+    def only(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Instruments:
         """Some of the instruments."""
         return Instruments(self.bx[chosen], self.sx[chosen], self.by[chosen], self.sy[chosen])
 
@@ -288,6 +288,9 @@ def weighted_median(data: Instruments, *, draws: int = 1000, seed: int = 1, weig
         raise FitError(f"a median of {data.size} instruments", allowed="at least 3", todo="take another method")
     ratios, errors = wald_ratios(data)
     weights = 1 / np.square(errors) if weighted else np.ones(data.size)
+    # equal ratios are taken by their weights, so that the order of the instruments says nothing
+    order = np.argsort(weights, kind="stable")
+    data, ratios, weights = data.only(order), ratios[order], weights[order]
     drawn = [_median(rows, np.broadcast_to(weights, rows.shape)) for rows in _redrawn(data, draws, seed)]
     error = float(np.std(np.concatenate(drawn), ddof=1))
     return _told(float(_median(ratios, weights)), error, data.size)
