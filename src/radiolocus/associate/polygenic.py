@@ -305,12 +305,14 @@ def _shrink_chromosome(
     log_p = part["neg_log_10_p_value"].to_numpy()
     n = part["n"].to_numpy().astype(np.float64)
     # as of a normal, so that a t of few degrees of freedom is no larger than it should be
-    z = -ndtri_exp(-log_p * _LN10 - np.log(2.0)) * np.sign(part["beta"].to_numpy()) * part["sign"].to_numpy()
+    z = -ndtri_exp(-log_p * _LN10 - np.log(2.0)) * np.sign(part["beta"].to_numpy())
+    # LD of the alleles that the rows count, so that the draws do not depend on which allele the file counts
+    sign = part["sign"].to_numpy().astype(np.float64)[:, None]
     blocks = []
     varies = np.zeros(part.height, dtype=np.bool_)
     order = ld_blocks(source, rows, numbers, options.block_variants)
     for block in order:
-        scaled = standardised(read_chosen(source, rows, numbers[block])).astype(np.float64)
+        scaled = standardised(read_chosen(source, rows, numbers[block])).astype(np.float64) * sign[block]
         inside = np.square(scaled).sum(axis=1) > 0
         varies[block] = inside
         if inside.any():
@@ -321,4 +323,4 @@ def _shrink_chromosome(
     rng = np.random.default_rng(np.random.SeedSequence([options.seed, chromosome]))
     found = prs_cs((z / np.sqrt(n))[varies], blocks, float(np.median(n)), rng, options.sampler())
     beta[varies] = found.beta
-    return {"beta": (beta * part["sign"].to_numpy()).tolist(), "phi": found.phi, "sigma": found.sigma}
+    return {"beta": beta.tolist(), "phi": found.phi, "sigma": found.sigma}
