@@ -152,7 +152,8 @@ def described(schema: pa.Schema, columns: Mapping[str, Column]) -> pa.Schema:
 def _parquet(frame: pl.DataFrame, columns: Mapping[str, Column]) -> bytes:
     table = frame.to_arrow()
     buffer = io.BytesIO()
-    pq.write_table(table.cast(described(table.schema, columns)), buffer, compression="zstd", version="2.6")
+    told = pa.Table.from_arrays(table.columns, schema=described(table.schema, columns))
+    pq.write_table(told, buffer, compression="zstd", version="2.6")
     return buffer.getvalue()
 
 
@@ -398,7 +399,7 @@ class Stage:
         """Tables of a finished unit (by its own digest), or None."""
         try:
             with zipfile.ZipFile(self._units / f"{unit}.zip") as archive:
-                return {name: pl.read_parquet(io.BytesIO(archive.read(name))) for name in archive.namelist()}
+                return {name: pl.read_ipc(io.BytesIO(archive.read(name))) for name in archive.namelist()}
         except (FileNotFoundError, zipfile.BadZipFile, pl.exceptions.PolarsError):
             return None
 
@@ -407,7 +408,7 @@ class Stage:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, frame in tables.items():
-                archive.writestr(name, _parquet(frame, {}))
+                archive.writestr(name, frame.write_ipc(None, compression="zstd").getvalue())
         write_bytes(self._units / f"{unit}.zip", buffer.getvalue())
 
     def scratch(self, name: str) -> Path:

@@ -88,6 +88,9 @@ def gwas(
         from radiolocus.app.progress import Bars
         from radiolocus.associate.gwas import GwasOptions
         from radiolocus.genome.qc import GenotypeOptions
+        from radiolocus.kernels.jit import bring_up
+
+        bring_up()
 
     chosen: dict[str, Any] = {"sample_id": sample_id, "dosage": dosage, "missing": missing, "scan_dtype": precision}
     options = GenotypeOptions(

@@ -77,7 +77,8 @@ class PartWriter:
 
     def _write(self, frame: pl.DataFrame) -> None:
         if frame.height:
-            self._writer.write_table(frame.to_arrow().cast(self._schema), row_group_size=ROW_GROUP)
+            table = pa.Table.from_arrays(frame.to_arrow().columns, schema=self._schema)
+            self._writer.write_table(table, row_group_size=ROW_GROUP)
 
     def close(self) -> None:
         """Write what waits, and put the file in its place."""

@@ -243,15 +243,17 @@ def _effects_room(stage: Stage, prepared: Preparation) -> Path:
 
 
 def _packed(result: UnitResult) -> dict[str, pl.DataFrame]:
-    return {
+    tables = {
         "rows": result.rows,
         "variants": result.variants,
         "phenotypes": result.phenotypes,
         "histogram": pl.DataFrame({"count": result.histogram.ravel()}),
         "absent": pl.DataFrame({"count": result.absent}),
         "joint": result.joint,
-        "problems": problem_rows(result.problems),
     }
+    if result.problems:
+        tables["problems"] = problem_rows(result.problems)
+    return {name: frame for name, frame in tables.items() if frame.height}
 
 
 def problem_rows(problems: Sequence[Problem]) -> pl.DataFrame:
@@ -278,17 +280,19 @@ class _Sums:
         self.kept = 0
 
     def add(self, unit: dict[str, pl.DataFrame]) -> None:
-        found = unit["phenotypes"]
-        top = found["top"].to_numpy()
+        told = unit["phenotypes"]
+        top = told["top"].to_numpy()
         better = top > self.top
         self.top[better] = top[better]
-        self.top_variant[better] = found["top_variant"].to_numpy()[better]
-        self.tests += found["tests"].to_numpy()
+        self.top_variant[better] = told["top_variant"].to_numpy()[better]
+        self.tests += told["tests"].to_numpy()
         self.histogram += unit["histogram"]["count"].to_numpy().reshape(self.histogram.shape)
         self.absent += unit["absent"]["count"].to_numpy()
-        self.joint.append(unit["joint"])
-        self.problems.append(unit["problems"])
-        self.rows_of.update(dict(unit["rows"]["phenotype"].value_counts().iter_rows()))
+        for name, found in (("joint", self.joint), ("problems", self.problems)):
+            if name in unit:
+                found.append(unit[name])
+        if "rows" in unit:
+            self.rows_of.update(dict(unit["rows"]["phenotype"].value_counts().iter_rows()))
         self.kept += int(unit["variants"]["kept"].sum())
 
 
@@ -378,4 +382,5 @@ def _rows(stage: Stage, keys: list[str], sums: _Sums, variants: PartWriter) -> I
             )
         sums.add(unit)
         variants.add(unit["variants"])
-        yield unit["rows"]
+        if "rows" in unit:
+            yield unit["rows"]

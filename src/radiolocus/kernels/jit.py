@@ -8,12 +8,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
-__all__ = ["kernel"]
+__all__ = ["bring_up", "kernel"]
 
 _config: Any = numba.config
 F = TypeVar("F", bound=Callable[..., Any])
@@ -41,8 +42,13 @@ def _stamp(loop: Any) -> None:
         return
     called = _called(loop, set())
     if len(called) > 1:
-        sources = b"".join(Path(name).read_bytes() for name in sorted(called))
+        sources = b"".join(_source(name) for name in sorted(called))
         file._source_stamp = hashlib.sha256(sources).digest()
+
+
+@cache
+def _source(name: str) -> bytes:
+    return Path(name).read_bytes()
 
 
 def _called(loop: Any, seen: set[str]) -> set[str]:
@@ -61,3 +67,13 @@ def _keep_for_this_run() -> None:
     folder = tempfile.mkdtemp(prefix="radiolocus-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["NUMBA_CACHE_DIR"] = _config.CACHE_DIR = folder
+
+
+@kernel
+def _nothing() -> int:
+    return 0
+
+
+def bring_up() -> None:
+    """Let numba load what it needs for the first loop of a process, a third of a second, at a time of one's choice."""
+    _nothing()
