@@ -79,6 +79,7 @@ def gwas(
     block_size: Annotated[int, typer.Option(min=1, help="Variants computed and kept at a time.")] = 2048,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Threads; 0 is one a core.")] = 0,
     fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Remove earlier results, or take them up.")] = False,
+    page: Annotated[bool, typer.Option("--report", help="Also write report.html: tables and figures.")] = False,
 ) -> None:
     """Regress every phenotype on every variant; a run that was killed goes on where it stopped."""
     with loading():
@@ -113,6 +114,10 @@ def gwas(
         typer.echo(line)
     aside = int((finished.problems["severity"] == "set aside").sum())
     typer.echo(f"results: {out}")
+    if page:
+        with loading():
+            from radiolocus.report.html import write
+        typer.echo(f"report: {write(out)}")
     if aside:
         typer.echo(f"{aside} problems set something aside: see {out / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from radiolocus.model import Problem
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import TABLES, conform
 from radiolocus.stats.multiplicity import effective_number_galwey, effective_number_li_ji
-from radiolocus.store import Fingerprints, Stage, digest, locked, open_folder, write_json, write_table
+from radiolocus.store import ARTEFACT_SCHEMA, Fingerprints, Stage, digest, locked, open_folder, write_json, write_table
 
 __all__ = ["Finished", "gwas", "problem_rows", "samples_stage", "scan_into", "stands"]
 
@@ -132,8 +133,8 @@ def gwas(
         }
         identity = digest("gwas", inputs, tables)
         open_folder(root, "gwas", identity, fresh=fresh)
-        write_json(root / "study.json", {"name": "gwas", "identity": identity, "sections": ["genetics"]})
         settings = tuple(chosen for chosen in (options, keep, binary, mixed) if chosen is not None)
+        write_json(root / "study.json", _study(source, identity, settings))
         stage = Stage(root, "sumstats", settings, inputs | tables)
         if not stands(stage):
             started = time.monotonic()
@@ -144,6 +145,18 @@ def gwas(
             stage.finish(seed=None, wall_time_s=time.monotonic() - started)
         told = json.loads((root / "sumstats/told.json").read_text())
         return Finished(root, **told, problems=pl.read_parquet(root / "problems.parquet"))
+
+
+def _study(source: GenotypeSource, identity: str, settings: Sequence[Any]) -> dict[str, object]:
+    """What the report says of a scan without a study file."""
+    return {
+        "name": f"Genome-wide scan of {Path(source.path).name}",
+        "identity": identity,
+        "radiolocus_version": version("radiolocus"),
+        "artefact_schema": ARTEFACT_SCHEMA,
+        "sections": ["genetics"],
+        "settings": {"genetics": {type(part).__name__: asdict(part) for part in settings}},
+    }
 
 
 def _bytes_of(frame: pl.DataFrame) -> str:
