@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from radiolocus.report.figures_outcome import protocol
 from radiolocus.report.source import Artefacts
 from radiolocus.response.criterion import CRITERIA
+from radiolocus.store import BINARY, read_json
 
 __all__ = ["methods_of", "references_of"]
 
@@ -30,6 +33,14 @@ _PAPERS = {
     "doi:10.1002/gepi.20303",
     "Genomic control": "Devlin B, Roeder K. Genomic control for association studies. Biometrics 1999;55:997–1004. "
     "doi:10.1111/j.0006-341X.1999.00997.x",
+    "Effective number of phenotypes": "Li J, Ji L. Adjusting multiple testing in multilocus analyses using the "
+    "eigenvalues of a correlation matrix. Heredity 2005;95:221–227. doi:10.1038/sj.hdy.6800717",
+    "Saddle-point approximation": "Dey R, Schmidt EM, Abecasis GR, Lee S. A fast and accurate algorithm to test for "
+    "binary phenotypes and its application to PheWAS. Am J Hum Genet 2017;101:37–49. doi:10.1016/j.ajhg.2017.05.014",
+    "Penalised likelihood": "Firth D. Bias reduction of maximum likelihood estimates. Biometrika 1993;80:27–38. "
+    "doi:10.1093/biomet/80.1.27",
+    "Tests of all phenotypes at once": "van der Meer D, Frei O, Kaufmann T, et al. Understanding the genetic "
+    "determinants of the brain with MOSTest. Nat Commun 2020;11:3512. doi:10.1038/s41467-020-17368-1",
     "False discovery rate": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful "
     "approach to multiple testing. J R Stat Soc B 1995;57:289–300. doi:10.1111/j.2517-6161.1995.tb02031.x",
     "Cox model": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
@@ -66,7 +77,14 @@ _USED_BY = {
     "features/perturbed": ("Perturbation",),
     "features/repeatability": ("ICC", "Intervals of ICC", "Reading an ICC", "Repeatability coefficient"),
     "features/controls": ("Negative controls",),
-    "sumstats/summary": ("Genome-wide level", "Genomic control", "False discovery rate"),
+    "sumstats/summary": (
+        "Genome-wide level",
+        "Genomic control",
+        "Effective number of phenotypes",
+        "False discovery rate",
+    ),
+    "sumstats/multitrait": ("Tests of all phenotypes at once",),
+    "sumstats/cases": ("Saddle-point approximation", "Penalised likelihood"),
     "link/link": ("False discovery rate",),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
@@ -81,8 +99,18 @@ _USED_BY = {
 
 def references_of(art: Artefacts) -> list[tuple[str, str]]:
     """Return (what for, paper) for every method behind a table that is there, in a fixed order."""
-    used = {paper for table, papers in _USED_BY.items() if art.has(table) for paper in papers}
+    used = {paper for table, papers in _USED_BY.items() if _made(art, table) for paper in papers}
     return [(name, paper) for name, paper in _PAPERS.items() if name in used]
+
+
+def _made(art: Artefacts, table: str) -> bool:
+    if table == "sumstats/cases":
+        return any(_options(art, below).get("binary") for below in ("", BINARY))
+    return art.has(table) or (table == "sumstats/summary" and art.has(f"{BINARY}/{table}"))
+
+
+def _options(art: Artefacts, below: str = "") -> dict[str, Any]:
+    return read_json(art.root / below, "sumstats/options.json") or {}
 
 
 def _features(art: Artefacts) -> str:
@@ -117,24 +145,45 @@ def _demands(art: Artefacts) -> str:
     return f" Only repeatable features were analysed ({'; '.join(words)})." if words else ""
 
 
-def _adjustment(art: Artefacts) -> str:
-    names = art.setting("genetics", "covariates") or []
-    components = art.setting("genetics", "principal_components") or 0
-    adjusted = [str(n) for n in names] + ([f"{components} principal components"] if components else [])
-    if adjusted:
-        return f", adjusted for {', '.join(adjusted)}"
-    summary = art.table("sumstats/summary")
-    most = max(summary["covariates"].drop_nulls().to_list(), default=0) if summary is not None else 0
-    return f", with {most} covariates" if most else ", without covariates"
+def _adjustment(art: Artefacts, below: str = "") -> str:
+    options = _options(art, below)
+    adjusted = [str(name) for name in options.get("covariates", ())]
+    return f", adjusted for {', '.join(adjusted)}" if adjusted else ", without covariates"
+
+
+_MODELS = {
+    "lmm": "by a linear mixed model with the variance ratio of the phenotype without any variant (EMMAX)",
+    "lmm-exact": "by a linear mixed model (GEMMA's Wald test)",
+    "ridge": "by least squares after stacked ridge predictions of the other chromosomes were taken out (REGENIE)",
+}
+_LEVELS = (
+    "Significance: 5 × 10⁻⁸ (Pe'er 2008), the same over the effective number of phenotypes (Li & Ji 2005), Bonferroni "
+    "and the false discovery rate (Benjamini & Hochberg 1995) over all tests that were made. Inflation: λGC (Devlin & "
+    "Roeder 1999)."
+)
+
+
+def _logistic(art: Artefacts, below: str) -> str:
+    return (
+        f"Every binary phenotype was tested by logistic regression{_adjustment(art, below)}: score test, in its tail "
+        "the saddle-point approximation (Dey 2017) or Firth's penalised likelihood (1993), as column test says; "
+        "effects are log odds ratios."
+    )
 
 
 def _genetics(art: Artefacts) -> str:
-    return (
-        "Every imaging phenotype was regressed on the count of the effect allele of every variant by least squares"
-        f"{_adjustment(art)}. p-values are two-sided, from Student's t with the residual degrees of freedom. "
-        "Significance: 5 × 10⁻⁸ (Pe'er 2008), Bonferroni and the false discovery rate (Benjamini & Hochberg 1995) over "
-        "all tests. Inflation: λGC (Devlin & Roeder 1999)."
+    options = _options(art)
+    if options.get("binary"):
+        return f"{_logistic(art, '')} {_LEVELS}"
+    if not options:
+        return f"{_logistic(art, BINARY)} {_LEVELS}"
+    how = _MODELS.get((options.get("mixed") or {}).get("model", ""), "by least squares")
+    linear = (
+        f"Every phenotype was regressed on the count of the effect allele of every variant {how}{_adjustment(art)}. "
+        "p-values are two-sided, from Student's t with the residual degrees of freedom."
     )
+    binary = f" {_logistic(art, BINARY)}" if (art.root / BINARY / "sumstats/options.json").is_file() else ""
+    return f"{linear}{binary} {_LEVELS}"
 
 
 def _link(art: Artefacts) -> str:
@@ -180,7 +229,7 @@ def _response(art: Artefacts) -> str:
 _TOLD = (
     (("features/features",), _features),
     (("features/repeatability",), _repeatability),
-    (("sumstats/summary",), _genetics),
+    (("sumstats/summary", f"{BINARY}/sumstats/summary"), _genetics),
     (("link/link",), _link),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),

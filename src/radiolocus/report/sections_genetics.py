@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
 from radiolocus.report.drawing import Drawn
-from radiolocus.report.figures_genome import Panel, components, manhattan, quantiles, threshold_lines
+from radiolocus.report.figures_genome import Panel, components, manhattan, miami, quantiles, threshold_lines
 from radiolocus.report.figures_gwas import heatmap
 from radiolocus.report.genomewide import GENOME_WIDE, Scan, loci, locus_summary
 from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, p_text, plural
@@ -253,6 +253,26 @@ def _manhattan(scan: Scan, strongest: str) -> Drawn:
     return manhattan(scan, panels, caption)
 
 
+def _joint(scan: Scan) -> list[Block]:
+    """Tests of all phenotypes at once, where the scan made them."""
+    table = read_table(scan.root, "sumstats/multitrait")
+    if table is None:
+        return []
+    lines = threshold_lines(scan)[:1]
+    panels = []
+    for column, title in (("mostest", "MOSTest"), ("minp", "MinP")):
+        name = f"{column}_neg_log_10_p_value"
+        found = table.filter(pl.col(name).is_not_null()).rename({name: "neg_log_10_p_value"})
+        panels.append(Panel(f"{title}: all {count(scan.phenotypes)} phenotypes at once", found, lines))
+    caption = (
+        "Each variant with all phenotypes at once: the sum of squares of the decorrelated t statistics (MOSTest) and "
+        "the smallest p-value (MinP), calibrated by one permutation of the subjects (van der Meer 2020). One test a "
+        "variant: the line is 5 × 10⁻⁸. Far in the tail p-values are those of the fitted distributions."
+    )
+    upper, lower = panels
+    return [miami(scan, upper, lower, caption).block()] if upper.variants.height and lower.variants.height else []
+
+
 def _inflation(summary: pl.DataFrame) -> list[str]:
     known = summary["lambda_gc"].drop_nulls().drop_nans()
     if not known.len():
@@ -305,5 +325,6 @@ def _scan_blocks(scan: Scan, verdict: Sequence[str | Markup]) -> tuple[list[Bloc
         blocks.append(quantiles(scan, _quantile_choice(scan.summary)).block())
     if (figure := heatmap(scan)) is not None:
         blocks.append(figure.block())
+    blocks += _joint(scan)
     tests = f"{plural(scan.tests, 'test')}; Bonferroni p < {p_text(scan.bonferroni)}"
     return blocks, [*verdict, tests, line, *_inflation(scan.summary)]
