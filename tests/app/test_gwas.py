@@ -106,3 +106,25 @@ def test_binary_phenotypes(files):
     assert declared.exit_code == 0, declared.output
     alone = call(*run[:-1], "--test", "firth", "--out", files / "alone")
     assert "without --binary" in alone.exception.message
+
+
+def test_relatives_are_modelled(files):
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--out", files / "out", "--p-value", "1"]
+    done = call(*run, "--model", "lmm-exact", "--relationship", "standardised")
+    assert done.exit_code == 0, done.output
+    found = pl.read_parquet(files / "out/sumstats/mixed.parquet")
+    assert found["model"].unique().to_list() == ["lmm-exact"]
+    assert found["phenotype"].to_list() == ["volume", "flat"]
+    assert call("query", files / "out", "--rsid", "rs9").stdout.splitlines()[1].startswith("volume\t19\t")
+    refused = {
+        ("--model", "gemma"): ("model = 'gemma'", "'linear', 'lmm', 'lmm-exact', 'ridge'"),
+        ("--loco",): ("a relationship matrix for the linear model", ""),
+        ("--model", "ridge", "--loco"): ("a relationship matrix for the ridge", "--model lmm or lmm-exact"),
+        ("--model", "ridge"): ("lie on chromosome 19", "two chromosomes"),
+        ("--model", "lmm", "--binary"): ("model 'lmm' of binary phenotypes", "measured"),
+    }
+    for words, (got, allowed) in refused.items():
+        error = call(*run, "--fresh", *words).exception
+        assert isinstance(error, RadiolocusError)
+        assert got in error.got
+        assert allowed in error.allowed

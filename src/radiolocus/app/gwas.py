@@ -86,6 +86,10 @@ def mixed_options(model: Any, relationship: Any, *, loco: bool) -> MixedOptions 
         return None
     if model not in MODELS:
         raise ConfigError(f"model = '{model}'", where="gwas", allowed=f"'linear', {', '.join(map(repr, MODELS))}")
+    if model == "ridge" and chosen != MixedOptions():
+        raise ConfigError(
+            "a relationship matrix for the ridge", where="gwas", allowed="--model lmm or lmm-exact", todo="take it out"
+        )
     return replace(chosen, model=model)
 
 
