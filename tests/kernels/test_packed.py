@@ -5,7 +5,6 @@ from naive import genotype_quality as naive
 from radiolocus.kernels.packed import (
     count_both_called,
     king_counts,
-    pack_by_sample,
     pack_by_variant,
     pair_r2,
     prune_window,
@@ -27,9 +26,7 @@ def planes(rows, width):
 def test_king_counts_equal_the_obvious_ones(variants):
     found = calls(variants, 5)
     one, two = planes(5, variants)
-    middle = variants // 3  # blocks need not end with a word
-    pack_by_sample(found[:middle], 0, one, two)
-    pack_by_sample(found[middle:], middle, one, two)
+    pack_by_variant(np.ascontiguousarray(found.T), one, two)
     left, right = np.array([0, 3]), np.array([4, 1, 2])
     out = np.empty((2, 3, 4), dtype=np.int64)
     king_counts(one, two, left, right, out)

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from naive import genotype_quality as naive
 from radiolocus.kernels.quality import (
-    count_homozygous,
     count_miscalled,
     hard_calls,
     hardy_weinberg,
@@ -56,17 +55,29 @@ def test_hard_calls_and_tallies():
             np.testing.assert_allclose(sums[v, who], [np.nansum(seen), np.nansum(seen**2)])
 
 
-def test_homozygous_and_miscalled():
+def test_miscalled():
     rng = np.random.default_rng(4)
     calls = rng.integers(-1, 3, (9, 30)).astype(np.int8)
-    expected = rng.random(9)
-    expected[3] = np.nan
-    homozygous, called, hoped = np.zeros(30, dtype=np.int64), np.zeros(30, dtype=np.int64), np.zeros(30)
-    count_homozygous(calls, expected, homozygous, called, hoped)
-    used = np.delete(calls, 3, axis=0)
-    np.testing.assert_array_equal(homozygous, ((used == 0) | (used == 2)).sum(axis=0))
-    np.testing.assert_array_equal(called, (used >= 0).sum(axis=0))
-    np.testing.assert_allclose(hoped, ((used >= 0) * np.delete(expected, 3)[:, None]).sum(axis=0))
     one_copy, found = rng.random(30) < 0.5, np.empty(9, dtype=np.int64)
     count_miscalled(calls, one_copy, found)
     np.testing.assert_array_equal(found, (calls[:, one_copy] == 1).sum(axis=1))
+
+
+def test_hardy_weinberg_far_out_equals_the_sum_in_logs():
+    rng = np.random.default_rng(8)
+    for _ in range(60):
+        n, p, f = int(rng.integers(200, 5000)), rng.uniform(0.02, 0.5), rng.uniform(-0.3, 1)
+        chance = np.clip([p * p + f * p * (1 - p), 2 * p * (1 - p) * (1 - f), (1 - p) ** 2 + f * p * (1 - p)], 0, None)
+        counts = rng.multinomial(n, chance / chance.sum())
+        rare, het = int(2 * min(counts[0], counts[2]) + counts[1]), int(counts[1])
+        h = np.arange(rare % 2, rare + 1, 2)
+        minor = (rare - h) // 2
+        lgamma = np.vectorize(math.lgamma)
+        logs = h * math.log(2) - lgamma(h + 1) - lgamma(minor + 1) - lgamma(n - h - minor + 1)
+        apart = logs - logs[h == het]
+        weights = np.where(np.abs(apart) < 1e-8, 0.5, np.where(apart < 0, np.exp(np.minimum(apart, 0)), 0.0))
+        log_p = (
+            math.log(weights.sum()) - math.log(np.exp(logs - logs.max()).sum()) + (logs[h == het] - logs.max()).item()
+        )
+        found = hardy([counts], midp=True)[0]
+        np.testing.assert_allclose(found, -log_p / math.log(10), rtol=1e-9, atol=1e-9)

@@ -178,7 +178,8 @@ def control(
     """
     sex = source.sex if sex is None else sex
     steps: list[tuple[str, str, str, int, int]] = []
-    everyone = np.arange(len(source.sample_ids), dtype=np.int64)
+    names = source.sample_ids
+    everyone = np.arange(len(names), dtype=np.int64)
     variants, samples = _Sieve("variants", source.variants.height), _Sieve("samples", everyone.size)
     problems: list[Problem] = []
 
@@ -209,11 +210,11 @@ def control(
     )
 
     told("kinship")
-    ids = tuple(source.sample_ids[i] for i in rows)
+    ids = tuple(names[i] for i in rows)
     relatives = related_pairs(pack_samples(source, rows, pruned), ids, jobs=jobs)
     steps.append(_filter_duplicates(samples, people, source, relatives, drop=options.drop_duplicates))
     rows = _left(samples, source)
-    ids = tuple(source.sample_ids[i] for i in rows)
+    ids = tuple(names[i] for i in rows)
     among = relatives.filter(pl.col("sample_1").is_in(ids), pl.col("sample_2").is_in(ids))
     alone = np.zeros(everyone.size, dtype=np.bool_)
     alone[rows[unrelated(ids, among, limit=options.max_kinship)]] = True

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.errors import ConfigError, TableError
-from radiolocus.kernels.packed import pack_by_variant, prune_window
-from radiolocus.kernels.quality import hard_calls
+from radiolocus.kernels.packed import prune_window
+from radiolocus.kernels.planes import count_by_variant
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 
@@ -153,6 +153,7 @@ class _Ring:
         self.first = self._read = 0
         self.one = np.zeros((0, (rows.size + 63) // 64), dtype=np.uint64)
         self.two = self.one.copy()
+        self._everybody = np.full(self.one.shape[1], np.uint64(2**64 - 1))
         self.unchecked = np.zeros(here.size, dtype=np.int64)
         self.removed = np.zeros(here.size, dtype=np.bool_)
 
@@ -161,15 +162,12 @@ class _Ring:
             wanted = self._here[self._read : self._read + _BLOCK]
             # as far as the chosen variants lie within one block of the file
             wanted = wanted[wanted < wanted[0] + _BLOCK]
-            dosage = self._source.read(self._rows, int(wanted[0]), int(wanted[-1]) + 1).dosage[wanted - wanted[0]]
-            calls = np.empty(dosage.shape, dtype=np.int8)
-            hard_calls(np.ascontiguousarray(dosage), calls)
-            called = calls >= 0
-            lowest, highest = calls.min(axis=1, where=called, initial=2), calls.max(axis=1, where=called, initial=0)
+            found = self._source.calls(self._rows, int(wanted[0]), int(wanted[-1]) + 1)
+            one, two = (plane[wanted - wanted[0]] for plane in found)
+            counts = np.empty((wanted.size, 3), dtype=np.int64)
+            count_by_variant(one, two, self._everybody, counts)
             # what does not vary says nothing of anybody's ancestry
-            self.removed[self._read : self._read + wanted.size] = lowest >= highest
-            one, two = (np.zeros((wanted.size, self.one.shape[1]), dtype=np.uint64) for _ in range(2))
-            pack_by_variant(calls, one, two)
+            self.removed[self._read : self._read + wanted.size] = (counts > 0).sum(axis=1) < 2
             self.one = np.concatenate([self.one[start - self.first :], one])
             self.two = np.concatenate([self.two[start - self.first :], two])
             self.first = start

@@ -6,14 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.genome.counts import count_samples, count_variants
 from radiolocus.genome.haploid import FEMALE, MALE
-from radiolocus.kernels.quality import (
-    count_homozygous,
-    count_miscalled,
-    hard_calls,
-    hardy_weinberg,
-    tally_genotypes,
-)
+from radiolocus.kernels.quality import hardy_weinberg
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, VARIANT, GenotypeSource
 
@@ -24,7 +19,6 @@ Sexes = npt.NDArray[np.int8]
 
 # Limits of --check-sex of PLINK 1.9: X homozygosity of women is near 0, of men 1.
 FEMALE_F, MALE_F = 0.2, 0.8
-_BLOCK = 1024
 
 
 def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bool = True) -> pl.DataFrame:
@@ -54,28 +48,9 @@ def variant_quality(source: GenotypeSource, rows: Whole, sex: Sexes, *, midp: bo
     Hardy–Weinberg) are dosages within 0.1 of 0, 1 or 2. ``info`` is MaCH's r²: the variance of the dosage
     over 2pq (Li et al. 2010, doi:10.1002/gepi.20533).
     """
-    total = source.variants.height
-    counts = np.zeros((total, 3, 5), dtype=np.int64)
-    sums = np.zeros((total, 3, 2))
-    miscalled = np.zeros(total, dtype=np.int64)
-    male = sex == MALE
-    place = source.variants["chromosome"].to_numpy()
-    first = 0
-    for block in source.blocks(rows, _BLOCK):
-        last = first + block.dosage.shape[0]
-        dosage = np.ascontiguousarray(block.dosage)
-        calls = np.empty(dosage.shape, dtype=np.int8)
-        hard_calls(dosage, calls)
-        here = place[first:last]
-        for name, one_copy in (("X", male), ("Y", male), ("MT", np.ones(rows.size, dtype=np.bool_))):
-            at = np.flatnonzero(here == name)
-            if at.size and one_copy.any():
-                found = np.empty(at.size, dtype=np.int64)
-                count_miscalled(calls[at], one_copy, found)
-                miscalled[first + at] = found
-        tally_genotypes(dosage, calls, sex, counts[first:last], sums[first:last])
-        first = last
-    return _variant_table(source, rows.size, int(male.sum()), counts, sums, miscalled, midp)
+    found = count_variants(source, rows, sex)
+    men = int((sex == MALE).sum())
+    return _variant_table(source, rows.size, men, found.counts, found.sums, found.miscalled, midp)
 
 
 def _variant_table(
@@ -154,45 +129,31 @@ def sample_quality(source: GenotypeSource, rows: Whole, sex: Sexes, chosen: Whol
         ``f_x`` the same over X, which is near 0 in women and 1 in men; ``sex_inferred`` is female below 0.2 and male
         above 0.8, the limits of PLINK.
     """
-    n = rows.size
-    place = source.variants["chromosome"].to_numpy()
+    place, ids = source.variants["chromosome"].to_numpy(), source.sample_ids
     chance = 1 - 2 * frequency * (1 - frequency)
     chance[chance >= 1] = np.nan  # where nobody can be heterozygous nothing is learnt
-    autosomal = np.isin(place, [*AUTOSOMES, "XY"])
-    expected = {
-        "autosomes": np.where(autosomal, chance, np.nan),
-        "X": np.where(place == "X", chance, np.nan),
-    }
-    homozygous, called = ({k: np.zeros(n, dtype=np.int64) for k in expected} for _ in range(2))
-    hoped = {k: np.zeros(n) for k in expected}
-    missing, looked = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    for start in range(0, source.variants.height, _BLOCK):
-        index = chosen[(chosen >= start) & (chosen < start + _BLOCK)]
-        if index.size == 0:
-            continue
-        dosage = np.ascontiguousarray(source.read(rows, start, start + _BLOCK).dosage[index - start])
-        calls = np.empty(dosage.shape, dtype=np.int8)
-        hard_calls(dosage, calls)
-        on_y = place[index] == "Y"
-        missing += np.isnan(dosage[~on_y]).sum(axis=0)
-        looked += int((~on_y).sum())
-        if on_y.any():
-            missing += np.where(sex == MALE, np.isnan(dosage[on_y]).sum(axis=0), 0)
-            looked += np.where(sex == MALE, int(on_y.sum()), 0)
-        for where, values in expected.items():
-            count_homozygous(calls, values[index], homozygous[where], called[where], hoped[where])
+    # autosomes and XY, X, Y, the others
+    classes = np.full(place.size, -1, dtype=np.int64)
+    classes[chosen] = 3
+    for kind, names in enumerate(([*AUTOSOMES, "XY"], ["X"], ["Y"])):
+        classes[chosen[np.isin(place[chosen], names)]] = kind
+    found = count_samples(source, rows, classes, 4, chance)
+    size = np.bincount(classes[chosen], minlength=4)
+    men = sex == MALE
+    missing = found.missing[[0, 1, 3]].sum(axis=0) + np.where(men, found.missing[2], 0)
+    looked = size[[0, 1, 3]].sum() + np.where(men, size[2], 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = 1 - missing / looked
-        f, f_x = ((homozygous[k] - hoped[k]) / (called[k] - hoped[k]) for k in expected)
+        f, f_x = ((found.homozygous[k] - found.hoped[k]) / (found.called[k] - found.hoped[k]) for k in (0, 1))
     inferred = np.where(f_x < FEMALE_F, FEMALE, np.where(f_x > MALE_F, MALE, 0))
     words = {MALE: "male", FEMALE: "female", 0: ""}
     return pl.DataFrame(
         {
-            "sample": [source.sample_ids[i] for i in rows],
+            "sample": [ids[i] for i in rows],
             "call_rate": rate,
-            "homozygous": homozygous["autosomes"],
-            "expected_homozygous": hoped["autosomes"],
-            "called": called["autosomes"],
+            "homozygous": found.homozygous[0],
+            "expected_homozygous": found.hoped[0],
+            "called": found.called[0],
             "f": f,
             "f_x": f_x,
             "sex": [words[int(s)] for s in sex],

@@ -11,8 +11,8 @@ import polars as pl
 
 from radiolocus.compute import run_units
 from radiolocus.errors import FitError
-from radiolocus.kernels.packed import count_both_called, king_counts, pack_by_sample
-from radiolocus.kernels.quality import hard_calls
+from radiolocus.kernels.packed import count_both_called, king_counts
+from radiolocus.kernels.planes import turn_planes
 from radiolocus.model import Array
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 from radiolocus.schema import conform
@@ -75,16 +75,22 @@ def pack_samples(source: GenotypeSource, rows: Whole, chosen: Whole) -> Packed:
             allowed="variants of chromosomes 1 to 22",
             todo="look at the names of the chromosomes, or lower min_maf and min_call_rate",
         )
-    one, two = (np.zeros((rows.size, (chosen.size + 63) // 64), dtype=np.uint64) for _ in range(2))
-    first = 0
+    one, two = (np.empty((rows.size, (chosen.size + 63) // 64), dtype=np.uint64) for _ in range(2))
+    # whole words of 64 variants are turned at a time; what is left waits for the next block
+    waiting = [np.empty((0, (rows.size + 63) // 64), dtype=np.uint64) for _ in range(2)]
+    word = 0
     for start in range(0, source.variants.height, _BLOCK):
         index = chosen[(chosen >= start) & (chosen < start + _BLOCK)]
-        if index.size:
-            dosage = np.ascontiguousarray(source.read(rows, start, start + _BLOCK).dosage[index - start])
-            calls = np.empty(dosage.shape, dtype=np.int8)
-            hard_calls(dosage, calls)
-            pack_by_sample(calls, first, one, two)
-            first += index.size
+        if index.size == 0:
+            continue
+        read = source.calls(rows, start, start + _BLOCK)
+        waiting = [np.concatenate([left, plane[index - start]]) for left, plane in zip(waiting, read, strict=True)]
+        whole = waiting[0].shape[0] // 64 * 64
+        for left, plane in zip(waiting, (one, two), strict=True):
+            turn_planes(left[:whole], word, plane)
+        waiting, word = [left[whole:] for left in waiting], word + whole // 64
+    for left, plane in zip(waiting, (one, two), strict=True):
+        turn_planes(left, word, plane)
     return Packed(one, two, chosen.size)
 
 

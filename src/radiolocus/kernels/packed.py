@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
 
-__all__ = ["count_both_called", "king_counts", "pack_by_sample", "pack_by_variant", "pair_r2", "prune_window"]
+__all__ = ["count_both_called", "king_counts", "pack_by_variant", "pair_r2", "prune_window"]
 
 Words = npt.NDArray[np.uint64]
 Calls = npt.NDArray[np.int8]
@@ -23,8 +23,8 @@ _M1 = np.uint64(0x5555555555555555)
 _M2 = np.uint64(0x3333333333333333)
 _M4 = np.uint64(0x0F0F0F0F0F0F0F0F)
 _H01 = np.uint64(0x0101010101010101)
-# Words of one sample and plane, a kilobyte.
-_STRETCH = 128
+# Words of one sample and plane, two kilobytes.
+_STRETCH = 256
 # Frequencies this close are one: they are quotients of counts.
 _EQUALLY = 1e-12
 _U1, _U2, _U4, _U56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
@@ -40,40 +40,19 @@ def _bits(x: np.uint64) -> np.uint64:
 
 
 @kernel
-def pack_by_sample(calls: Calls, first: int, one: Words, two: Words) -> None:
-    """Put a block of calls into planes of variants, one row a sample.
-
-    Parameters
-    ----------
-    calls : ndarray of int8, shape (variants, samples)
-        0, 1, 2, or −1.
-    first : int
-        Place of the first variant of the block in the planes.
-    one, two : ndarray of uint64, shape (samples, words)
-        Planes; must come zeroed.
-    """
-    for v in range(calls.shape[0]):
-        word = (first + v) >> 6
-        bit = _U1 << np.uint64((first + v) & 63)
-        for i in range(calls.shape[1]):
-            call = calls[v, i]
-            if call == 0 or call == 1:
-                one[i, word] |= bit
-            if call >= 1:
-                two[i, word] |= bit
-
-
-@kernel
 def pack_by_variant(calls: Calls, one: Words, two: Words) -> None:
-    """Put calls into planes of samples, one row a variant; the planes must come zeroed."""
+    """Put calls into planes of samples, one row a variant."""
+    n = calls.shape[1]
     for v in range(calls.shape[0]):
-        for i in range(calls.shape[1]):
-            call = calls[v, i]
-            bit = _U1 << np.uint64(i & 63)
-            if call == 0 or call == 1:
-                one[v, i >> 6] |= bit
-            if call >= 1:
-                two[v, i >> 6] |= bit
+        for word in range(one.shape[1]):
+            low = _U1 - _U1
+            high = _U1 - _U1
+            for k in range(min(64, n - 64 * word)):
+                call = calls[v, 64 * word + k]
+                low |= np.uint64(call == 0 or call == 1) << np.uint64(k)
+                high |= np.uint64(call >= 1) << np.uint64(k)
+            one[v, word] = low
+            two[v, word] = high
 
 
 @kernel
@@ -95,16 +74,17 @@ def king_counts(one: Words, two: Words, left: Whole, right: Whole, out: Whole) -
     for start in range(0, one.shape[1], _STRETCH):
         stop = min(start + _STRETCH, one.shape[1])
         for a in range(left.shape[0]):
-            i = left[a]
+            # rows of their own: only so does the compiler count on vectors
+            left_one, left_two = one[left[a], start:stop], two[left[a], start:stop]
             for b in range(right.shape[0]):
-                j = right[b]
+                right_one, right_two = one[right[b], start:stop], two[right[b], start:stop]
                 both = _U1 - _U1
                 apart = _U1 - _U1
                 here = _U1 - _U1
                 there = _U1 - _U1
-                for w in range(start, stop):
-                    a1, a2 = one[i, w], two[i, w]
-                    b1, b2 = one[j, w], two[j, w]
+                for w in range(stop - start):
+                    a1, a2 = left_one[w], left_two[w]
+                    b1, b2 = right_one[w], right_two[w]
                     a_het, b_het = a1 & a2, b1 & b2
                     a_hom, b_hom = a1 ^ a2, b1 ^ b2
                     both += _bits(a_het & b_het)
@@ -146,9 +126,10 @@ def pair_r2(one: Words, two: Words, a: int, b: int) -> float:
     b_high = _U1 - _U1
     same = _U1 - _U1
     apart = _U1 - _U1
+    a_one, a_two, b_one, b_two = one[a], two[a], one[b], two[b]
     for w in range(one.shape[1]):
-        a1, a2 = one[a, w], two[a, w]
-        b1, b2 = one[b, w], two[b, w]
+        a1, a2 = a_one[w], a_two[w]
+        b1, b2 = b_one[w], b_two[w]
         here, there = a1 | a2, b1 | b2
         a_hom, b_hom = a1 ^ a2, b1 ^ b2
         count += _bits(here & there)

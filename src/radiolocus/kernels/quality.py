@@ -1,4 +1,4 @@
-"""Loops of genotype quality: genotype counts, Hardy–Weinberg's exact test, homozygosity of samples."""
+"""Loops of genotype quality: genotype counts, Hardy–Weinberg's exact test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from radiolocus.kernels.jit import kernel
 
-__all__ = ["HARD_CALL", "count_homozygous", "count_miscalled", "hard_calls", "hardy_weinberg", "tally_genotypes"]
+__all__ = ["HARD_CALL", "count_miscalled", "hard_calls", "hardy_weinberg", "tally_genotypes"]
 
 Whole = npt.NDArray[np.int64]
 Real = npt.NDArray[np.float64]
@@ -19,8 +19,10 @@ Flags = npt.NDArray[np.bool_]
 # A dosage further than this from 0, 1 and 2 has no hard call (--hard-call-threshold of PLINK 2); 1.9 in single
 # precision is within.
 HARD_CALL = 0.1 + 1e-6
-# Genotypes less likely than the observed one by e^-45 add nothing to a sum of doubles.
-_NEGLIGIBLE = 45.0
+# Genotypes less likely than the observed one by this factor add nothing to a sum of doubles.
+_NEGLIGIBLE = 1e-20
+# Likelihoods are scaled up where they fall below this.
+_TINY = 1e-200
 _TIE = 1e-9
 
 
@@ -82,32 +84,6 @@ def tally_genotypes(
 
 
 @kernel
-def count_homozygous(
-    calls: npt.NDArray[np.int8], expected: Real, homozygous: Whole, called: Whole, hoped: Real
-) -> None:
-    """Add up, for each sample, homozygous calls, calls, and the homozygous calls expected.
-
-    Parameters
-    ----------
-    calls : ndarray of int8, shape (variants, samples)
-    expected : ndarray of float64, shape (variants,)
-        Chance that a call is homozygous, 1 − 2pq; NaN leaves the variant out.
-    homozygous, called, hoped : ndarray, shape (samples,)
-        Are added to.
-    """
-    for v in range(calls.shape[0]):
-        chance = expected[v]
-        if math.isnan(chance):
-            continue
-        for i in range(calls.shape[1]):
-            call = calls[v, i]
-            if call >= 0:
-                called[i] += 1
-                homozygous[i] += call != 1
-                hoped[i] += chance
-
-
-@kernel
 def count_miscalled(calls: npt.NDArray[np.int8], one_copy: Flags, heterozygous: Whole) -> None:
     """Count heterozygous calls of samples that have one copy; shape of `heterozygous`: (variants,)."""
     for v in range(calls.shape[0]):
@@ -134,8 +110,8 @@ def hardy_weinberg(counts: Whole, midp: bool, out: Real) -> None:
     Notes
     -----
     Two-sided: the chance, given the alleles, of heterozygote counts that are at most as likely as the observed one
-    (Wigginton et al. 2005, doi:10.1086/429864). Summed outwards from the likeliest count in logs, so that p has no
-    smallest value.
+    (Wigginton et al. 2005, doi:10.1086/429864). Summed outwards from the likeliest count, scaled on the way, so that p
+    has no smallest value.
     """
     for k in range(counts.shape[0]):
         out[k] = _hardy(counts[k, 0], counts[k, 1], counts[k, 2], midp)
@@ -151,50 +127,76 @@ def _hardy(one: int, het: int, two: int, midp: bool) -> float:
     if (mode ^ rare) & 1:
         mode += 1
     mode = min(mode, rare)
-    observed = _log_ratio(rare, n, mode, het)
+    # likelihoods relative to the likeliest count, as a number and how often it was scaled up
+    observed, depth = _relative(rare, n, mode, het)
     total = 1.0
-    # likelihoods of the tail are summed relative to the observed one
-    tail = _tail_term(0.0, observed, midp)
+    tail = _tail_term(_over(1.0, 0, observed, depth), midp)
     for step in (-2, 2):
-        log = 0.0
+        value = 1.0
+        scaled = 0
         h = mode
         while 0 <= h + step <= rare:
-            log += _log_step(rare, n, h, step)
+            value *= _ratio(rare, n, h, step)
             h += step
-            if log < min(observed, 0.0) - _NEGLIGIBLE:
+            if value < _TINY:
+                value /= _TINY
+                scaled += 1
+            if scaled == 0:
+                total += value
+            over = _over(value, scaled, observed, depth)
+            if over < _NEGLIGIBLE:
                 break
-            total += math.exp(log)
-            tail += _tail_term(log, observed, midp)
-    return max(0.0, -(observed + math.log(tail) - math.log(total)) / math.log(10.0))
+            tail += _tail_term(over, midp)
+    log_p = math.log10(observed) + depth * math.log10(_TINY) + math.log10(tail) - math.log10(total)
+    return max(0.0, -log_p)
 
 
 @kernel
-def _tail_term(log: float, observed: float, midp: bool) -> float:
-    apart = log - observed
-    if apart > _TIE:
+def _over(value: float, scaled: int, observed: float, depth: int) -> float:
+    """One scaled likelihood over another; infinite or 0 where they lie more than one scaling apart."""
+    if scaled < depth - 1:
+        return math.inf
+    if scaled > depth + 1:
         return 0.0
-    if midp and apart >= -_TIE:
-        return 0.5
-    return math.exp(apart)
+    ratio = value / observed
+    if scaled < depth:
+        ratio /= _TINY
+    elif scaled > depth:
+        ratio *= _TINY
+    return ratio
 
 
 @kernel
-def _log_step(rare: int, n: int, h: int, step: int) -> float:
-    """Log of P(h + step) / P(h) for steps of two heterozygotes."""
+def _tail_term(over: float, midp: bool) -> float:
+    """What an outcome adds to the tail, in likelihoods of the observed one."""
+    if over > 1.0 + _TIE:
+        return 0.0
+    if midp and over >= 1.0 - _TIE:
+        return 0.5
+    return over
+
+
+@kernel
+def _ratio(rare: int, n: int, h: int, step: int) -> float:
+    """P(h + step) / P(h) for steps of two heterozygotes."""
     minor = (rare - h) // 2
     major = n - h - minor
     if step > 0:
-        return math.log(4.0 * minor * major / ((h + 2.0) * (h + 1.0)))
-    return math.log(h * (h - 1.0) / (4.0 * (minor + 1.0) * (major + 1.0)))
+        return (4.0 * minor * major) / ((h + 2.0) * (h + 1.0))
+    return (h * (h - 1.0)) / (4.0 * (minor + 1.0) * (major + 1.0))
 
 
 @kernel
-def _log_ratio(rare: int, n: int, start: int, stop: int) -> float:
-    """Log of P(stop) / P(start)."""
+def _relative(rare: int, n: int, start: int, stop: int) -> tuple[float, int]:
+    """P(stop) / P(start), and how often it was scaled up by 1e200 to stay a number."""
     step = 2 if stop > start else -2
-    log = 0.0
+    value = 1.0
+    scaled = 0
     h = start
     while h != stop:
-        log += _log_step(rare, n, h, step)
+        value *= _ratio(rare, n, h, step)
         h += step
-    return log
+        if value < _TINY:
+            value /= _TINY
+            scaled += 1
+    return value, scaled

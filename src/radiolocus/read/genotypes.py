@@ -13,6 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.errors import FormatError, TableError
+from radiolocus.kernels.packed import pack_by_variant
+from radiolocus.kernels.quality import hard_calls
 from radiolocus.model import GenotypeBlock
 
 __all__ = [
@@ -21,15 +23,20 @@ __all__ = [
     "VARIANT",
     "BlockSource",
     "GenotypeSource",
+    "Planes",
     "chromosome_names",
     "expected_count",
     "named_samples",
+    "packed_planes",
     "said_of_split",
     "said_of_variants",
     "stated_info",
 ]
 
 Whole = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+#: Planes *one* and *two* of :mod:`radiolocus.kernels.packed`, uint64 of shape (variants, words).
+Planes = tuple[Words, Words]
 
 AUTOSOMES = tuple(str(number) for number in range(1, 23))
 VARIANT = ("chromosome", "variant_id", "base_pair_location", "effect_allele", "other_allele")
@@ -74,6 +81,13 @@ class GenotypeSource(Protocol):
 
     def blocks(self, rows: Whole, size: int, start: int = 0) -> Iterator[GenotypeBlock]:
         """Read from variant `start` to the end, at most `size` variants at a time."""
+
+    @property
+    def hard(self) -> bool:
+        """Whether the file holds whole copy numbers alone."""
+
+    def calls(self, rows: Whole, start: int, stop: int) -> Planes:
+        """Read hard calls of variants `start` to `stop` (excluded) of the samples `rows` as bits."""
 
 
 class BlockSource(ABC):
@@ -145,11 +159,7 @@ class BlockSource(ABC):
         FormatError
             The file is damaged, or became shorter since it was opened.
         """
-        rows = np.ascontiguousarray(rows, dtype=np.int64)
-        if rows.size and (rows.min() < 0 or rows.max() >= self.samples.height):
-            raise IndexError(
-                f"sample rows from {rows.min()} to {rows.max()} of a file of {self.samples.height} samples"
-            )
+        rows = self._checked(rows)
         chosen = self.variants.slice(start, max(min(stop, self.variants.height) - start, 0))
         return GenotypeBlock(
             dosage=self._dosages(rows, start, start + chosen.height),
@@ -160,14 +170,58 @@ class BlockSource(ABC):
             other_allele=tuple(chosen["other_allele"].to_list()),
         )
 
+    def _checked(self, rows: Whole) -> Whole:
+        rows = np.ascontiguousarray(rows, dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= self.samples.height):
+            raise IndexError(
+                f"sample rows from {rows.min()} to {rows.max()} of a file of {self.samples.height} samples"
+            )
+        return rows
+
     def blocks(self, rows: Whole, size: int, start: int = 0) -> Iterator[GenotypeBlock]:
         """Yield blocks of at most `size` variants from variant `start` to the end; see :meth:`read`."""
         for first in range(start, self.variants.height, size):
             yield self.read(rows, first, first + size)
 
+    @property
+    def hard(self) -> bool:
+        """Whether the file holds whole copy numbers alone; where it is not known, False."""
+        return False
+
+    def calls(self, rows: Whole, start: int, stop: int) -> Planes:
+        """Read hard calls as bits: dosages within 0.1 of 0, 1 and 2.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+        start, stop : int
+            As for :meth:`read`.
+
+        Returns
+        -------
+        one, two : ndarray of uint64, shape (stop − start, ceil(n / 64))
+            Planes by variant; see :mod:`radiolocus.kernels.packed`.
+
+        Raises
+        ------
+        IndexError, FormatError
+            See :meth:`read`.
+        """
+        dosage = np.ascontiguousarray(self.read(rows, start, stop).dosage)
+        called = np.empty(dosage.shape, dtype=np.int8)
+        hard_calls(dosage, called)
+        return packed_planes(called)
+
     @abstractmethod
     def _dosages(self, rows: Whole, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Effect allele counts, shape (stop − start, rows); the range and the rows are inside the file."""
+
+
+def packed_planes(calls: npt.NDArray[np.int8]) -> Planes:
+    """Put hard calls, int8 of shape (variants, n) with −1 where missing, into planes."""
+    one, two = (np.empty((calls.shape[0], (calls.shape[1] + 63) // 64), dtype=np.uint64) for _ in range(2))
+    pack_by_variant(calls, one, two)
+    return one, two
 
 
 def chromosome_names(codes: pl.Expr) -> pl.Expr:

@@ -9,7 +9,7 @@ import gzip
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,10 @@ from radiolocus.errors import FormatError
 from radiolocus.read.genotypes import (
     VARIANT,
     BlockSource,
+    Planes,
     chromosome_names,
     named_samples,
+    packed_planes,
     said_of_split,
     said_of_variants,
     stated_info,
@@ -34,6 +36,8 @@ Whole = npt.NDArray[np.int64]
 
 _MAGIC = bytes([0x6C, 0x1B])
 _MODES = (0x02, 0x03, 0x04, 0x10, 0x11)
+# Hard calls of two bits throughout; records of several kinds with their index in front, whose kinds need four bits.
+_FIXED, _INDEXED, _FOUR_BITS = 0x02, 0x10, 4
 _HEADER = struct.Struct("<2sBII")
 _MISSING = -9.0
 _PVAR, _PSAM = (".pvar", ".pvar.zst", ".bim"), (".psam", ".fam")
@@ -79,7 +83,7 @@ class PgenSource(BlockSource):
         self._allele = np.arange(self.variants.height) - np.repeat(first, alternatives) + 1
         self._offsets = np.concatenate([[0], np.cumsum(alternatives + 1)]).astype(np.uintp)
         self._split = bool((alternatives > 1).any())
-        _check_header(pgen, pvar, psam, alternatives.size, self.samples.height)
+        self._hard = _check_header(pgen, pvar, psam, alternatives.size, self.samples.height)
 
     def _reader(self, subset: npt.NDArray[np.uint32]) -> pgenlib.PgenReader:
         if getattr(self._open, "reader", None) is None:
@@ -96,17 +100,37 @@ class PgenSource(BlockSource):
             self._open.subset = subset
         return self._open.reader
 
+    @property
+    def hard(self) -> bool:
+        """Whether the header says that no variant has dosages."""
+        return self._hard
+
+    def calls(self, rows: Whole, start: int, stop: int) -> Planes:
+        """Read hard calls as bits; see :meth:`radiolocus.read.genotypes.BlockSource.calls`."""
+        if not self._hard:
+            return super().calls(rows, start, stop)
+        stop = max(min(stop, self.variants.height), start)
+        found = self._read(self._checked(rows), start, stop, np.int8)
+        return packed_planes(np.ascontiguousarray(found))
+
     def _dosages(self, rows: Whole, start: int, stop: int) -> npt.NDArray[np.float32]:
+        out = self._read(rows, start, stop, np.float32)
+        out[out == _MISSING] = np.nan
+        return out
+
+    def _read(self, rows: Whole, start: int, stop: int, dtype: type[Any]) -> npt.NDArray[Any]:
+        """Dosages as float32 or hard calls as int8, −9 where missing."""
         subset, back = np.unique(rows, return_inverse=True)
-        out = np.empty((stop - start, subset.size), dtype=np.float32)
+        out = np.empty((stop - start, subset.size), dtype=dtype)
         if out.size == 0:
             return out[:, back]
         try:
             reader = self._reader(subset.astype(np.uint32))
+            read = reader.read_list if dtype is np.int8 else reader.read_dosages_list
             for allele in np.unique(self._allele[start:stop]):
                 here = np.flatnonzero(self._allele[start:stop] == allele)
-                part = np.empty((here.size, subset.size), dtype=np.float32)
-                reader.read_dosages_list(self._variant[start:stop][here], part, allele_idx=int(allele))
+                part = np.empty((here.size, subset.size), dtype=dtype)
+                read(self._variant[start:stop][here], part, allele_idx=int(allele))
                 out[here] = part
         except RuntimeError as error:
             raise FormatError(
@@ -115,7 +139,6 @@ class PgenSource(BlockSource):
                 allowed="an undamaged pgen",
                 todo="copy the file again; plink2 --validate says where it is damaged",
             ) from None
-        out[out == _MISSING] = np.nan
         return out if np.array_equal(back, np.arange(rows.size)) else out[:, back]
 
 
@@ -132,7 +155,8 @@ def _beside(prefix: Path, endings: Sequence[str]) -> Path:
     )
 
 
-def _check_header(pgen: Path, pvar: Path, psam: Path, variants: int, samples: int) -> None:
+def _check_header(pgen: Path, pvar: Path, psam: Path, variants: int, samples: int) -> bool:
+    """See that the counts agree; say whether the file holds hard calls alone."""
     with pgen.open("rb") as file:
         head = file.read(_HEADER.size + 1)
     if len(head) < _HEADER.size + 1 or head[:2] != _MAGIC or head[2] not in _MODES:
@@ -151,6 +175,8 @@ def _check_header(pgen: Path, pvar: Path, psam: Path, variants: int, samples: in
                 allowed="the same number in both",
                 todo=f"one of the two is of another data set: copy {pgen.name} and {beside.name} from one place",
             )
+    # eight bits a variant, and not four, where phase or dosages may stand
+    return head[2] == _FIXED or (head[2] == _INDEXED and head[_HEADER.size] & 0x0F < _FOUR_BITS)
 
 
 def _header_and_rows(path: Path, begins: str) -> tuple[tuple[str, ...], pl.DataFrame]:

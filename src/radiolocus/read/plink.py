@@ -15,7 +15,8 @@ import polars as pl
 
 from radiolocus.errors import FormatError
 from radiolocus.kernels.genotype import decode_bed, decode_bed_whole, encode_bed
-from radiolocus.read.genotypes import VARIANT, BlockSource, chromosome_names, named_samples, said_of_variants
+from radiolocus.kernels.planes import planes_of_bed, take_samples
+from radiolocus.read.genotypes import VARIANT, BlockSource, Planes, chromosome_names, named_samples, said_of_variants
 
 __all__ = ["PlinkSource", "read_bim", "read_fam", "write_plink"]
 
@@ -100,6 +101,28 @@ class PlinkSource(BlockSource):
         else:
             decode_bed(packed, rows, dosage)
         return dosage
+
+    @property
+    def hard(self) -> bool:
+        """True: two bits hold nothing else."""
+        return True
+
+    def calls(self, rows: npt.NDArray[np.int64], start: int, stop: int) -> Planes:
+        """Read hard calls as bits; see :meth:`radiolocus.read.genotypes.BlockSource.calls`."""
+        rows, n = self._checked(rows), self.samples.height
+        stop = max(min(stop, self.variants.height), start)
+        words = (n + 63) // 64
+        room = np.zeros((stop - start, 16 * words), dtype=np.uint8)
+        room[:, : self.stride] = self.packed(start, stop)
+        one, two = (np.empty((stop - start, words), dtype=np.uint64) for _ in range(2))
+        last = np.uint64(2 ** (n - 64 * (words - 1)) - 1)
+        planes_of_bed(room.view("<u8"), last, one, two)
+        if rows.size == n and np.array_equal(rows, np.arange(n)):
+            return one, two
+        fewer = (rows.size + 63) // 64
+        some_one, some_two = (np.empty((stop - start, fewer), dtype=np.uint64) for _ in range(2))
+        take_samples(one, two, rows, some_one, some_two)
+        return some_one, some_two
 
 
 def _siblings(path: Path) -> tuple[Path, Path, Path]:
