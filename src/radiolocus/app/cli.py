@@ -19,7 +19,9 @@ from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
 from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.loading import INTERRUPTED, loading
+from radiolocus.app.loci import add_commands as add_loci
 from radiolocus.app.meta import add_summary_commands
+from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
 
 if TYPE_CHECKING:
@@ -498,6 +500,8 @@ add_commands(app)
 add_summary_commands(app)
 add_figures(app)
 add_cca(app)
+add_loci(app)
+add_scores(app)
 
 
 def _study(file: Path, root: Path | None) -> Study:
