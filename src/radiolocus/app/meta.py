@@ -26,6 +26,10 @@ def add_summary_commands(app: typer.Typer) -> None:
         short_help="Combine cohorts: meta-analysis of summary statistics.",
         epilog="Example: radiolocus meta ours=gwas 'theirs=siteB/{phenotype}.regenie.gz' siteC.tsv.gz --out meta",
     )(meta)
+    app.command(
+        short_help="Mendelian randomisation: from an imaging phenotype to a disease.",
+        epilog="Example: radiolocus mr gwas stroke.tsv.gz --phenotype MR:volume --genotypes cohort --out mr",
+    )(mr)
 
 
 def column_map(columns: list[str] | None) -> dict[str, str]:
@@ -91,3 +95,58 @@ def _end(problems: Any, out: Path) -> None:
     typer.echo(f"results: {out}")
     if (problems["severity"] == "set aside").any():
         raise typer.Exit(SET_ASIDE)
+
+
+def mr(
+    exposure: Annotated[Path, typer.Argument(help="Folder that gwas or meta wrote, or a file of summary statistics.")],
+    outcome: Annotated[Path, typer.Argument(help="The same, of the disease.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the tables and the report.")],
+    phenotype: Annotated[
+        list[str] | None, typer.Option("--phenotype", help="Of the exposure's folder; may be repeated. Default: all.")
+    ] = None,
+    outcome_phenotype: Annotated[
+        list[str] | None, typer.Option("--outcome-phenotype", help="Of the outcome's folder; may be repeated.")
+    ] = None,
+    genotypes: Annotated[
+        Path | None, typer.Option("--genotypes", help="Where LD between candidates is taken from.")
+    ] = None,
+    instruments: Annotated[
+        Path | None, typer.Option("--instruments", help="Ids of variants, one a line, instead of choosing them.")
+    ] = None,
+    p_value: Annotated[float, typer.Option(help="Largest p-value of an instrument.")] = 5e-8,
+    clump_r2: Annotated[float, typer.Option(help="Instruments correlated beyond this are one.")] = 0.001,
+    clump_kb: Annotated[float, typer.Option(help="Only variants nearer than this are compared.")] = 10_000.0,
+    match: Annotated[str, typer.Option(help="Variants are one by position, or by variant_id.")] = "position",
+    palindromic: Palindromic = "frequency",
+    draws: Annotated[int, typer.Option(help="Of the bootstrap of median and mode.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same errors.")] = 1,
+    column: Columns = None,
+    fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Remove earlier results.")] = False,
+) -> None:
+    """Estimate the effect of a phenotype on an outcome by variants as instruments, with every check of them."""
+    with loading():
+        from radiolocus.associate.genomewide import problem_rows
+        from radiolocus.associate.instruments import open_traits
+        from radiolocus.associate.mendelian import MendelianOptions, write_mendelian
+        from radiolocus.read.genotype_files import open_genotypes
+        from radiolocus.report.html import write as write_report
+
+    chosen: dict[str, Any] = {"match": match, "palindromic": palindromic}
+    options = MendelianOptions(
+        p_value=p_value, clump_r2=clump_r2, clump_kilobases=clump_kb, draws=draws, seed=seed, **chosen
+    )
+    names = instruments.read_text(encoding="utf-8").split() if instruments is not None else []
+    columns = column_map(column)
+    found = write_mendelian(
+        open_traits(exposure, phenotype or (), columns), open_traits(outcome, outcome_phenotype or (), columns), out,
+        options=options, genotypes=None if genotypes is None else open_genotypes(genotypes), instruments=names,
+        fresh=fresh,
+    )  # fmt: skip
+    for row in found.estimates.iter_rows(named=True):
+        typer.echo(
+            f"{row['exposure']} → {row['outcome']}, {row['method']}, {row['instruments']} instruments: "
+            f"{row['estimate']:.4g} ({row['lower']:.4g} to {row['upper']:.4g}), "
+            f"p = 1e-{row['neg_log_10_p_value']:.3g}"
+        )
+    typer.echo(f"report: {write_report(out)}")
+    _end(problem_rows(found.problems), out)

@@ -63,7 +63,8 @@ def _rows(axes: Axes, names: list[str], estimate: np.ndarray, error: np.ndarray,
     for chosen, colour, marker, size in ((~summary, INK, "o", 2.5), (summary, ACCENT, "D", 4.0)):
         if chosen.any():
             axes.errorbar(
-                estimate[chosen], at[chosen], xerr=_Z95 * error[chosen], fmt=marker, ms=size, color=colour, elinewidth=0.8
+                estimate[chosen], at[chosen], xerr=_Z95 * error[chosen], fmt=marker, ms=size, color=colour,
+                elinewidth=0.8,
             )  # fmt: skip
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
     axes.set_yticks(at, [shorten(name, 34) for name in names], fontsize=7.0)
@@ -135,8 +136,8 @@ def left_out(pair: tuple[str, str], leave: pl.DataFrame, estimates: pl.DataFrame
     note = f" The {_ROWS} that move it most of {leave.height} are shown." if cut else ""
     return embed(
         figure, f"Estimates without one of {leave.height} instruments, {_told(pair)}",
-        f"{_told(pair)}: inverse-variance estimate (random effects) without each instrument, with 95 % intervals.{note}",
-        half=True,
+        f"{_told(pair)}: inverse-variance estimate (random effects) without each instrument, with "
+        f"95 % intervals.{note}", half=True,
     )  # fmt: skip
 
 

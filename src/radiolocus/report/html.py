@@ -18,6 +18,7 @@ from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
+from radiolocus.report.sections_mr import mendelian
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_qc import quality
 from radiolocus.report.sections_record import planted, problems, provenance
@@ -38,6 +39,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     genetics,
     binary_genetics,
     link,
+    mendelian,
     outcome,
     response,
     problems,

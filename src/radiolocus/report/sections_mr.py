@@ -29,16 +29,16 @@ def _estimates(estimates: pl.DataFrame, order: pl.DataFrame) -> Table:
     shown = pairs.join(estimates, on=["exposure", "outcome"], how="left", maintain_order="left_right")
     rows: list[Row] = [
         [
-            r["exposure"], r["outcome"], r["method"], number_cell(r["instruments"]), number_cell(r["estimate"]),
-            interval_cell(r["lower"], r["upper"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["q"]),
+            r["exposure"], r["outcome"], r["method"], number_cell(r["instruments"]),
+            interval_cell(r["estimate"], r["lower"], r["upper"]), p_cell(r["neg_log_10_p_value"]), number_cell(r["q"]),
             p_cell(r["q_neg_log_10_p_value"]),
         ]
         for r in shown.iter_rows(named=True)
     ]  # fmt: skip
     return Table(
         f"Effects of {count(order.height)} pairs of exposure and outcome",
-        ["exposure", "outcome", "method", "instruments", "estimate", "95 % interval", "p", "Q", "p of Q"],
-        rows, [False] * 3 + [True] * 6, sortable=True,
+        ["exposure", "outcome", "method", "instruments", "estimate (95 % interval)", "p", "Q", "p of Q"],
+        rows, [False] * 3 + [True] * 5, sortable=True,
         note="Per unit of the exposure; on a disease the logarithm of the odds ratio. Egger: Student's t with n − 2 "
         "degrees of freedom; median and mode: bootstrap. All: mendelian/estimates.csv.",
     )  # fmt: skip
@@ -47,8 +47,9 @@ def _estimates(estimates: pl.DataFrame, order: pl.DataFrame) -> Table:
 def _checks(checks: pl.DataFrame) -> Table:
     rows: list[Row] = [
         [
-            r["exposure"], r["outcome"], number_cell(r["instruments"]), number_cell(r["mean_f"]), number_cell(r["min_f"]),
-            number_cell(r["i2_gx"]), number_cell(r["intercept"]), p_cell(r["intercept_neg_log_10_p_value"]),
+            r["exposure"], r["outcome"], number_cell(r["instruments"]), number_cell(r["mean_f"]),
+            number_cell(r["min_f"]), number_cell(r["i2_gx"]), number_cell(r["intercept"]),
+            p_cell(r["intercept_neg_log_10_p_value"]),
             number_cell(r["r2_exposure"]), number_cell(r["r2_outcome"]),
             "–" if r["direction"] is None else "exposure first" if r["direction"] else "outcome first",
             p_cell(r["steiger_neg_log_10_p_value"]),
@@ -61,8 +62,8 @@ def _checks(checks: pl.DataFrame) -> Table:
          "r² exposure", "r² outcome", "Steiger", "its p"],
         rows, [False] * 2 + [True] * 8 + [False, True], sortable=True,
         note="F below 10: weak instruments. I²GX below 0.9 dilutes Egger's slope. An intercept away from zero: "
-        "directional pleiotropy. r²: variance explained by the instruments, of a disease that of the observed cases and "
-        "controls.",
+        "directional pleiotropy. r²: variance explained by the instruments, of a disease that of the observed cases "
+        "and controls.",
     )  # fmt: skip
 
 
@@ -91,8 +92,8 @@ def mendelian(art: Artefacts) -> Section | None:
     ]
     blocks: list[Block] = [
         Text(
-            "An effect is causal only if the instruments act on the outcome through the exposure alone, are not tied to "
-            "confounders, and both samples are of one ancestry and do not overlap. The methods relax the first in "
+            "An effect is causal only if the instruments act on the outcome through the exposure alone, are not tied "
+            "to confounders, and both samples are of one ancestry and do not overlap. The methods relax the first in "
             "different ways; their agreement is the evidence, not one p-value.",
             "note",
         ),
