@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,9 +134,10 @@ def models(ridge_block: int) -> dict[str, tuple[int, MixedOptions | None]]:
 
 
 def type_one(
-    seed: int, families: int, single: int, variants: int, count: int, causal: int, jobs: int = 1
-) -> dict[str, list[tuple[float, float]]]:
-    """Type I error of each model at each level, with its Monte-Carlo error."""
+    seed: int, families: int, single: int, variants: int, count: int, causal: int, jobs: int = 1,
+    chosen: Sequence[str] = (),
+) -> dict[str, list[tuple[float, float]]]:  # fmt: skip
+    """Type I error of each model (or the chosen ones) at each level, with its Monte-Carlo error."""
     rng = np.random.default_rng(seed)
     cohort = simulate(rng, families, single, variants, fst=0.02, populations=2)
     odd = np.flatnonzero(cohort.chromosome % 2 == 1)
@@ -146,6 +148,8 @@ def type_one(
     with tempfile.TemporaryDirectory() as name:
         source, subjects = write(Path(name), cohort)
         for label, (components, mixed) in models(max(10, variants // 100)).items():
+            if chosen and label not in chosen:
+                continue
             rows = tested(source, subjects, values, Path(name) / label, components, mixed, LEVELS[0], jobs)
             places = pl.read_parquet(Path(name) / label / "sumstats/variants.parquet")
             tests = np.full(count, places.filter(pl.col("kept") & pl.col("chromosome").is_in(even)).height)
@@ -156,9 +160,10 @@ def type_one(
 
 
 def power(
-    seed: int, people: int, variants: int, count: int, causal: int, level: float, jobs: int = 1
-) -> dict[str, tuple[float, float]]:
-    """Fraction of the causal variants found at a level, with its Monte-Carlo error."""
+    seed: int, people: int, variants: int, count: int, causal: int, level: float, jobs: int = 1,
+    chosen: Sequence[str] = ("linear", "lmm", "lmm, loco", "lmm-exact", "ridge"),
+) -> dict[str, tuple[float, float]]:  # fmt: skip
+    """Fraction of the causal variants found at a level by each of the chosen models, with its Monte-Carlo error."""
     rng = np.random.default_rng(seed)
     cohort = simulate(rng, 0, people, variants, fst=0.0, populations=1)
     values, where = phenotypes(rng, cohort, np.arange(variants), causal, 0.7, 0.0, count)
@@ -166,7 +171,7 @@ def power(
     with tempfile.TemporaryDirectory() as name:
         source, subjects = write(Path(name), cohort)
         for label, (components, mixed) in models(max(10, variants // 100)).items():
-            if components:
+            if label not in chosen:
                 continue
             rows = tested(source, subjects, values, Path(name) / label, components, mixed, level, jobs)
             planted = pl.concat(
