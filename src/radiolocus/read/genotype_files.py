@@ -8,6 +8,7 @@ from typing import Literal
 from radiolocus.errors import FormatError
 from radiolocus.read.bgen import BgenSource
 from radiolocus.read.genotypes import BlockSource
+from radiolocus.read.many import PLACE, ManySource, files_of
 from radiolocus.read.pgen import PgenSource
 from radiolocus.read.plink import PlinkSource
 from radiolocus.read.vcf import VcfSource
@@ -29,7 +30,8 @@ def open_genotypes(
     Parameters
     ----------
     path : str or Path
-        ``.bed``, ``.pgen``, ``.bgen``, ``.vcf``, ``.vcf.gz`` or ``.bcf``; or the prefix of a bed or pgen set.
+        ``.bed``, ``.pgen``, ``.bgen``, ``.vcf``, ``.vcf.gz`` or ``.bcf``; or the prefix of a bed or pgen set. With
+        ``@`` in its name: one file for each chromosome (``chr@.bed``), read as one.
     sample_id : {"iid", "fid_iid"}
         What names a sample, where the format has family ids.
     dosage : {"auto", "GT", "DS", "GP"}
@@ -46,6 +48,9 @@ def open_genotypes(
         source raises.
     """
     file = Path(path)
+    if PLACE in file.name and not _there(file):
+        parts = files_of(file, _there).values()
+        return ManySource(file, [open_genotypes(part, sample_id=sample_id, dosage=dosage) for part in parts])
     name = file.name.lower()
     if name.endswith(VCF_ENDINGS):
         return VcfSource(file, field=dosage)
@@ -55,7 +60,7 @@ def open_genotypes(
         return PgenSource(file, sample_id=sample_id)
     if name.endswith((".bed", ".bim", ".fam")):
         return PlinkSource(file, sample_id=sample_id)
-    sets = [ending for ending in (".bed", ".pgen") if file.with_name(file.name + ending).is_file()]
+    sets = _sets(file)
     if len(sets) == 1:
         return PgenSource(file, sample_id=sample_id) if sets == [".pgen"] else PlinkSource(file, sample_id=sample_id)
     raise FormatError(
@@ -64,3 +69,12 @@ def open_genotypes(
         allowed=f"a file that ends in {', '.join(ENDINGS)}, or the prefix of a bed or pgen set",
         todo="write the ending that is meant" if sets else "correct the path",
     )
+
+
+def _sets(prefix: Path) -> list[str]:
+    """Endings of the sets that begin with a prefix."""
+    return [ending for ending in (".bed", ".pgen") if prefix.with_name(prefix.name + ending).is_file()]
+
+
+def _there(path: Path) -> bool:
+    return path.is_file() or bool(_sets(path))
