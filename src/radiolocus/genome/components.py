@@ -27,10 +27,12 @@ _MOST_PASSES = 40
 _BLOCK = 1024
 
 
-def _centred(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tuple[Array, Array]]:
+def _centred(
+    source: GenotypeSource, rows: Whole, chosen: Whole, dtype: npt.DTypeLike = np.float64
+) -> Iterator[tuple[npt.NDArray[np.floating], Array]]:
     """Yield the centred dosages of the chosen variants in one buffer, and 2p(1 − p), block by block."""
     here = np.arange(rows.size, dtype=np.int64)
-    buffer, moments = np.empty((_BLOCK, rows.size)), np.empty((_BLOCK, 4))
+    buffer, moments = np.empty((_BLOCK, rows.size), dtype=dtype), np.empty((_BLOCK, 4))
     for start in range(0, source.variants.height, _BLOCK):
         index = chosen[(chosen >= start) & (chosen < start + _BLOCK)]
         if index.size == 0:
@@ -42,11 +44,16 @@ def _centred(source: GenotypeSource, rows: Whole, chosen: Whole) -> Iterator[tup
         yield buffer[: index.size], 2 * frequency * (1 - frequency)
 
 
-def _relationship_times(source: GenotypeSource, rows: Whole, chosen: Whole, vectors: Array) -> Array:
-    """Multiply by the relationship matrix ZZᵀ/m without making it: one pass over the genotypes."""
-    out = np.zeros_like(vectors)
-    for centred, variance in _centred(source, rows, chosen):
-        out += centred.T @ ((centred @ vectors) / variance[:, None])
+def _relationship_times(
+    source: GenotypeSource, rows: Whole, chosen: Whole, vectors: Array, dtype: npt.DTypeLike = np.float64
+) -> Array:
+    """Multiply by the relationship matrix ZZᵀ/m without making it: one pass over the genotypes.
+
+    Products are in `dtype`, sums over the blocks of variants in double precision.
+    """
+    out, given = np.zeros_like(vectors), vectors.astype(dtype)
+    for centred, variance in _centred(source, rows, chosen, dtype):
+        out += centred.T @ ((centred @ given) / variance[:, None].astype(dtype))
     return out / chosen.size
 
 
@@ -89,7 +96,9 @@ def randomised_components(
     Notes
     -----
     Musco & Musco 2015 (arXiv:1504.05477): the space of Q, AQ, A²Q, ... of random Q grows by one pass over the
-    genotypes at a time; the components are the best within it (Rayleigh–Ritz).
+    genotypes at a time; the components are the best within it (Rayleigh–Ritz). Products with the genotypes are in
+    single precision, all else in double, until the tolerance seems reached; one pass in double precision then measures
+    the residual that is reported, and where it is not within the tolerance the passes go on in double precision.
     """
     n = rows.size
     width = min(components + _EXTRA, n)
@@ -102,6 +111,7 @@ def randomised_components(
         )
     block = np.random.default_rng(seed).standard_normal((n, width))
     basis, image = np.empty((n, 0)), np.empty((n, 0))
+    dtype: npt.DTypeLike = np.float32
     for _ in range(_MOST_PASSES):
         # twice: what is left after one projection is small and no longer orthogonal
         for _ in range(2):
@@ -110,14 +120,14 @@ def randomised_components(
         if basis.shape[1] + block.shape[1] > n:
             block = block[:, : n - basis.shape[1]]
         basis = np.column_stack([basis, block])
-        image = np.column_stack([image, _relationship_times(source, rows, chosen, block)])
-        small = basis.T @ image
-        values, turn = eigh((small + small.T) / 2)
-        values, turn = values[::-1][:components], turn[:, ::-1][:, :components]
-        vectors = basis @ turn
-        residual = np.linalg.norm(image @ turn - vectors * values, axis=0) / values[0]
+        image = np.column_stack([image, _relationship_times(source, rows, chosen, block, dtype)])
+        values, vectors, residual = _best(basis, image, components)
         if residual.max() <= tolerance or basis.shape[1] >= n:
-            break
+            exact = _relationship_times(source, rows, chosen, vectors)
+            values, turned, residual = _best(vectors, exact, components)
+            vectors, dtype = turned, np.float64
+            if residual.max() <= tolerance or basis.shape[1] >= n:
+                break
         block = image[:, -block.shape[1] :]
     if residual.max() > max(tolerance, 1e-9):
         raise FitError(
@@ -134,6 +144,16 @@ def randomised_components(
         variants=chosen,
     )
     return found, residual
+
+
+def _best(basis: Array, image: Array, components: int) -> tuple[Array, Array, Array]:
+    """Eigenvalues, vectors and residuals over the first eigenvalue, within a space and its image (Rayleigh–Ritz)."""
+    small = basis.T @ image
+    size = small.shape[0]
+    values, turn = eigh((small + small.T) / 2, subset_by_index=[size - components, size - 1])
+    values, turn = values[::-1], turn[:, ::-1]
+    vectors = basis @ turn
+    return values, vectors, np.linalg.norm(image @ turn - vectors * values, axis=0) / values[0]
 
 
 def leading_components(source: GenotypeSource, rows: Whole, chosen: Whole, components: int) -> PrincipalComponents:
