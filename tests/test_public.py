@@ -10,6 +10,7 @@ import radiolocus
 
 PINNED = [
     "BinaryOptions",
+    "CcaOptions",
     "FeatureSettings",
     "GenotypeOptions",
     "Geometry",
@@ -31,7 +32,9 @@ PINNED = [
     "harrell_c",
     "link",
     "load_study",
+    "locus_cca",
     "open_genotypes",
+    "plot",
     "query",
     "read_lesions",
     "read_pair",

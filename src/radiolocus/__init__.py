@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['BinaryOptions', 'FeatureSettings', 'GenotypeOptions', 'Geometry']
+['BinaryOptions', 'CcaOptions', 'FeatureSettings', 'GenotypeOptions']
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from radiolocus.app.plotting import plot
     from radiolocus.associate.binary import BinaryOptions
     from radiolocus.associate.export import export
     from radiolocus.associate.genomewide import gwas
     from radiolocus.associate.gwas import GwasOptions
     from radiolocus.associate.link import LinkOptions, link
+    from radiolocus.associate.locus_cca import CcaOptions, locus_cca
     from radiolocus.associate.mixed import MixedOptions
     from radiolocus.associate.query import query
     from radiolocus.associate.scan import scan
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BinaryOptions",
+    "CcaOptions",
     "FeatureSettings",
     "GenotypeOptions",
     "Geometry",
@@ -64,7 +67,9 @@ __all__ = [
     "harrell_c",
     "link",
     "load_study",
+    "locus_cca",
     "open_genotypes",
+    "plot",
     "query",
     "read_lesions",
     "read_pair",
@@ -79,6 +84,7 @@ __all__ = [
 
 _HOME = {
     "BinaryOptions": "associate.binary",
+    "CcaOptions": "associate.locus_cca",
     "FeatureSettings": "feature.settings",
     "GenotypeOptions": "genome.qc",
     "Geometry": "model",
@@ -100,7 +106,9 @@ _HOME = {
     "harrell_c": "stats.concordance",
     "link": "associate.link",
     "load_study": "config",
+    "locus_cca": "associate.locus_cca",
     "open_genotypes": "read.genotype_files",
+    "plot": "app.plotting",
     "query": "associate.query",
     "read_lesions": "read.lesions",
     "read_pair": "read.imaging",

@@ -13,6 +13,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 from dicom_factory import write_examples
@@ -48,6 +50,17 @@ def test_python_examples_run(page, folder, monkeypatch):
     namespace: dict = {"__name__": page.stem}
     for block in _blocks(page, "python"):
         exec(compile(block, page.name, "exec"), namespace)
+    for figure in re.findall(r"!\[[^\]]*\]\((figures/[^)]+)\)", page.read_text(encoding="utf-8")):
+        _same_picture(page.parent / figure, folder / figure)
+
+
+def _same_picture(shown: Path, made: Path) -> None:
+    """The figure that a page shows is the one that its examples make, but for the rendering of another library."""
+    old, new = (matplotlib.image.imread(file)[..., :3] for file in (shown, made))
+    told = f"{shown.name} is not what the page makes: python tests/docs/remake_figures.py {shown.name.split('_')[0]}"
+    assert np.abs(np.subtract(old.shape, new.shape)).max() <= 4, told
+    height, width = np.minimum(old.shape, new.shape)[:2]
+    assert np.abs(old[:height, :width] - new[:height, :width]).mean() < 0.01, told
 
 
 @pytest.mark.parametrize("page", _with("toml"))

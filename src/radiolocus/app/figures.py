@@ -41,10 +41,11 @@ def plot(
 ) -> None:
     """Draw Manhattan, QQ, Miami, regional and PheWAS plots and heat maps for a paper; prints the caption."""
     with loading():
-        from radiolocus.app.plotting import PlotOrder, draw
+        from radiolocus.app.plotting import plot as draw
 
-    order = PlotOrder(folder, tuple(phenotype or ()), rsid, region, window, genotypes, genes, sample_id, binary)
-    drawn = draw(kind, order)
-    drawn.write(out)
-    typer.echo(drawn.caption)
+    caption = draw(
+        folder, kind, out, phenotype=phenotype or (), rsid=rsid, region=region, window=window, genotypes=genotypes,
+        genes=genes, sample_id=sample_id, binary=binary,
+    )  # fmt: skip
+    typer.echo(caption)
     typer.echo(f"figure: {out}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from radiolocus.report.genomewide import Scan
 from radiolocus.report.numbers import plural
 from radiolocus.store import BINARY, read_table
 
-__all__ = ["KINDS", "PlotOrder", "draw"]
+__all__ = ["KINDS", "PlotOrder", "draw", "plot"]
 
 KINDS = ("manhattan", "qq", "miami", "regional", "phewas", "heatmap")
 _Y = "neg_log_10_p_value"
@@ -59,6 +60,51 @@ class PlotOrder:
     genes: Path | None = None
     sample_id: str = "iid"
     binary: bool = False
+
+
+def plot(
+    folder: Path | str,
+    kind: str,
+    out: Path | str,
+    *,
+    phenotype: Sequence[str] = (),
+    rsid: str = "",
+    region: str = "",
+    window: int = 500_000,
+    genotypes: Path | str | None = None,
+    genes: Path | str | None = None,
+    sample_id: str = "iid",
+    binary: bool = False,
+) -> str:
+    """Draw a figure of a finished scan and write it.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Results of ``radiolocus gwas`` or of a study.
+    kind : {"manhattan", "qq", "miami", "regional", "phewas", "heatmap"}
+    out : Path or str
+        File ending in .svg, .pdf or .png.
+    phenotype : sequence of str
+        Manhattan and QQ: all without. Miami: two, or one whose effects are told apart by their sign. Regional: one.
+    rsid, region, window, genotypes, genes, sample_id, binary
+        See :class:`PlotOrder`.
+
+    Returns
+    -------
+    str
+        The caption.
+
+    Raises
+    ------
+    ConfigError, StoreError, TableError, FormatError
+        See :func:`draw`; another ending; genotypes of other subjects; a table of genes that cannot be read.
+    """
+    called, below = (None if file is None else Path(file) for file in (genotypes, genes))
+    order = PlotOrder(Path(folder), tuple(phenotype), rsid, region, window, called, below, sample_id, binary)
+    drawn = draw(kind, order)
+    drawn.write(Path(out))
+    return drawn.caption
 
 
 def draw(kind: str, order: PlotOrder) -> Drawn:

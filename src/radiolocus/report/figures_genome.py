@@ -152,7 +152,7 @@ def manhattan(scan: Scan, panels: Sequence[Panel], caption: str) -> Drawn:
     figure = canvas(width, height)
     for i, panel in enumerate(panels):
         bottom = (0.45 + each * (len(panels) - 1 - i) + 0.1) / height
-        axes = figure.add_axes((0.55 / width, bottom, (width - 1.75) / width, (each - 0.4) / height))
+        axes = figure.add_axes((0.55 / width, bottom, (width - 1.95) / width, (each - 0.4) / height))
         if i == len(panels) - 1:
             _chromosome_ticks(axes, scan)
         else:
@@ -167,7 +167,7 @@ def miami(scan: Scan, upper: Panel, lower: Panel, caption: str) -> Drawn:
     """Draw two panels on one genome axis, the lower one upside down."""
     width, height, each = 8.5, 5.6, 2.35
     figure = canvas(width, height)
-    where = {"left": 0.55 / width, "width": (width - 1.75) / width, "height": each / height}
+    where = {"left": 0.55 / width, "width": (width - 1.95) / width, "height": each / height}
     up = figure.add_axes((where["left"], (0.3 + each + 0.3) / height, where["width"], where["height"]))
     down = figure.add_axes((where["left"], 0.3 / height, where["width"], where["height"]))
     _panel(up, scan, upper)
