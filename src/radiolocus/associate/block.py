@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.associate.calls import Calls, calls_of
 from radiolocus.associate.design import Design, regression_design
 from radiolocus.associate.tile import (
     CONSTANT,
@@ -130,7 +131,7 @@ def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.Dat
             "column": column,
             "beta": beta * design.length[column],
             "standard_error": error * design.length[column],
-            "effect_allele_frequency": frequency_of(tile.dosage, tile.moments, design, variant, pattern),
+            "effect_allele_frequency": frequency_of(tile.calls, tile.moments, design, variant, pattern),
             "neg_log_10_p_value": tile.log_p[variant, column],
             "n": df + design.ranks[pattern] + 1,
             "statistic": t,
@@ -140,7 +141,7 @@ def rows_of(tile: Tile, design: Design, variant: Whole, column: Whole) -> pl.Dat
 
 
 def frequency_of(
-    dosage: npt.NDArray[np.float32], moments: Array, design: Design, variant: Whole, pattern: Whole
+    genotypes: npt.NDArray[np.float32] | Calls, moments: Array, design: Design, variant: Whole, pattern: Whole
 ) -> Array:
     """Frequency of the effect allele, for pairs of variant and pattern, among the subjects with both."""
     frequency: Array = moments[variant, 1] / design.copies
@@ -153,7 +154,8 @@ def frequency_of(
         those, back = np.unique(variant[here], return_inverse=True)
         count, alleles = np.empty(those.size, dtype=np.int64), np.empty(those.size)
         few = absent.size < rows.size
-        observed_in(dosage, those, absent if few else rows, count, alleles)
+        dosage = calls_of(genotypes).part(those).dosage
+        observed_in(dosage, np.arange(those.size), absent if few else rows, count, alleles)
         known = counted[those] - count if few else count
         total = mean[those] * counted[those] - alleles if few else alleles
         frequency[here] = (total / np.maximum(known, 1) / design.copies)[back]

@@ -282,7 +282,7 @@ def _project(values: Array, pattern: Pattern, basis: Array) -> tuple[Pattern, Ar
     constant, determined = np.empty(columns.size, dtype=np.bool_), np.empty(columns.size, dtype=np.bool_)
     for first in range(0, columns.size, _TOGETHER):
         here = slice(first, first + _TOGETHER)
-        chosen = values[np.ix_(rows, columns[here])]
+        chosen = values[:, columns[here]] if pattern.absent.size == 0 else values[np.ix_(rows, columns[here])]
         size = np.linalg.norm(chosen, axis=0)
         chosen -= chosen.mean(axis=0)
         spread = np.linalg.norm(chosen, axis=0)

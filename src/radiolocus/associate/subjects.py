@@ -95,11 +95,15 @@ def choose_subjects(
         terms = _terms(covariates, _columns(covariates, covariate_names, "covariate"))
     names = tuple(name for name in terms.columns if name != "subject")
     aligned = known.select("subject").join(terms, on="subject", how="left", maintain_order="left")
-    y = known.select(wanted).to_numpy().astype(np.float64, copy=False)
+    y = known.select(wanted).to_numpy(writable=True).astype(np.float64, copy=False)
     x = aligned.select(names).to_numpy().astype(np.float64).reshape(known.height, len(names))
     subjects = known["subject"].to_list()
     known_y, unknown_x = ~np.isnan(y).all(axis=1), np.isnan(x)
-    reasons = [_reason(s, place, known_y[i], unknown_x[i], names) for i, s in enumerate(subjects)]
+    good = known_y & ~unknown_x.any(axis=1)
+    reasons = [
+        "" if good[i] and s in place else _reason(s, place, known_y[i], unknown_x[i], names)
+        for i, s in enumerate(subjects)
+    ]
     use = np.array([not reason for reason in reasons], dtype=bool)
     problems = tuple(Problem(_STAGE, reason, subject=s) for s, reason in zip(subjects, reasons, strict=True) if reason)
     if not use.any():
@@ -110,7 +114,9 @@ def choose_subjects(
         )
     chosen = tuple(np.array(subjects, dtype=object)[use])
     rows = np.array([place[s] for s in chosen], dtype=np.int64)
-    return Scanned(chosen, rows, y[use], wanted, x[use], names, problems)
+    if not use.all():
+        y, x = y[use], x[use]
+    return Scanned(chosen, rows, y, wanted, x, names, problems)
 
 
 def _columns(frame: pl.DataFrame, names: Sequence[str], kind: str) -> tuple[str, ...]:
@@ -159,7 +165,7 @@ def _number(column: pl.Series, kind: str) -> pl.Series:
             allowed="numbers" + (", or a column declared as categories" if kind == "covariate" else ""),
             todo="recode it as numbers" + (" or declare its categories" if kind == "covariate" else ""),
         )
-    return column.cast(pl.Float64).fill_nan(None)
+    return column.cast(pl.Float64)
 
 
 def _terms(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -184,8 +190,6 @@ def _reason(
         return "no genotype"
     if not known:
         return "no phenotype"
-    if not unknown.any():
-        return ""
     return f"no value of covariate {', '.join(name for name, lacking in zip(names, unknown, strict=True) if lacking)}"
 
 

@@ -101,12 +101,12 @@ def _parquet(file: Path) -> pl.DataFrame:
 
 def _text(file: Path) -> pl.DataFrame:
     text = load_text(file)
-    head = text.split("\n", 1)[0]
+    head = _first_line(text)
     separator = "\t" if "\t" in head else "," if "," in head else " "
     if separator == " ":
         text = "\n".join("\t".join(line.split()) for line in text.split("\n"))
         separator = "\t"
-    header = text.split("\n", 1)[0].rstrip("\r").split(separator)
+    header = _first_line(text).rstrip("\r").split(separator)
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise TableError(f"columns {', '.join(twice[:5])} stand more than once", where=file.name)
@@ -119,6 +119,11 @@ def _text(file: Path) -> pl.DataFrame:
             where=file.name,
             allowed="a header, then one line a subject with as many fields",
         ) from None
+
+
+def _first_line(text: str) -> str:
+    end = text.find("\n")
+    return text if end < 0 else text[:end]
 
 
 def _cells(text: bytes, separator: str, ids: dict[str, type[pl.String]]) -> pl.DataFrame:
