@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from radiolocus.associate.genetics_options import GeneticsOptions
-from radiolocus.associate.link import LinkOptions
+from radiolocus.associate.link_options import LinkOptions
 from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
@@ -29,7 +29,7 @@ from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 
-__all__ = ["Mistake", "Study", "StudyError", "load_settings", "load_study", "study_schema"]
+__all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "study_schema"]
 
 
 Place = tuple[int | str, ...]
@@ -192,6 +192,30 @@ def load_response(file: Path | str) -> ResponseOptions:
     raw = _toml(file, "give a file with the keys of [response], e.g. confirmation = true")
     raw.setdefault("lesions", file.name)
     options, mistakes = _validate(ResponseOptions, copy.deepcopy(raw), raw)
+    if options is None:
+        raise StudyError(file.name, tuple(mistakes))
+    return options
+
+
+def load_link(file: Path | str) -> LinkOptions:
+    """Read and validate a settings file: TOML with the keys of ``[link]`` at its top.
+
+    Parameters
+    ----------
+    file : Path or str
+
+    Returns
+    -------
+    LinkOptions
+
+    Raises
+    ------
+    StudyError
+        All mistakes, each with its key and the nearest valid name.
+    """
+    file = Path(file)
+    raw = _toml(file, "give a file with the keys of [link], e.g. permutations = 1000")
+    options, mistakes = _validate(LinkOptions, copy.deepcopy(raw), raw)
     if options is None:
         raise StudyError(file.name, tuple(mistakes))
     return options

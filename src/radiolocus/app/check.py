@@ -108,6 +108,9 @@ def _columns(study: Study, gathered: Gathered) -> list[Mistake]:
         named.append(("genetics.covariates", sections.genetics.covariates))
     if sections.link:
         named.append(("link.covariates", sections.link.covariates))
+        for key in ("batch", "permute_within"):
+            if (column := getattr(sections.link, key)) is not None:
+                named.append((f"link.{key}", (column,)))
     if sections.outcome:
         named.append(("outcome.clinical", sections.outcome.clinical))
     return [

@@ -18,6 +18,7 @@ import typer
 from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
 from radiolocus.app.figures import add_commands as add_figures
+from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
 from radiolocus.app.meta import add_summary_commands
@@ -500,6 +501,7 @@ add_commands(app)
 add_summary_commands(app)
 add_figures(app)
 add_cca(app)
+add_link(app)
 add_loci(app)
 add_scores(app)
 

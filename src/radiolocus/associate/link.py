@@ -55,7 +55,7 @@ from radiolocus.registry import suggest
 from radiolocus.schema import conform, empty
 from radiolocus.stats.multiplicity import benjamini_hochberg, bonferroni, hierarchical, storey
 
-__all__ = ["LinkOptions", "Links", "link"]
+__all__ = ["LinkOptions", "Links", "further_covariates", "link", "stratum_of"]
 
 LEVEL = 0.05
 
@@ -128,7 +128,7 @@ def link(
     kinds = marker_kinds(M, dictionary, options)
     tests = [options.test_of(name, KINDS[kind]) for name, kind in zip(M.names, kinds, strict=True)]
     Z, complete, problems = covariate_matrix(covariates, options.covariates, subjects)
-    Z, complete = _further(Z, complete, F, options)
+    Z, complete = further_covariates(Z, complete, F, options)
     scan = Scan(options, F.values, M.values, kinds, tests, Z)
     # One thread: how BLAS splits a product among threads shows in the last bits.
     with threadpool_limits(1):
@@ -136,7 +136,7 @@ def link(
     family = [(families or {}).get(name) or feature_family(name) for name in F.names]
     permuted = None
     if options.permutations:
-        stratum = _stratum(covariates, options.permute_within, subjects)
+        stratum = stratum_of(covariates, options.permute_within, subjects)
         permuted = permute_links(
             F.values[complete], M.values[complete], scan.how, scan.reason == 0, Z[complete], options, family,
             stratum if stratum is None else stratum[complete], threads,
@@ -149,7 +149,7 @@ def link(
     return Links(table, (*problems, *scan.problems(F.names, M.names)), told)
 
 
-def _further(Z: Array, complete: BoolArray, F: Columns, options: LinkOptions) -> tuple[Array, BoolArray]:
+def further_covariates(Z: Array, complete: BoolArray, F: Columns, options: LinkOptions) -> tuple[Array, BoolArray]:
     """Put the features that are adjusted for beside the covariates."""
     for name in options.adjust_features:
         if name not in F.names:
@@ -158,7 +158,9 @@ def _further(Z: Array, complete: BoolArray, F: Columns, options: LinkOptions) ->
     return np.hstack([Z, columns]), complete & ~np.isnan(columns).any(axis=1)
 
 
-def _stratum(covariates: pl.DataFrame | None, name: str | None, subjects: Sequence[str]) -> npt.NDArray[np.str_] | None:
+def stratum_of(
+    covariates: pl.DataFrame | None, name: str | None, subjects: Sequence[str]
+) -> npt.NDArray[np.str_] | None:
     """Within what subjects are exchanged; those without a value form a stratum of their own."""
     if name is None:
         return None

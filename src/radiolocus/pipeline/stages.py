@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from radiolocus.associate.link import LinkOptions, link
 from radiolocus.cohort import CohortOptions
 from radiolocus.compute import run_units
 from radiolocus.errors import InputError
@@ -22,10 +21,11 @@ from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import as_problem
-from radiolocus.pipeline.inputs import clinical, upstream
+from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.pipeline.stage_genetics import genetics
+from radiolocus.pipeline.stage_link import links
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.respond import respond
 from radiolocus.schema import Column, empty
@@ -212,34 +212,6 @@ def molecular(run: Run, options: MolecularOptions) -> str:
         stage.write("molecular/dictionary", molecules.dictionary)
         run.finish("molecular", stage, problem_frame("molecular", run.gathered.problems["molecular"]))
     return f"{molecules.dictionary.height} markers of {molecules.table.height} subjects"
-
-
-def links(run: Run, options: LinkOptions) -> str:
-    """Test every imaging feature against every molecular marker."""
-    inputs = upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
-    stage = run.stage("link", (options, analysed_images(run)), inputs)
-    if stage.manifest() is None:
-        markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
-        covariates = clinical(run, options.covariates, "link.covariates")
-        features, dropped = phenotypes(run, options, "link")
-        with bar(run, "link", 1) as step:
-            found = link(
-                features,
-                empty("molecular/markers") if markers is None else markers,
-                empty("molecular/dictionary") if kinds is None else kinds,
-                covariates,
-                options,
-            )
-            step()
-        stage.write("link/link", found.table)
-        stage.write("link/families", found.families)
-        run.finish("link", stage, problem_frame("link", (*dropped, *found.problems)))
-    table = read_table(run.root, "link/link")
-    table = empty("link/link") if table is None else table
-    return (
-        f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
-        + told_left_out(run, "link")
-    )
 
 
 def outcome(run: Run, options: OutcomeOptions) -> str:

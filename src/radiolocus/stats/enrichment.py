@@ -132,21 +132,31 @@ def _false_discovery(observed: Array, null: Array) -> Array:
 
 
 def camera(
-    statistic: Array, members: npt.NDArray[np.intp], inflation: npt.ArrayLike, df: float, *, upper: bool = False
+    statistic: Array,
+    members: npt.NDArray[np.intp],
+    contrast: npt.ArrayLike,
+    df: float,
+    *,
+    upper: bool = False,
+    floor: float = 1.0,
 ) -> tuple[Array, Array]:
-    """Compare the statistics of a set with those of all other genes, allowing for correlation within the set.
+    """Compare the statistics of a set with those of all other genes, allowing for the correlation of genes.
 
     Parameters
     ----------
     statistic : ndarray, shape (genes,) or (genes, features)
         Normal z of each gene.
     members : ndarray of int
-    inflation : array_like
-        Variance inflation of the mean of the set, 1 + (m − 1) ρ̄; one value, or one a feature.
+    contrast : array_like
+        Variance of the difference of the two means for z of variance 1: 1/m + 1/r of m and r genes without correlation,
+        (1 + (m − 1) ρ̄)/m + 1/r where the set's genes alone correlate; one value, or one a feature.
     df : float
         Residual degrees of freedom of the study; at most genes − 2 are used.
     upper : bool
         One-sided: the set's statistics are the larger ones.
+    floor : float
+        The pooled variance of the statistics is at least this. Under the null hypothesis it is 1, and falls below only
+        because genes go together, which makes the original test, ``floor = 0``, reject too often.
 
     Returns
     -------
@@ -156,13 +166,13 @@ def camera(
 
     Notes
     -----
-    Source: Wu & Smyth 2012, doi:10.1093/nar/gks461, parametric form with the correlation estimated.
+    Source: Wu & Smyth 2012, doi:10.1093/nar/gks461, parametric form; there the other genes count as uncorrelated.
     """
     genes, m = len(statistic), members.size
     rest = genes - m
     inside = statistic[members].mean(axis=0)
     delta = genes / rest * (inside - statistic.mean(axis=0))
     pooled = ((genes - 1) * statistic.var(axis=0, ddof=1) - delta**2 * m * rest / genes) / (genes - 2)
-    t = np.asarray(delta / np.sqrt(pooled * (np.asarray(inflation) / m + 1.0 / rest)))
+    t = np.asarray(delta / np.sqrt(np.maximum(pooled, floor) * np.asarray(contrast)))
     freedom = min(df, genes - 2)
     return t, np.asarray(stdtr(freedom, -t) if upper else 2.0 * stdtr(freedom, -np.abs(t)))

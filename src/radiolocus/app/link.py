@@ -1,0 +1,242 @@
+"""``radiolocus link``: tables from the command line to a folder of results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from radiolocus.associate.link_options import LinkOptions
+from radiolocus.associate.linking import Linked, link_all
+from radiolocus.config import load_link
+from radiolocus.errors import ConfigError, TableError
+from radiolocus.model import Problem
+from radiolocus.pipeline.run import problem_frame
+from radiolocus.pipeline.stage_link import other_links
+from radiolocus.read.clinical import read_table
+from radiolocus.read.expression import read_expression
+from radiolocus.read.genesets import read_gene_sets
+from radiolocus.registry import suggest
+from radiolocus.report.html import write as write_report
+from radiolocus.schema import Column, conform
+from radiolocus.store import (
+    ARTEFACT_SCHEMA,
+    Fingerprints,
+    Stage,
+    digest,
+    locked,
+    open_folder,
+    write_json,
+    write_table,
+)
+
+__all__ = ["LinkOrder", "link_options", "write_links"]
+
+_BINARY = ({0.0, 1.0}, {0.0}, {1.0})
+
+
+@dataclass(frozen=True)
+class LinkOrder:
+    """What the command is given.
+
+    Parameters
+    ----------
+    features, markers : Path
+        Tables, one row a subject: an id, then numbers.
+    covar : Path or None
+        Table of covariates, of the same form; text is taken as categories.
+    expression : Path or None
+        Matrix of genes and samples; its genes become markers called ``expr:GENE``.
+    id : str
+        Column of ids; empty: the first of each table.
+    options : LinkOptions
+        ``gene_sets`` and ``replication`` are paths as given.
+    """
+
+    features: Path
+    markers: Path | None
+    covar: Path | None
+    expression: Path | None
+    id: str
+    options: LinkOptions
+
+
+def link_options(
+    settings: Path | None, covar: Path | None, covariates: Sequence[str], key: str, chosen: Mapping[str, Any]
+) -> LinkOptions:
+    """Put the settings file and the options of the command together; what is None was not said.
+
+    Raises
+    ------
+    ConfigError
+        A mistake in either, or covariates without a table.
+    """
+    options = load_link(settings) if settings is not None else LinkOptions()
+    told = {name: value for name, value in chosen.items() if value is not None}
+    named = tuple(covariates) or options.covariates
+    if covar is None and named:
+        raise ConfigError(f"covariates {', '.join(named)} without a table", where="link", todo="give --covar")
+    if covar is not None and not named:
+        offered = read_table(covar, id_column=key or None).frame.columns[1:]
+        apart = {told.get("batch", options.batch), options.permute_within}
+        named = tuple(c for c in offered if c not in apart)
+    return replace(options, covariates=named, **told)
+
+
+def write_links(
+    order: LinkOrder,
+    out: Path,
+    *,
+    jobs: int = 1,
+    fresh: bool = False,
+    told: Callable[[str], None] = lambda text: None,
+) -> Linked:
+    """Read the tables, test, and write tables and report below `out`.
+
+    Raises
+    ------
+    ConfigError, FormatError, TableError, FitError, StoreError
+        Options, files, tables or a folder that cannot be used; nothing left.
+    """
+    began = time.monotonic()
+    options = order.options
+    features, notes = _table(order.features, order.id, numbers=True)
+    markers, dictionary, more = _markers(order)
+    covariates, others = _table(order.covar, order.id) if order.covar is not None else (None, [])
+    _check_join(features, markers, order)
+    sets = read_gene_sets(Path(options.gene_sets)) if options.gene_sets is not None else None
+    replication = Path(options.replication) / "link/link.parquet" if options.replication is not None else None
+    other = other_links(replication) if replication is not None else None
+    told(f"{features.height} subjects × {features.width - 1} features; {markers.width - 1} markers")
+    with locked(out):
+        name = f"Links of {order.features.stem}"
+        open_folder(out, name, digest(name), fresh=fresh)
+        found = link_all(
+            features, markers, dictionary, covariates, options,
+            gene_sets=sets.sets if sets else None, other=other, threads=jobs,
+        )  # fmt: skip
+        problems = (*notes, *more, *others, *(sets.notes if sets else ()), *found.problems)
+        _write(order, out, found, markers, dictionary, problems, name, began)
+        told("report")
+        write_report(out)
+    return Linked(found.tables, problems)
+
+
+def _table(path: Path, key: str, *, numbers: bool = False) -> tuple[pl.DataFrame, list[Problem]]:
+    """Table with its ids as ``subject``; columns that are no numbers are left out and told where numbers are wanted."""
+    read = read_table(path, id_column=key or None)
+    frame = read.frame.rename({read.frame.columns[0]: "subject"})
+    frame = frame.with_columns(pl.col("subject").cast(pl.String).str.strip_chars())
+    problems = [Problem("link", p.got, p.severity, where=p.where, item=p.item, count=p.count) for p in read.problems]
+    if numbers:
+        text = [c for c, t in frame.schema.items() if c != "subject" and not (t.is_numeric() or t == pl.Boolean)]
+        if text:
+            got = f"{len(text)} columns that are not numbers are left out ({', '.join(text[:5])})"
+            problems.append(Problem("link", got, "note", where=path.name, count=len(text)))
+        frame = frame.drop(text)
+        if frame.width < 2:
+            raise TableError("no column of numbers", where=path.name, allowed="an id, then numbers")
+    return frame, problems
+
+
+def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem]]:
+    """Markers and their dictionary: binary where all values are 0 and 1, continuous otherwise."""
+    if order.markers is None and order.expression is None:
+        raise ConfigError("no markers", where="link", todo="name a table of markers, or --expression")
+    frames: list[pl.DataFrame] = []
+    sources: dict[str, str] = {}
+    problems: list[Problem] = []
+    if order.markers is not None:
+        frame, problems = _table(order.markers, order.id, numbers=True)
+        frames.append(frame)
+        sources |= dict.fromkeys(frame.columns[1:], order.markers.name)
+    if order.expression is not None:
+        found = read_expression(order.expression)
+        names = [f"{order.options.gene_prefix}{gene}" for gene in found.genes]
+        matrix = pl.DataFrame(found.values.T, schema=names).with_columns(pl.all().fill_nan(None))
+        frames.append(matrix.insert_column(0, pl.Series("subject", [s.strip() for s in found.samples])))
+        sources |= dict.fromkeys(names, order.expression.name)
+        problems += [Problem("link", p.got, p.severity, where=p.where, count=p.count) for p in found.notes]
+    markers = frames[0]
+    for frame in frames[1:]:
+        twice = sorted(set(frame.columns[1:]) & set(markers.columns[1:]))
+        if twice:
+            raise TableError(f"markers in both tables: {', '.join(twice[:5])}", where="link", todo="rename them")
+        markers = markers.join(frame, on="subject", how="full", coalesce=True)
+    rows = [_word(markers[name], sources[name]) for name in markers.columns[1:]]
+    return markers.sort("subject"), conform(pl.DataFrame(rows), "molecular/dictionary"), problems
+
+
+def _word(values: pl.Series, source: str) -> dict[str, object]:
+    known = values.cast(pl.Float64).drop_nulls()
+    binary = set(known.unique().to_list()) in _BINARY
+    return {
+        "marker": values.name, "kind": "binary" if binary else "continuous", "source": source, "unit": "",
+        "n": known.len(), "n_positive": int(known.sum()) if binary else None,
+    }  # fmt: skip
+
+
+def _check_join(features: pl.DataFrame, markers: pl.DataFrame, order: LinkOrder) -> None:
+    ours, theirs = features["subject"].to_list(), markers["subject"].to_list()
+    if not set(ours) & set(theirs):
+        near = next((s for s in (suggest(str(name), list(map(str, theirs))) for name in ours[:20]) if s), "")
+        raise TableError(
+            f"no subject of the features ({', '.join(map(str, ours[:3]))}) is among the markers "
+            f"({', '.join(map(str, theirs[:3]))})",
+            where=order.features.name,
+            allowed="the same ids in all tables",
+            todo=near or "name the column of ids with --id",
+        )
+
+
+def _write(
+    order: LinkOrder,
+    out: Path,
+    found: Linked,
+    markers: pl.DataFrame,
+    dictionary: pl.DataFrame,
+    problems: tuple[Problem, ...],
+    name: str,
+    began: float,
+) -> None:
+    prints = Fingerprints(out)
+    files = [order.features, order.markers, order.covar, order.expression]
+    files += [Path(p) for p in (order.options.gene_sets,) if p is not None]
+    inputs = {file.name: prints.of(file) for file in files if file is not None}
+    if order.options.replication is not None:
+        inputs["replication"] = prints.of(Path(order.options.replication) / "link/link.parquet")
+    settings = asdict(order.options) | {
+        key: Path(path).name
+        for key in ("gene_sets", "replication")
+        if (path := getattr(order.options, key)) is not None
+    }
+    words = {
+        row["marker"]: Column(row["marker"], markers.schema[row["marker"]], f"{row['kind']} marker", "", row["source"])
+        for row in dictionary.iter_rows(named=True)
+    }
+    molecular = Stage(out, "molecular", settings, inputs)
+    molecular.write("molecular/markers", markers, words)
+    molecular.write("molecular/dictionary", dictionary)
+    molecular.finish(seed=None, wall_time_s=time.monotonic() - began)
+    stage = Stage(out, "link", settings, inputs)
+    for table, frame in found.tables.items():
+        stage.write(table, frame)
+    write_table(out, "problems", problem_frame("link", problems))
+    stage.finish(seed=order.options.seed, wall_time_s=time.monotonic() - began)
+    write_json(
+        out / "study.json",
+        {
+            "name": name,
+            "identity": digest(name),
+            "radiolocus_version": version("radiolocus"),
+            "artefact_schema": ARTEFACT_SCHEMA,
+            "seed": order.options.seed,
+            "stages": {},
+            "settings": {"link": settings},
+        },
+    )
