@@ -55,6 +55,7 @@ def test_every_number_is_that_of_r(case):
     assert weighted_mode(data, draws=10).estimate == pytest.approx(known["weighted_mode"], abs=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed (Debian: r-base)")
 def test_the_recorded_answers_are_those_of_the_recipe(tmp_path):
     shutil.copy(RECIPE / "mendelian_table.csv", tmp_path)

@@ -71,6 +71,7 @@ def test_every_number_is_that_of_metafor(case):
             assert found.neg_log10_p[0] == pytest.approx(known[case, f"{label}_neg_log10_p"], rel=1e-5), label
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed (Debian: r-base, r-cran-metafor)")
 def test_the_recorded_answers_are_those_of_the_recipe(tmp_path):
     shutil.copy(RECIPE / "meta_table.csv", tmp_path)
