@@ -223,17 +223,23 @@ def scan_into(
     for _ in range(len(units) - len(todo)):
         step()
 
-    def save(index: int) -> None:
-        stage.save_unit(keys[index], _packed(shop.run(units[index])))
+    effective: dict[str, float] = {}
+
+    def work(index: int | None) -> None:
+        if index is None:
+            effective.update(_effective_numbers(shop.preparation.design))
+        else:
+            stage.save_unit(keys[index], _packed(shop.run(units[index])))
 
     # a unit that is done is on disk before it counts: nothing is held in memory
-    for _, outcome in run_units(save, todo, jobs=jobs, threads=True):
+    for place, outcome in run_units(work, [None, *todo], jobs=jobs, threads=True):
         if isinstance(outcome, Exception):
             raise outcome
-        step()
+        if place:
+            step()
     if isinstance(shop, MixedWorkshop):
         stage.write("sumstats/mixed", shop.fitted)
-    _gather(stage, shop, {"binary": binary, "mixed": mixed}, keys)
+    _gather(stage, shop, {"binary": binary, "mixed": mixed}, keys, effective)
 
 
 def _effects_room(stage: Stage, prepared: Preparation) -> Path:
@@ -321,7 +327,18 @@ def _clear_unasked(stage: Stage, keep: GwasOptions, mixed: bool) -> None:
         (room / name).unlink(missing_ok=True)
 
 
-def _gather(stage: Stage, shop: Workshop, models: Mapping[str, Any], keys: list[str]) -> None:
+def _effective_numbers(design: Design) -> dict[str, float]:
+    """Effective numbers of phenotypes, by their names in :class:`Finished`."""
+    spectrum = np.linalg.eigvalsh(design.correlation())
+    return {
+        "effective_li_ji": effective_number_li_ji(spectrum),
+        "effective_galwey": effective_number_galwey(spectrum),
+    }
+
+
+def _gather(
+    stage: Stage, shop: Workshop, models: Mapping[str, Any], keys: list[str], effective: Mapping[str, float]
+) -> None:
     """Put the units together in their order and write the tables."""
     started = time.monotonic()
     root, prepared, keep = stage.root, shop.preparation, shop.options
@@ -345,8 +362,6 @@ def _gather(stage: Stage, shop: Workshop, models: Mapping[str, Any], keys: list[
     looked_at = variants.rows - int((prepared.source.variants["chromosome"] == "Y").sum())
     samples.write("genome/samples", prepared.samples_with(1.0 - sums.absent / max(looked_at, 1)))
     samples.finish(seed=None, wall_time_s=time.monotonic() - started)
-    with one_thread():
-        spectrum = np.linalg.eigvalsh(design.correlation())
     told = {
         "tests": int(sums.tests.sum()),
         "rows": sum(parts.values()),
@@ -354,10 +369,8 @@ def _gather(stage: Stage, shop: Workshop, models: Mapping[str, Any], keys: list[
         "phenotypes": int(design.columns.size),
         "subjects": design.n,
         "genome_wide": -1 if summary["genome_wide"].null_count() else int(summary["genome_wide"].sum()),
-        "effective_li_ji": effective_number_li_ji(spectrum),
-        "effective_galwey": effective_number_galwey(spectrum),
     }
-    write_json(root / "sumstats/told.json", told)
+    write_json(root / "sumstats/told.json", {**told, **effective})
     if keep.multi_trait:
         _write_joint(stage, pl.concat(sums.joint))
     options = {"genotypes": asdict(prepared.options), "keep": asdict(keep), "covariates": prepared.covariate_names}
