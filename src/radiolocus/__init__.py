@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['BinaryOptions', 'CcaOptions', 'FeatureSettings', 'GenotypeOptions']
+['BinaryOptions', 'CcaOptions', 'ClumpOptions', 'FeatureSettings']
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from radiolocus.app.plotting import plot
     from radiolocus.associate.binary import BinaryOptions
+    from radiolocus.associate.clump import ClumpOptions, clump
     from radiolocus.associate.export import export
+    from radiolocus.associate.finemap import FinemapOptions, finemap
     from radiolocus.associate.genomewide import gwas
     from radiolocus.associate.gwas import GwasOptions
+    from radiolocus.associate.ldsc import ldsc
     from radiolocus.associate.link import LinkOptions, link
     from radiolocus.associate.locus_cca import CcaOptions, locus_cca
     from radiolocus.associate.mixed import MixedOptions
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from radiolocus.feature.maps import feature_map
     from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
     from radiolocus.feature.settings import FeatureSettings
+    from radiolocus.genome.ldscore import ld_scores, read_ld_scores
     from radiolocus.genome.qc import GenotypeOptions
     from radiolocus.model import Geometry, Mask, Volume
     from radiolocus.pipeline import run_study
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     from radiolocus.read.lesions import read_lesions
     from radiolocus.read.nifti import write_nifti
     from radiolocus.read.options import ReadOptions
+    from radiolocus.read.pgs import read_score_file, write_score_file
     from radiolocus.read.plink import PlinkSource, write_plink
     from radiolocus.read.subject_tables import read_subject_table
     from radiolocus.response.recist11 import Recist11Options, recist11
@@ -46,7 +51,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BinaryOptions",
     "CcaOptions",
+    "ClumpOptions",
     "FeatureSettings",
+    "FinemapOptions",
     "GenotypeOptions",
     "Geometry",
     "GwasOptions",
@@ -58,34 +65,43 @@ __all__ = [
     "ReadOptions",
     "Recist11Options",
     "Volume",
+    "clump",
     "export",
     "extract",
     "extract_pyradiomics",
     "feature_map",
+    "finemap",
     "fit_cox",
     "gwas",
     "harrell_c",
+    "ld_scores",
+    "ldsc",
     "link",
     "load_study",
     "locus_cca",
     "open_genotypes",
     "plot",
     "query",
+    "read_ld_scores",
     "read_lesions",
     "read_pair",
     "read_pyradiomics",
+    "read_score_file",
     "read_subject_table",
     "recist11",
     "run_study",
     "scan",
     "write_nifti",
     "write_plink",
+    "write_score_file",
 ]
 
 _HOME = {
     "BinaryOptions": "associate.binary",
     "CcaOptions": "associate.locus_cca",
+    "ClumpOptions": "associate.clump",
     "FeatureSettings": "feature.settings",
+    "FinemapOptions": "associate.finemap",
     "GenotypeOptions": "genome.qc",
     "Geometry": "model",
     "GwasOptions": "associate.gwas",
@@ -97,28 +113,35 @@ _HOME = {
     "ReadOptions": "read.options",
     "Recist11Options": "response.recist11",
     "Volume": "model",
+    "clump": "associate.clump",
     "export": "associate.export",
     "extract": "feature.extract",
     "extract_pyradiomics": "feature.pyradiomics",
     "feature_map": "feature.maps",
+    "finemap": "associate.finemap",
     "fit_cox": "stats.cox",
     "gwas": "associate.genomewide",
     "harrell_c": "stats.concordance",
+    "ld_scores": "genome.ldscore",
+    "ldsc": "associate.ldsc",
     "link": "associate.link",
     "load_study": "config",
     "locus_cca": "associate.locus_cca",
     "open_genotypes": "read.genotype_files",
     "plot": "app.plotting",
     "query": "associate.query",
+    "read_ld_scores": "genome.ldscore",
     "read_lesions": "read.lesions",
     "read_pair": "read.imaging",
     "read_pyradiomics": "feature.pyradiomics",
+    "read_score_file": "read.pgs",
     "read_subject_table": "read.subject_tables",
     "recist11": "response.recist11",
     "run_study": "pipeline",
     "scan": "associate.scan",
     "write_nifti": "read.nifti",
     "write_plink": "read.plink",
+    "write_score_file": "read.pgs",
 }
 
 
