@@ -121,7 +121,7 @@ def test_relatives_are_modelled(files):
         ("--loco",): ("a relationship matrix for the linear model", ""),
         ("--model", "ridge", "--loco"): ("a relationship matrix for the ridge", "--model lmm or lmm-exact"),
         ("--model", "ridge"): ("lie on chromosome 19", "two chromosomes"),
-        ("--model", "lmm", "--binary"): ("model 'lmm' of binary phenotypes", "measured"),
+        ("--model", "lmm", "--binary"): ("model 'lmm' of binary phenotypes", "model 'ridge'"),
     }
     for words, (got, allowed) in refused.items():
         error = call(*run, "--fresh", *words).exception

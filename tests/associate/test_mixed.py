@@ -10,6 +10,7 @@ import pytest
 from naive.mixed import relationship, stacked, wald
 from radiolocus.associate import mixed as module
 from radiolocus.associate import stacked as ridge_module
+from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
@@ -209,6 +210,50 @@ def test_predictions_of_the_ridge_are_those_of_one_solve_at_a_time(cohort, tmp_p
     assert found["standard_error"] == pytest.approx(error * length, rel=1e-4)
 
 
+def scores(design, y, x):
+    """z of the score test of x, the null model fitted by Newton's method."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(50):
+        mu = 1 / (1 + np.exp(-design @ beta))
+        weight = mu * (1 - mu)
+        beta += np.linalg.solve(design.T @ (design * weight[:, None]), design.T @ (y - mu))
+    inside = design.T @ (weight * x)
+    variance = x @ (weight * x) - inside @ np.linalg.solve(design.T @ (design * weight[:, None]), inside)
+    return x @ (y - mu) / np.sqrt(variance)
+
+
+def test_a_prediction_is_a_covariate_of_a_binary_phenotype(cohort, tmp_path, monkeypatch):
+    source, phenotypes, covariates, dosage, values, age, _ = cohort
+    seen = {}
+    make = ridge_module.offsets_of
+
+    def looked(file, columns, turn):
+        seen[turn] = make(file, columns, turn)
+        return seen[turn]
+
+    monkeypatch.setattr("radiolocus.associate.mixed_workshop.offsets_of", looked)
+    cases = phenotypes.select("subject", *((pl.col(f"y{i}") > pl.col(f"y{i}").median()).cast(float) for i in (0, 2)))
+    choice = MixedOptions(model="ridge", ridge_block=60)
+    asked = {"options": options(), "keep": GwasOptions(p_value=1), "mixed": choice}
+    gwas(source, cases, covariates, tmp_path / "ridge", binary=BinaryOptions(cutoff=30), **asked)
+    rows = read(tmp_path / "ridge")
+    for column, name, variant in ((0, "y0", 3), (0, "y0", 250), (1, "y2", 7), (1, "y2", 399)):
+        known = ~np.isnan(values[:, 2 * column])
+        y = cases[name].drop_nulls().to_numpy()
+        prediction = seen[variant * 4 // M][known, column]
+        design = np.column_stack([np.ones(known.sum()), (age[known] - 50) / 5, prediction / np.std(prediction)])
+        x = np.where(np.isnan(dosage[variant]), np.nanmean(dosage[variant]), dosage[variant])[known]
+        found = of(rows, name, f"rs{variant}")
+        assert found["test"] == "score"
+        assert found["statistic"] == pytest.approx(scores(design, y, x), rel=1e-5)
+        assert found["n"] == known.sum()
+    fits = pl.read_parquet(tmp_path / "ridge/sumstats/mixed.parquet")
+    assert fits["phenotype"].to_list() == ["y0", "y2"]
+    with pytest.raises(ConfigError, match="effects of binary"):
+        gwas(source, cases, covariates, tmp_path / "no", binary=BinaryOptions(),
+             **asked | {"keep": GwasOptions(effects=True)})  # fmt: skip
+
+
 @pytest.mark.parametrize("model", ["lmm", "lmm-exact", "ridge"])
 def test_a_killed_run_goes_on_with_the_same_bytes_whatever_the_jobs(cohort, tmp_path, monkeypatch, model):
     choice = MixedOptions(model=model, ridge_block=60, loco=model == "lmm")
@@ -335,8 +380,6 @@ def test_what_does_not_go_with_a_mixed_model(cohort, tmp_path):
         run(cohort, tmp_path / "a", MixedOptions(), keep=GwasOptions(multi_trait=True))
     with pytest.raises(ConfigError, match="missing = 'drop'"):
         run(cohort, tmp_path / "b", MixedOptions(), missing="drop")
-    from radiolocus.associate.binary import BinaryOptions
-
     source, phenotypes, covariates = cohort[:3]
     with pytest.raises(ConfigError, match="of binary phenotypes"):
         gwas(source, phenotypes, covariates, tmp_path / "c", binary=BinaryOptions(), mixed=MixedOptions())

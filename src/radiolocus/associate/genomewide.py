@@ -8,7 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,13 @@ from radiolocus.associate.dataset import PartWriter, part_writer, write_by_pheno
 from radiolocus.associate.design import Design
 from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, UnitResult, Workshop
 from radiolocus.associate.mixed import MixedOptions, refuse_with
-from radiolocus.associate.mixed_workshop import MixedWorkshop, autosomes_only
+from radiolocus.associate.mixed_workshop import BinaryRidgeWorkshop, MixedWorkshop, autosomes_only
 from radiolocus.associate.multitrait import fit_null
 from radiolocus.associate.scan import Preparation, nothing_kept, plan, prepare
 from radiolocus.associate.summary import PhenotypeSums, histogram_of, summarise_kept
 from radiolocus.compute import one_thread, run_units
 from radiolocus.errors import StoreError
-from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.genome.qc import GenotypeOptions, assess
 from radiolocus.kernels.scan import EDGES
 from radiolocus.model import Problem
 from radiolocus.read.genotypes import GenotypeSource
@@ -202,10 +202,13 @@ def scan_into(
     with one_thread():
         if mixed is not None:
             refuse_with(mixed, binary=binary is not None, multi_trait=keep.multi_trait, missing=options.missing)
-            prepared = prepare(source, phenotypes, covariates, options, sample_subjects=sample_subjects)
-            prepared = autosomes_only(prepared, mixed)
-            effects = _effects_room(stage, prepared) if keep.effects else None
-            shop: Workshop = MixedWorkshop(prepared, keep, mixed, stage.scratch, effects, jobs)
+            asked = source, phenotypes, covariates, options
+            shop: Workshop = (
+                _mixed(stage, asked, keep, mixed, sample_subjects, jobs)
+                if binary is None
+                else _binary_ridge(stage, asked, keep, mixed, binary, sample_subjects, jobs)
+            )
+            prepared = shop.preparation
         elif binary is None:
             prepared = prepare(
                 source, phenotypes, covariates, options, sample_subjects=sample_subjects, judge_first=False
@@ -240,6 +243,30 @@ def scan_into(
     if isinstance(shop, MixedWorkshop):
         stage.write("sumstats/mixed", shop.fitted)
     _gather(stage, shop, {"binary": binary, "mixed": mixed}, keys, effective)
+
+
+_Asked = tuple[GenotypeSource, pl.DataFrame, pl.DataFrame | None, GenotypeOptions]
+
+
+def _mixed(
+    stage: Stage, asked: _Asked, keep: GwasOptions, mixed: MixedOptions, subjects: Sequence[str | None] | None,
+    jobs: int,
+) -> Workshop:  # fmt: skip
+    prepared = autosomes_only(prepare(*asked, sample_subjects=subjects), mixed)
+    effects = _effects_room(stage, prepared) if keep.effects else None
+    return MixedWorkshop(prepared, keep, mixed, stage.scratch, effects, jobs)
+
+
+def _binary_ridge(
+    stage: Stage, asked: _Asked, keep: GwasOptions, mixed: MixedOptions, binary: BinaryOptions,
+    subjects: Sequence[str | None] | None, jobs: int,
+) -> Workshop:  # fmt: skip
+    prepared, design = prepare_binary(*asked, binary, sample_subjects=subjects)
+    if prepared.judged is None:
+        prepared = replace(prepared, judged=assess(prepared.source, prepared.scanned.rows, prepared.options))
+    return BinaryRidgeWorkshop(
+        autosomes_only(prepared, mixed), keep, mixed, stage.scratch, design, binary, jobs
+    )  # fmt: skip
 
 
 def _effects_room(stage: Stage, prepared: Preparation) -> Path:

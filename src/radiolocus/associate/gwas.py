@@ -384,12 +384,7 @@ class BinaryWorkshop(Workshop):
     def __init__(
         self, preparation: Preparation, options: GwasOptions, design: BinaryDesign, binary: BinaryOptions
     ) -> None:
-        for name in ("effects", "multi_trait"):
-            if getattr(options, name):
-                raise ConfigError(
-                    f"{name} of binary phenotypes", where="gwas", allowed="phenotypes that are measured",
-                    todo="leave it out",
-                )  # fmt: skip
+        refuse_arrays(options)
         self._design, self._binary = design, binary
         super().__init__(preparation, options)
 
@@ -401,6 +396,21 @@ class BinaryWorkshop(Workshop):
 
     def _numbers(self, tile: Any, tiler: Any, bench: _Bench, variant: Whole, column: Whole) -> pl.DataFrame:
         return binary_rows(tiler, tile, variant, column)
+
+
+def refuse_arrays(options: GwasOptions) -> None:
+    """Refuse what only linear regression gives, for binary phenotypes.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name in ("effects", "multi_trait"):
+        if getattr(options, name):
+            raise ConfigError(
+                f"{name} of binary phenotypes", where="gwas", allowed="phenotypes that are measured",
+                todo="leave it out",
+            )  # fmt: skip
 
 
 def effects_of(tile: Tile, design: Design) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -124,10 +124,10 @@ def refuse_with(mixed: MixedOptions, *, binary: bool, multi_trait: bool, missing
     ------
     ConfigError
     """
-    if binary:
+    if binary and mixed.model != "ridge":
         raise ConfigError(
-            f"model '{mixed.model}' of binary phenotypes", where="gwas", allowed="phenotypes that are measured",
-            todo="use principal components as covariates and leave relatives out, or leave --binary out",
+            f"model '{mixed.model}' of binary phenotypes", where="gwas", allowed="model 'ridge'",
+            todo="use the ridge, or leave --binary out",
         )  # fmt: skip
     if multi_trait:
         raise ConfigError(

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.associate.binary import BinaryDesign, BinaryOptions
+from radiolocus.associate.binary_tile import BinaryTiler, binary_rows
 from radiolocus.associate.block import rows_of
 from radiolocus.associate.calls import Calls
-from radiolocus.associate.gwas import GwasOptions, Workshop, effects_of
+from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, Workshop, effects_of, refuse_arrays
 from radiolocus.associate.haploid import Parts
 from radiolocus.associate.mixed import MixedOptions, decompose, groups_of
 from radiolocus.associate.mixed_tile import MixedTiler, errors_of, mixed_rows
 from radiolocus.associate.scan import Preparation, with_parts
-from radiolocus.associate.stacked import offset_design, offsets_of, stack
+from radiolocus.associate.stacked import offset_binary, offset_design, offsets_of, stack
 from radiolocus.associate.tile import Tiler
 from radiolocus.genome.haploid import HAPLOID
 from radiolocus.model import Problem
 
-__all__ = ["MixedWorkshop", "autosomes_only"]
+__all__ = ["BinaryRidgeWorkshop", "MixedWorkshop", "autosomes_only"]
 
 Whole = npt.NDArray[np.int64]
 Single = npt.NDArray[np.float32]
@@ -82,21 +84,23 @@ class MixedWorkshop(Workshop):
         self._mixed, self._file = mixed, file
         before = stack if mixed.model == "ridge" else decompose
         self._turns, self.fitted = before(preparation, mixed, file, jobs)
-        self.preparation = _with_notes(preparation, self.fitted)
+        self.preparation = _tell_ends(preparation, self.fitted)
         self._lock = threading.Lock()
         self._shared: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
     def _scanners(self) -> list[Any]:
         return []  # made chromosome by chromosome
 
-    def _make(self, turn: str) -> MixedTiler | Tiler:
+    def _make(self, turn: str) -> Any:
         design = self.preparation.design
         if self._mixed.model != "ridge":
             groups = groups_of(self._file, turn, len(design.patterns))
             return MixedTiler(design, groups, self._mixed.model == "lmm-exact")
-        predicted = offsets_of(self._file, design.columns.size, self._turns.index(turn))
         options = self.preparation.options
-        return Tiler(offset_design(design, predicted), options.missing, options.scan_dtype)
+        return Tiler(offset_design(design, self._offsets(turn)), options.missing, options.scan_dtype)
+
+    def _offsets(self, turn: str) -> Single:
+        return offsets_of(self._file, self.preparation.design.columns.size, self._turns.index(turn))
 
     def _turn_to(self, turn: str) -> None:
         """Let this thread test variants of one chromosome."""
@@ -132,7 +136,58 @@ class MixedWorkshop(Workshop):
         return (tile.beta * design.length).astype(np.float32), (errors_of(tile) * design.length).astype(np.float32)
 
 
-def _with_notes(preparation: Preparation, fitted: pl.DataFrame) -> Preparation:
+class BinaryRidgeWorkshop(MixedWorkshop):
+    """Runs units of one scan of binary phenotypes with the ridge: what it predicts is a covariate of the null models.
+
+    Parameters
+    ----------
+    preparation, options, mixed, file, jobs
+        See :class:`MixedWorkshop`.
+    design : BinaryDesign
+        Of `preparation`.
+    binary : BinaryOptions
+
+    Raises
+    ------
+    ConfigError, FitError
+        As there; effects of every pair, which are those of linear regression.
+    """
+
+    table: ClassVar[str] = BinaryWorkshop.table
+    reasons: ClassVar[Mapping[int, str]] = BinaryWorkshop.reasons
+
+    def __init__(
+        self, preparation: Preparation, options: GwasOptions, mixed: MixedOptions, file: Callable[[str], Path],
+        design: BinaryDesign, binary: BinaryOptions, jobs: int = 1,
+    ) -> None:  # fmt: skip
+        refuse_arrays(options)
+        self._binary, self._nulls = binary, design
+        super().__init__(preparation, options, mixed, file, None, jobs)
+        notes = []
+        for turn in self._turns:
+            for column, why in offset_binary(design, self._offsets(turn))[1].items():
+                name = design.linear.phenotypes[design.linear.columns[column]]
+                notes.append(
+                    Problem("associate", f"tested without the prediction of the ridge: {why}", severity="note",
+                            item=name, where=f"chromosome {turn}", todo="use fewer covariates, or more cases")
+                )  # fmt: skip
+        self.preparation = with_notes(self.preparation, tuple(notes))
+
+    def _make(self, turn: str) -> Any:
+        design, _ = offset_binary(self._nulls, self._offsets(turn))
+        return BinaryTiler(design, self.preparation.options.missing, self._binary)
+
+    def _numbers(self, tile: Any, tiler: Any, bench: Any, variant: Whole, column: Whole) -> pl.DataFrame:
+        return binary_rows(tiler, tile, variant, column)
+
+
+def with_notes(preparation: Preparation, notes: tuple[Problem, ...]) -> Preparation:
+    """Add what should be known of phenotypes."""
+    design = preparation.design
+    return replace(preparation, design=replace(design, problems=design.problems + notes))
+
+
+def _tell_ends(preparation: Preparation, fitted: pl.DataFrame) -> Preparation:
     """Tell the phenotypes whose variance ratio lies at an end of the search."""
     ends = {
         "lower": ("the smallest", "no sign of a genetic part: its test is that of the linear model"),
@@ -146,8 +201,7 @@ def _with_notes(preparation: Preparation, fitted: pl.DataFrame) -> Preparation:
         )
         for row in fitted.drop_nulls("boundary").iter_rows(named=True)
     )  # fmt: skip
-    design = preparation.design
-    return replace(preparation, design=replace(design, problems=design.problems + notes))
+    return with_notes(preparation, notes)
 
 
 def _runs(chromosome: pl.Series) -> Iterator[tuple[str, int, int]]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.associate.binary import BinaryDesign
 from radiolocus.associate.design import Design, pattern_basis
 from radiolocus.associate.mixed import MixedOptions, chromosomes_of, keep_array, keep_arrays
 from radiolocus.associate.scan import Preparation
@@ -27,8 +28,9 @@ from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.schema import conform
 from radiolocus.stats.ols import COLLINEAR, residualise
 from radiolocus.stats.ridge import EXPLAINED, coefficients_without, folds_of, penalties_of
+from radiolocus.stats.saddlepoint import fit_null
 
-__all__ = ["offset_design", "offsets_of", "stack", "variant_blocks"]
+__all__ = ["offset_binary", "offset_design", "offsets_of", "stack", "variant_blocks"]
 
 Whole = npt.NDArray[np.int64]
 Single = npt.NDArray[np.float32]
@@ -258,3 +260,44 @@ def offset_design(design: Design, offsets: npt.NDArray[np.floating]) -> Design:
         length[inside] = np.linalg.norm(rest, axis=0)
         response[pattern.rows, inside] = rest / length[inside]
     return replace(design, response=response, length=design.length * length)
+
+
+def offset_binary(design: BinaryDesign, offsets: npt.NDArray[np.floating]) -> tuple[BinaryDesign, dict[int, str]]:
+    """Put predictions among the covariates of the null models, each phenotype its own.
+
+    Parameters
+    ----------
+    design : BinaryDesign
+    offsets : ndarray, shape (n, P)
+        Of the columns of the design; a prediction that the covariates determine (that of nothing) is left out.
+
+    Returns
+    -------
+    design : BinaryDesign
+        Of one pattern a phenotype.
+    refused : dict of int to str
+        Columns whose null model has no fit with the prediction, and why: theirs stays without.
+    """
+    linear = design.linear
+    patterns, bases, nulls, refused = [], [], [], {}
+    residual, weight = np.empty_like(design.residual), np.empty_like(design.weight)
+    for column, null in enumerate(design.nulls):
+        rows, basis = design.rows(column), design.basis(column)
+        root = np.sqrt(rows.size)
+        own = residualise(basis / root, offsets[rows, column : column + 1].astype(np.float64))[:, 0]
+        length = float(np.linalg.norm(own))
+        if length > COLLINEAR * float(np.linalg.norm(offsets[rows, column])):
+            wider = np.ascontiguousarray(np.column_stack([basis, own * (root / length)]))
+            try:
+                null = fit_null(null.y, wider, np.append(null.coefficient, 0.0))
+                basis = wider
+            except FitError as error:
+                refused[column] = error.got
+        pattern = linear.patterns[int(linear.pattern_of[column])]
+        patterns.append(replace(pattern, columns=linear.columns[column : column + 1]))
+        bases.append(basis)
+        nulls.append(null)
+        residual[:, column], weight[:, column] = 0.0, 0.0
+        residual[rows, column], weight[rows, column] = null.y - null.mu, null.mu * (1.0 - null.mu)
+    split = replace(linear, patterns=tuple(patterns))
+    return BinaryDesign(split, tuple(bases), tuple(nulls), residual, weight), refused
