@@ -91,7 +91,8 @@ def _end(problems: Any, out: Path) -> None:
     for row in problems.iter_rows(named=True):
         place = ", ".join(x for x in (row["where"], row["item"]) if x)
         many = f" ({row['count']:,})" if row["count"] > 1 else ""
-        typer.echo(f"{row['severity']:<9} {place}: {row['got']}{many}", err=True)
+        told = f"{place}: {row['got']}" if place else row["got"]
+        typer.echo(f"{row['severity']:<9} {told}{many}", err=True)
     typer.echo(f"results: {out}")
     if (problems["severity"] == "set aside").any():
         raise typer.Exit(SET_ASIDE)

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
+from radiolocus.model import Array
 from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, legend_above, shorten, styled
 
-__all__ = ["FIGURES", "forest", "funnel", "left_out", "scatter"]
+__all__ = ["forest", "funnel", "left_out", "scatter"]
 
 _Z95 = 1.959963984540054
 _LINES = {
@@ -56,14 +57,14 @@ def scatter(pair: tuple[str, str], instruments: pl.DataFrame, estimates: pl.Data
     )  # fmt: skip
 
 
-def _rows(axes: Axes, names: list[str], estimate: np.ndarray, error: np.ndarray, first_summary: int) -> None:
-    """Estimates with intervals from above; from `first_summary` on they are summaries."""
+def _rows(axes: Axes, names: list[str], estimate: Array, width: Array, first_summary: int) -> None:
+    """Estimates with intervals of half widths from above; from `first_summary` on they are summaries."""
     at = np.arange(len(names))[::-1]
     summary = np.arange(len(names)) >= first_summary
     for chosen, colour, marker, size in ((~summary, INK, "o", 2.5), (summary, ACCENT, "D", 4.0)):
         if chosen.any():
             axes.errorbar(
-                estimate[chosen], at[chosen], xerr=_Z95 * error[chosen], fmt=marker, ms=size, color=colour,
+                estimate[chosen], at[chosen], xerr=width[chosen], fmt=marker, ms=size, color=colour,
                 elinewidth=0.8,
             )  # fmt: skip
     axes.axvline(0, color=GREY, lw=0.6, zorder=0)
@@ -85,8 +86,9 @@ def forest(pair: tuple[str, str], instruments: pl.DataFrame, estimates: pl.DataF
     names = [*shown["variant_id"].fill_null("?"), *estimates["method"]]
     figure = canvas(5.4, _height(len(names)), left=0.36, right=0.96, top=0.98, bottom=0.5 / _height(len(names)))
     axes = figure.add_subplot()
-    values = [np.concatenate([shown[c].to_numpy(), estimates[c].to_numpy()]) for c in ("estimate", "standard_error")]
-    _rows(axes, names, values[0], values[1], shown.height)
+    estimate = np.concatenate([shown["estimate"].to_numpy(), estimates["estimate"].to_numpy()])
+    width = [_Z95 * shown["standard_error"].to_numpy(), (estimates["upper"] - estimates["estimate"]).to_numpy()]
+    _rows(axes, names, estimate, np.concatenate(width), shown.height)
     axes.set_xlabel("effect of the exposure on the outcome")
     note = f" The {_ROWS} most precise of {instruments.height} are shown." if cut else ""
     return embed(
@@ -131,7 +133,7 @@ def left_out(pair: tuple[str, str], leave: pl.DataFrame, estimates: pl.DataFrame
     axes = figure.add_subplot()
     estimate = np.append(shown["estimate"].to_numpy(), whole["estimate"])
     error = np.append(shown["standard_error"].to_numpy(), whole["standard_error"])
-    _rows(axes, names, estimate, error, shown.height)
+    _rows(axes, names, estimate, _Z95 * error, shown.height)
     axes.set_xlabel("effect of the exposure on the outcome")
     note = f" The {_ROWS} that move it most of {leave.height} are shown." if cut else ""
     return embed(
@@ -139,6 +141,3 @@ def left_out(pair: tuple[str, str], leave: pl.DataFrame, estimates: pl.DataFrame
         f"{_told(pair)}: inverse-variance estimate (random effects) without each instrument, with "
         f"95 % intervals.{note}", half=True,
     )  # fmt: skip
-
-
-FIGURES = ("scatter", "forest", "funnel", "left_out")

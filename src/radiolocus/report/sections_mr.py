@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from radiolocus.report.blocks import Block, Row, Section, Table, Text
 from radiolocus.report.figures_mr import forest, funnel, left_out, scatter
-from radiolocus.report.numbers import count, interval_cell, number, number_cell, p_cell, p_html, plural
+from radiolocus.report.numbers import interval_cell, number, number_cell, p_cell, p_html, plural
 from radiolocus.report.source import Artefacts
 
 __all__ = ["mendelian"]
@@ -36,7 +36,7 @@ def _estimates(estimates: pl.DataFrame, order: pl.DataFrame) -> Table:
         for r in shown.iter_rows(named=True)
     ]  # fmt: skip
     return Table(
-        f"Effects of {count(order.height)} pairs of exposure and outcome",
+        f"Effects of {plural(order.height, 'pair')} of exposure and outcome",
         ["exposure", "outcome", "method", "instruments", "estimate (95 % interval)", "p", "Q", "p of Q"],
         rows, [False] * 3 + [True] * 5, sortable=True,
         note="Per unit of the exposure; on a disease the logarithm of the odds ratio. Egger: Student's t with n − 2 "
