@@ -17,7 +17,7 @@ from radiolocus.model import Array, BoolArray
 
 __all__ = ["Boosting", "Forest"]
 
-_TREES = 300
+_TREES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Boosting(Learner):
 
 
 class Forest(Learner):
-    """A random forest of 300 trees; risk is the logit of the share of votes, or the expected class."""
+    """A random forest of 200 trees; risk is the logit of the share of votes, or the expected class."""
 
     key, name = "forest", "random forest"
     kinds = frozenset({"binary", "ordinal", "multiclass"})

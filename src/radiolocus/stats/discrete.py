@@ -55,8 +55,8 @@ class DiscreteFit:
 def interval_ends(time: Array, event: Array, intervals: int) -> Array:
     """Ends of intervals that hold about the same number of events, shape (J,) with J ≤ `intervals`.
 
-    Quantiles of the event times, each of them an event time; the last end is the last event time. A last interval in
-    which everybody at risk has the event is joined with the one before.
+    Quantiles of the event times, each of them an event time. Last intervals in which everybody at risk has the event
+    are left out, because no finite hazard fits them: follow-up counts up to the last end.
     """
     events = np.sort(time[event == 1])
     ends = np.unique(np.quantile(events, np.arange(1, intervals + 1) / intervals, method="inverted_cdf"))
@@ -64,7 +64,7 @@ def interval_ends(time: Array, event: Array, intervals: int) -> Array:
         happened, at_risk = _exposure(time, event == 1, ends)
         if happened[:, -1].sum() < at_risk[:, -1].sum():
             break
-        ends = np.delete(ends, -2)
+        ends = ends[:-1]
     return ends
 
 
