@@ -3,10 +3,10 @@
 The criterion is ``loss(η)/n + λ Σ_j (α |β_j| + (1 − α) β_j² / 2)`` with ``η = β₀ + X β``, as in glmnet: `loss` is the
 negative log partial likelihood or the negative log likelihood, λ the penalty and α the share of the l1 part.
 
-Both models hand the same things to the descent: the loss, the residual −∂loss/∂η and a diagonal weight. The curvature
-of the partial likelihood is that diagonal minus one outer product for every event, of the means over its risk set; the
-descent carries those means along as a few extra rows, so that each step is a full Newton step at the price of a
-diagonal one.
+Both models hand the same things to the descent: the loss, the residual −∂loss/∂η and the curvature of the coordinates
+that may enter, a matrix product. The curvature of the partial likelihood is a diagonal minus one outer product for
+every event, of the means over its risk set; that of the logistic model with its intercept is a diagonal minus one outer
+product. The matrix serves for many penalties: it only says where to go, and the slopes, taken afresh, say when to stop.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from radiolocus.model import Array, BoolArray
 __all__ = ["cox_loss", "elastic_net_path", "null_residual"]
 
 Bounds = npt.NDArray[np.int64]
+#: Coordinates; their curvature; the rows it is made of; the state of the fit that it belongs to.
+Quadratic = tuple[Bounds, Array, Array, Array, Array]
 
 
 @kernel
@@ -128,196 +130,6 @@ def _terms(eta: Array, event: Array, bounds: Bounds, survival: bool, efron: bool
 
 
 @kernel
-def _violation(xt: Array, beta: Array, work: Bounds, residual: Array, survival: bool, l1: float, l2: float) -> float:
-    # How far the working coordinates are from the optimality (Karush-Kuhn-Tucker) conditions.
-    n = residual.size
-    worst = 0.0 if survival else abs(_total(residual)) / n
-    for j in work:
-        slope = _dot(xt[j], residual) / n - l2 * beta[j]
-        if beta[j] > 0.0:
-            worst = max(worst, abs(slope - l1))
-        elif beta[j] < 0.0:
-            worst = max(worst, abs(slope + l1))
-        else:
-            worst = max(worst, abs(slope) - l1)
-    return worst
-
-
-@kernel
-def _turn(
-    xt: Array,
-    beta: Array,
-    work: Bounds,
-    residual: Array,
-    weight: Array,
-    means: Array,
-    pull: Array,
-    curvature: Array,
-    l1: float,
-    l2: float,
-    everything: bool,
-) -> float:
-    # One turn over the coordinates of the quadratic model; returns the largest squared step in units of curvature.
-    n = residual.size
-    largest = 0.0
-    for a in range(work.size):
-        j = work[a]
-        if curvature[a] <= 1e-12 or (beta[j] == 0.0 and not everything):
-            continue
-        x = xt[j]
-        target = (_dot(x, residual) + _dot(means[a], pull)) / n + curvature[a] * beta[j]
-        new = 0.0
-        if abs(target) > l1:
-            new = math.copysign(abs(target) - l1, target) / (curvature[a] + l2)
-        change = new - beta[j]
-        if change != 0.0:
-            beta[j] = new
-            largest = max(largest, curvature[a] * change * change)
-            for i in range(n):
-                residual[i] -= weight[i] * x[i] * change
-            for t in range(pull.size):
-                pull[t] += means[a, t] * change
-    return largest
-
-
-@kernel
-def _descend(
-    xt: Array,
-    beta: Array,
-    work: Bounds,
-    residual: Array,
-    weight: Array,
-    means: Array,
-    curvature: Array,
-    survival: bool,
-    l1: float,
-    l2: float,
-) -> float:
-    # Cyclic coordinate descent on the quadratic model; `residual` is used up. Returns the change of the intercept.
-    pull = np.zeros(means.shape[1])
-    mass = _total(weight)
-    moved, first, settled = 0.0, 0.0, False
-    for turn in range(200):
-        if not survival:
-            shift = _total(residual) / mass
-            moved += shift
-            for i in range(residual.size):
-                residual[i] -= weight[i] * shift
-        # Coordinates at zero mostly stay there: they are looked at in every fifth turn and before the end.
-        everything = turn % 5 == 0 or settled
-        largest = _turn(xt, beta, work, residual, weight, means, pull, curvature, l1, l2, everything)
-        first = largest if turn == 0 else first
-        settled = largest <= 1e-5 * first
-        if settled and everything:
-            break
-    return moved
-
-
-@kernel
-def _quadratic(
-    xt: Array, event: Array, bounds: Bounds, survival: bool, state: Array, work: Bounds, means: Array, curvature: Array
-) -> None:
-    # The curvature of the loss along each working coordinate, and the risk-set means that couple them.
-    n = event.size
-    weight = state[1]
-    for a in range(work.size):
-        x = xt[work[a]]
-        total = 0.0
-        for i in range(n):
-            total += weight[i] * x[i] * x[i]
-        if survival:
-            _risk_set_means(x, event, bounds, state, means[a])
-            total -= _dot(means[a], means[a])
-        curvature[a] = total / n
-
-
-@kernel
-def _penalty(beta: Array, work: Bounds, l1: float, l2: float) -> float:
-    total = 0.0
-    for j in work:
-        total += l1 * abs(beta[j]) + 0.5 * l2 * beta[j] * beta[j]
-    return total
-
-
-@kernel
-def _shift(xt: Array, beta: Array, work: Bounds, old: Array, moved: float, step: Array) -> None:
-    # What the change from `old` to `beta`, and of the intercept, does to the linear predictor.
-    for i in range(step.size):
-        step[i] = moved
-    for a in range(work.size):
-        change = beta[work[a]] - old[a]
-        if change != 0.0:
-            x = xt[work[a]]
-            for i in range(step.size):
-                step[i] += x[i] * change
-
-
-@kernel
-def _halve(beta: Array, work: Bounds, old: Array) -> None:
-    for a in range(work.size):
-        beta[work[a]] = 0.5 * (beta[work[a]] + old[a])
-
-
-@kernel
-def _solve(
-    xt: Array,
-    event: Array,
-    bounds: Bounds,
-    survival: bool,
-    efron: bool,
-    state: Array,
-    beta: Array,
-    eta: Array,
-    work: Bounds,
-    l1: float,
-    l2: float,
-    tolerance: float,
-    rounds: int,
-) -> tuple[float, float, bool]:
-    # Proximal Newton on the working coordinates; returns the loss, the change of the intercept and success.
-    n = eta.size
-    trial, step = state[5], state[6]
-    old = np.empty(work.size)
-    curvature = np.empty(work.size)
-    means = np.empty((work.size, int(_total(event)) if survival else 0))
-    intercept = 0.0
-    loss = _terms(eta, event, bounds, survival, efron, state)
-    for _ in range(rounds):
-        if _violation(xt, beta, work, state[0], survival, l1, l2) <= tolerance:
-            return loss, intercept, True
-        for a in range(work.size):
-            old[a] = beta[work[a]]
-        before = loss / n + _penalty(beta, work, l1, l2)
-        _quadratic(xt, event, bounds, survival, state, work, means, curvature)
-        for i in range(n):
-            trial[i] = state[0, i]
-        moved = _descend(xt, beta, work, trial, state[1], means, curvature, survival, l1, l2)
-        _shift(xt, beta, work, old, moved, step)
-        part = 1.0
-        for i in range(n):
-            trial[i] = eta[i] + step[i]
-        loss = _terms(trial, event, bounds, survival, efron, state)
-        while loss / n + _penalty(beta, work, l1, l2) > before + 1e-13 * (1.0 + abs(before)):
-            part *= 0.5
-            if part < 1e-9:
-                return loss, intercept, False
-            _halve(beta, work, old)
-            for i in range(n):
-                trial[i] = eta[i] + part * step[i]
-            loss = _terms(trial, event, bounds, survival, efron, state)
-        intercept += part * moved
-        for i in range(n):
-            eta[i] = trial[i]
-    return loss, intercept, False
-
-
-@kernel
-def _absolute_slopes(xt: Array, residual: Array, out: Array) -> None:
-    for j in range(out.size):
-        out[j] = abs(_dot(xt[j], residual)) / residual.size
-
-
-@kernel
 def _members(inside: BoolArray) -> Bounds:
     count = 0
     for j in range(inside.size):
@@ -329,6 +141,257 @@ def _members(inside: BoolArray) -> Bounds:
             out[count] = j
             count += 1
     return out
+
+
+@kernel
+def _curvature_rows(
+    xt: Array, event: Array, bounds: Bounds, survival: bool, state: Array, work: Bounds
+) -> tuple[Array, Array]:
+    # What the curvature of the loss is made of: `own @ own.T - shared @ shared.T`, a row a working coordinate.
+    n = event.size
+    weight = state[1]
+    own = np.empty((work.size, n))
+    shared = np.empty((work.size, int(_total(event)) if survival else 1))
+    mass = math.sqrt(_total(weight))
+    root = np.sqrt(weight)
+    for a in range(work.size):
+        x = xt[work[a]]
+        for i in range(n):
+            own[a, i] = root[i] * x[i]
+        if survival:
+            _risk_set_means(x, event, bounds, state, shared[a])
+        else:  # the intercept goes along with every step
+            shared[a, 0] = _dot(weight, x) / mass
+    return own, shared
+
+
+@kernel
+def _curvature(own: Array, shared: Array, with_own: Array, with_shared: Array) -> Array:
+    out: Array = (np.dot(own, with_own.T) - np.dot(shared, with_shared.T)) / own.shape[1]
+    return out
+
+
+@kernel
+def _grown(curvature: Array, corner: Array, rim: Array) -> Array:
+    w = curvature.shape[0]
+    out = np.empty((w + corner.shape[0], w + corner.shape[0]))
+    out[:w, :w] = curvature
+    out[w:, w:] = corner
+    out[:w, w:] = rim
+    out[w:, :w] = rim.T
+    return out
+
+
+@kernel
+def _turn(curvature: Array, beta: Array, pull: Array, l1: float, l2: float, everything: bool) -> float:
+    # One turn over the coordinates of the quadratic model; returns the largest squared step in units of curvature.
+    largest = 0.0
+    for a in range(beta.size):
+        own = curvature[a, a]
+        if own <= 1e-12 or (beta[a] == 0.0 and not everything):
+            continue
+        target = pull[a] + own * beta[a]
+        new = 0.0
+        if abs(target) > l1:
+            new = math.copysign(abs(target) - l1, target) / (own + l2)
+        change = new - beta[a]
+        if change != 0.0:
+            beta[a] = new
+            largest = max(largest, own * change * change)
+            row = curvature[a]
+            for b in range(beta.size):
+                pull[b] -= row[b] * change
+    return largest
+
+
+@kernel
+def _descend(curvature: Array, beta: Array, pull: Array, l1: float, l2: float) -> None:
+    # Cyclic coordinate descent on the quadratic model; `pull`, the slopes, follow. The model is renewed or corrected
+    # after it, so that a thousandth of the first squared step is near enough.
+    first, settled = 0.0, False
+    for turn in range(1000):
+        # Coordinates at zero mostly stay there: they are looked at in every fifth turn and before the end.
+        everything = turn % 5 == 0 or settled
+        largest = _turn(curvature, beta, pull, l1, l2, everything)
+        first = largest if turn == 0 else first
+        settled = largest <= 1e-3 * first
+        if settled and everything:
+            return
+
+
+@kernel
+def _model(xt: Array, event: Array, bounds: Bounds, survival: bool, state: Array, work: Bounds) -> Quadratic:
+    own, shared = _curvature_rows(xt, event, bounds, survival, state, work)
+    return work, _curvature(own, shared, own, shared), own, shared, state.copy()
+
+
+@kernel
+def _widened(xt: Array, event: Array, bounds: Bounds, survival: bool, model: Quadratic, fresh: Bounds) -> Quadratic:
+    # The same model with more coordinates.
+    work, curvature, own, shared, state = model
+    more_own, more_shared = _curvature_rows(xt, event, bounds, survival, state, fresh)
+    corner = _curvature(more_own, more_shared, more_own, more_shared)
+    rim = _curvature(own, shared, more_own, more_shared)
+    return (
+        np.concatenate((work, fresh)),
+        _grown(curvature, corner, rim),
+        np.concatenate((own, more_own)),
+        np.concatenate((shared, more_shared)),
+        state,
+    )
+
+
+@kernel
+def _penalty(beta: Array, l1: float, l2: float) -> float:
+    total = 0.0
+    for value in beta:
+        total += l1 * abs(value) + 0.5 * l2 * value * value
+    return total
+
+
+@kernel
+def _slopes(xt: Array, work: Bounds, state: Array, survival: bool, out: Array) -> float:
+    # Slope of the log likelihood along the working coordinates when the intercept goes along; returns the step of the
+    # intercept alone.
+    n = xt.shape[1]
+    residual, weight = state[0], state[1]
+    lean = 0.0 if survival else _total(residual) / _total(weight)
+    for a in range(work.size):
+        x = xt[work[a]]
+        out[a] = _dot(x, residual) / n
+        if lean != 0.0:
+            out[a] -= lean * _dot(x, weight) / n
+    return lean
+
+
+@kernel
+def _violation(beta: Array, pull: Array, lean: float, l1: float, l2: float) -> float:
+    # How far the coordinates are from the optimality (Karush-Kuhn-Tucker) conditions.
+    worst = abs(lean)
+    for a in range(beta.size):
+        slope = pull[a] - l2 * beta[a]
+        if beta[a] > 0.0:
+            worst = max(worst, abs(slope - l1))
+        elif beta[a] < 0.0:
+            worst = max(worst, abs(slope + l1))
+        else:
+            worst = max(worst, abs(slope) - l1)
+    return worst
+
+
+@kernel
+def _along(xt: Array, work: Bounds, moves: Array, step: Array) -> None:
+    for i in range(step.size):
+        step[i] = 0.0
+    for a in range(work.size):
+        if moves[a] != 0.0:
+            x = xt[work[a]]
+            for i in range(step.size):
+                step[i] += x[i] * moves[a]
+
+
+@kernel
+def _search(
+    event: Array,
+    bounds: Bounds,
+    survival: bool,
+    efron: bool,
+    state: Array,
+    eta: Array,
+    beta: Array,
+    goal: Array,
+    loss: float,
+    l1: float,
+    l2: float,
+) -> tuple[float, float]:
+    # Go along the step as far as the criterion falls; returns the loss there and the part of the step, 0 for none.
+    n = eta.size
+    trial, step = state[5], state[6]
+    before = loss / n + _penalty(beta, l1, l2)
+    part = 1.0
+    while part >= 1e-9:
+        for i in range(n):
+            trial[i] = eta[i] + part * step[i]
+        there = goal if part == 1.0 else beta + part * (goal - beta)
+        loss = _terms(trial, event, bounds, survival, efron, state)
+        if loss / n + _penalty(there, l1, l2) <= before + 1e-13 * (1.0 + abs(before)):
+            eta[:] = trial
+            beta[:] = there
+            return loss, part
+        part *= 0.5
+    return _terms(eta, event, bounds, survival, efron, state), 0.0
+
+
+@kernel
+def _newcomers(work: Bounds, inside: BoolArray) -> Bounds:
+    # Coordinates that are in now and were not among those of the curvature.
+    fresh = inside.copy()
+    for j in work:
+        fresh[j] = False
+    return _members(fresh)
+
+
+@kernel
+def _solve(
+    xt: Array,
+    event: Array,
+    bounds: Bounds,
+    survival: bool,
+    efron: bool,
+    state: Array,
+    eta: Array,
+    beta: Array,
+    inside: BoolArray,
+    quadratic: Quadratic,
+    l1: float,
+    l2: float,
+    tolerance: float,
+    rounds: int,
+) -> tuple[Quadratic, float, float, bool]:
+    # Proximal Newton on the coordinates inside; returns the quadratic model, the loss, the change of the intercept and
+    # success. The curvature of an earlier fit serves as long as each step brings the solution twice as near.
+    loss = _terms(eta, event, bounds, survival, efron, state)
+    work = quadratic[0]
+    fresh = _newcomers(work, inside)
+    if fresh.size > 0:
+        quadratic = _widened(xt, event, bounds, survival, quadratic, fresh)
+        work = quadratic[0]
+    intercept, last, renewed = 0.0, np.inf, False
+    for _ in range(rounds):
+        here = beta[work]
+        pull = np.empty(work.size)
+        lean = _slopes(xt, work, state, survival, pull)
+        far = _violation(here, pull, lean, l1, l2)
+        if far <= tolerance:
+            return quadratic, loss, intercept, True
+        if far > 0.5 * last and not renewed:
+            for j in work:
+                inside[j] = inside[j] or beta[j] != 0.0
+            work = _members(inside)
+            quadratic = _model(xt, event, bounds, survival, state, work)
+            last, renewed = np.inf, True
+            continue
+        goal = here.copy()
+        _descend(quadratic[1], goal, pull, l1, l2)
+        _along(xt, work, goal - here, state[6])
+        moved = 0.0
+        if not survival:
+            moved = lean - _dot(state[1], state[6]) / _total(state[1])
+            state[6] += moved
+        loss, part = _search(event, bounds, survival, efron, state, eta, here, goal, loss, l1, l2)
+        if part == 0.0 and renewed:
+            return quadratic, loss, intercept, False
+        for a in range(work.size):
+            beta[work[a]] = here[a]
+        intercept += part * moved
+        last, renewed = (far, False) if part == 1.0 else (0.0, False)
+    return quadratic, loss, intercept, False
+
+
+@kernel
+def _absolute_slopes(xt: Array, work: Bounds, residual: Array, out: Array) -> None:
+    for j in work:
+        out[j] = abs(_dot(xt[j], residual)) / residual.size
 
 
 @kernel
@@ -398,38 +461,38 @@ def elastic_net_path(
     intercepts = np.zeros(count)
     losses = np.zeros(count)
     state = np.empty((7, n))
-    beta = np.zeros(p)
-    inside = np.zeros(p, dtype=np.bool_)
-    for j in range(p):
-        beta[j] = start[j]
-        inside[j] = start[j] != 0.0
-    eta = np.zeros(n)
-    _shift(xt, beta, _members(inside), np.zeros(p), intercept, eta)
-    _terms(eta, event, bounds, survival, efron, state)
+    beta = start.copy()
+    everybody = np.arange(p)
+    eta = np.empty(n)
+    _along(xt, everybody, beta, eta)
+    eta += intercept
+    loss = _terms(eta, event, bounds, survival, efron, state)
     slope = np.empty(p)
-    _absolute_slopes(xt, state[0], slope)
+    _absolute_slopes(xt, everybody, state[0], slope)
+    quadratic = _model(xt, event, bounds, survival, state, _members(beta != 0.0))
     for step in range(count):
         l1, l2 = penalties[step] * l1_ratio, penalties[step] * (1.0 - l1_ratio)
-        # The strong rule guesses who will enter; whoever it missed is found below.
-        strong = l1_ratio * (2.0 * penalties[step] - previous)
-        for j in range(p):
-            inside[j] = beta[j] != 0.0 or slope[j] >= strong
-        missed = 1
-        while missed > 0:
-            loss, moved, converged = _solve(
-                xt, event, bounds, survival, efron, state, beta, eta, _members(inside), l1, l2, tolerance, rounds
+        # The strong rule guesses who may enter; whoever it missed is found below.
+        strong = _members((beta != 0.0) | (slope >= l1_ratio * (2.0 * penalties[step] - previous)))
+        look = strong
+        inside = (beta != 0.0) | (slope > l1)
+        while True:
+            quadratic, loss, moved, converged = _solve(
+                xt, event, bounds, survival, efron, state, eta, beta, inside, quadratic, l1, l2, tolerance, rounds
             )
             intercept += moved
             if not converged:
                 return coefficients, intercepts, losses, step
-            _absolute_slopes(xt, state[0], slope)
+            _absolute_slopes(xt, look, state[0], slope)
             missed = 0
-            for j in range(p):
-                if not inside[j] and slope[j] > l1 + tolerance:
+            for j in look:
+                if beta[j] == 0.0 and slope[j] > l1 + tolerance:
                     inside[j] = True
                     missed += 1
-        for j in range(p):
-            coefficients[step, j] = beta[j]
+            if missed == 0 and look.size == p:
+                break
+            look = everybody if missed == 0 else strong
+        coefficients[step] = beta
         intercepts[step] = intercept
         losses[step] = loss
         previous = penalties[step]
