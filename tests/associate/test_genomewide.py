@@ -214,3 +214,26 @@ def test_what_cannot_be_scanned(cohort, tmp_path):
         GwasOptions(p_value=0)
     with pytest.raises(FitError, match="none of the 900 variants can be analysed"):
         gwas(source, phenotypes, covariates, tmp_path / "b", options=options(min_maf=0.5, min_call_rate=1.0))
+
+
+def test_nothing_of_a_scan_with_other_settings_stays_beside_the_new_one(cohort, tmp_path):
+    source, phenotypes, covariates, _ = cohort
+    arguments = (source, phenotypes, covariates)
+    gwas(*arguments, tmp_path / "twice", options=options(), keep=GwasOptions(p_value=1, effects=True, multi_trait=True))
+    assert (tmp_path / "twice/sumstats/chromosome=2").is_dir()
+    strict = GwasOptions(p_value=1e-12)
+    gwas(*arguments, tmp_path / "twice", options=options(), keep=strict)
+    gwas(*arguments, tmp_path / "once", options=options(), keep=strict)
+    assert not (tmp_path / "twice/sumstats/chromosome=2").exists()
+    assert bytes_of(tmp_path / "twice") == bytes_of(tmp_path / "once")
+
+
+def test_the_histogram_holds_every_test(cohort, tmp_path):
+    source, phenotypes, covariates, _ = cohort
+    gwas(source, phenotypes, covariates, tmp_path, options=options(), keep=GwasOptions(p_value=1))
+    rows, bins = read(tmp_path), pl.read_parquet(tmp_path / "sumstats/histogram.parquet")
+    assert dict(bins.schema) == TABLES["sumstats/histogram"].schema
+    for name, lower, upper, tests in bins.sample(40, seed=1).iter_rows():
+        value = rows.filter(phenotype=name)["neg_log_10_p_value"]
+        assert ((value >= lower) & (value < upper)).sum() == tests
+    assert bins["tests"].sum() == rows.height

@@ -19,6 +19,8 @@ from radiolocus.report.genomewide import (
 )
 from radiolocus.report.sections_genetics import genetics
 from radiolocus.report.source import Artefacts
+from radiolocus.schema import empty
+from radiolocus.store import write_table
 from report.artefacts import make
 
 
@@ -166,3 +168,18 @@ def test_one_row_a_locus_comes_before_the_pairs(tmp_path):
         pl.col("neg_log_10_p_value") > GENOME_WIDE
     )
     assert sum(int(row[8].sort) for row in tables[0].rows) == hits["variant_id"].n_unique()
+
+
+def test_independent_loci_stand_on_the_page_where_they_were_found(tmp_path):
+    root = make(tmp_path, subjects=60, features=10, variants=400)
+    lead = {
+        "locus": 1, "chromosome": "3", "start": 5, "stop": 90_000, "lead_variant": "rs7", "base_pair_location": 70,
+        "effect_allele": "A", "other_allele": "G", "top_phenotype": "PET:stat_mean", "neg_log_10_p_value": 9.5,
+        "effective": True, "n_phenotypes": 2, "phenotypes": "PET:stat_mean;PET:stat_var", "independent": 1,
+    }  # fmt: skip
+    frame = pl.concat([empty("sumstats/loci"), pl.DataFrame(lead)], how="diagonal_relaxed")
+    write_table(root, "sumstats/loci", frame)
+    table = next(b for b in genetics(Artefacts(root)).blocks if "linkage" in getattr(b, "caption", ""))
+    assert table.caption == "Independent loci by linkage disequilibrium (1)"
+    assert table.rows[0][0] == "rs7"
+    assert table.rows[0][-1] == "PET:stat_mean, PET:stat_var"

@@ -115,12 +115,14 @@ class Scan:
     @classmethod
     def of(cls, root: Path) -> Scan | None:
         """Look at the results below `root`; None when there is no scan, or when no test has a p-value."""
-        summary, variants = read_table(root, "sumstats/summary"), read_table(root, "sumstats/variants")
-        if summary is None or variants is None or not _rows_file(root).is_file():
+        summary, places = read_table(root, "sumstats/summary"), root / "sumstats/variants.parquet"
+        if summary is None or not places.is_file() or not _rows_file(root).is_file():
             return None
-        best = variants.filter(pl.col("top_neg_log_10_p_value").is_not_null()).select(
+        # Ten million variants: only what is drawn is read.
+        known = pl.scan_parquet(places).filter(pl.col("top_neg_log_10_p_value").is_not_null())
+        best = known.select(
             *_KEYS, pl.col("top_phenotype").alias("phenotype"), pl.col("top_neg_log_10_p_value").alias(_Y)
-        )
+        ).collect()
         if not best.height:
             return None
         options, told = (read_json(root, f"sumstats/{name}.json") or {} for name in ("options", "told"))

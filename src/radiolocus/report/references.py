@@ -70,6 +70,31 @@ _PAPERS = {
     "revised RECIST guideline (version 1.1). Eur J Cancer 2009;45:228–247. doi:10.1016/j.ejca.2008.10.026",
     "Exact interval": "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the "
     "binomial. Biometrika 1934;26:404–413. doi:10.1093/biomet/26.4.404",
+    "Mendelian randomisation": "Burgess S, Butterworth A, Thompson SG. Mendelian randomization analysis with multiple genetic "
+    "variants using summarized data. Genet Epidemiol 2013;37:658–665. doi:10.1002/gepi.21758",
+    "Egger's line": "Bowden J, Davey Smith G, Burgess S. Mendelian randomization with invalid instruments: effect "
+    "estimation and bias detection through Egger regression. Int J Epidemiol 2015;44:512–525. "
+    "doi:10.1093/ije/dyv080",
+    "Weighted median": "Bowden J, Davey Smith G, Haycock PC, Burgess S. Consistent estimation in Mendelian "
+    "randomization with some invalid instruments using a weighted median estimator. Genet Epidemiol "
+    "2016;40:304–314. doi:10.1002/gepi.21965",
+    "Weighted mode": "Hartwig FP, Davey Smith G, Bowden J. Robust inference in summary data Mendelian randomization "
+    "via the zero modal pleiotropy assumption. Int J Epidemiol 2017;46:1985–1998. "
+    "doi:10.1093/ije/dyx102",
+    "I²GX": "Bowden J, Del Greco MF, Minelli C, et al. Assessing the suitability of summary data for "
+    "two-sample Mendelian randomization analyses using MR-Egger regression: the role of the I² "
+    "statistic. Int J Epidemiol 2016;45:1961–1974. doi:10.1093/ije/dyw220",
+    "Steiger's direction": "Hemani G, Tilling K, Davey Smith G. Orienting the causal relationship between imprecisely "
+    "measured traits using GWAS summary data. PLoS Genet 2017;13:e1007081. "
+    "doi:10.1371/journal.pgen.1007081",
+    "Meta-analysis": "Willer CJ, Li Y, Abecasis GR. METAL: fast and efficient meta-analysis of genomewide association"
+    " scans. Bioinformatics 2010;26:2190–2191. doi:10.1093/bioinformatics/btq340",
+    "Random effects": "DerSimonian R, Laird N. Meta-analysis in clinical trials. Control Clin Trials 1986;7:177–188. "
+    "doi:10.1016/0197-2456(86)90046-2",
+    "Heterogeneity": "Higgins JPT, Thompson SG. Quantifying heterogeneity in a meta-analysis. Stat Med "
+    "2002;21:1539–1558. doi:10.1002/sim.1186",
+    "Mediation": "Imai K, Keele L, Tingley D. A general approach to causal mediation analysis. Psychol Methods "
+    "2010;15:309–334. doi:10.1037/a0020761",
 }
 
 _USED_BY = {
@@ -86,6 +111,16 @@ _USED_BY = {
     "sumstats/multitrait": ("Tests of all phenotypes at once",),
     "sumstats/cases": ("Saddle-point approximation", "Penalised likelihood"),
     "link/link": ("False discovery rate",),
+    "sumstats/cohorts": ("Meta-analysis", "Random effects", "Heterogeneity"),
+    "mendelian/estimates": (
+        "Mendelian randomisation",
+        "Egger's line",
+        "Weighted median",
+        "Weighted mode",
+        "I²GX",
+        "Steiger's direction",
+    ),
+    "mediation/effects": ("Mediation",),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),

@@ -26,6 +26,7 @@ _LOG_ODDS = "beta: log odds ratio per effect allele."
 
 
 def _quality(variants: pl.DataFrame) -> tuple[Table | None, str]:
+    """Tell how many variants were analysed, and why the others were not, from columns kept and reason."""
     kept = int(variants["kept"].sum())
     line = f"{count(kept)} of {plural(variants.height, 'variant')} analysed"
     out = variants.filter(~pl.col("kept"))
@@ -121,6 +122,30 @@ def _hit_table(scan: Scan) -> tuple[list[Block], str | Markup]:
         plural(total, "variant–phenotype pair"), plural(leads.height, "locus", "loci")
     )
     return [_locus_table(locus_summary(every, leads), beta), table], line
+
+
+def _clumped(scan: Scan) -> list[Block]:
+    """Independent loci by linkage disequilibrium, where ``radiolocus clump`` found some."""
+    found = read_table(scan.root, "sumstats/loci")
+    if found is None or not found.height:
+        return []
+    strongest = found.sort("neg_log_10_p_value", descending=True).head(_SHOWN)
+    rows: list[Row] = [
+        [
+            r["lead_variant"],
+            f"{r['chromosome']}:{count(r['start'])}–{count(r['stop'])}",
+            r["top_phenotype"],
+            p_cell(r["neg_log_10_p_value"]),
+            number_cell(r["n_phenotypes"]),
+            r["phenotypes"].replace(";", ", "),
+        ]
+        for r in strongest.iter_rows(named=True)
+    ]
+    caption = f"Independent loci by linkage disequilibrium ({count(found.height)}"
+    caption += f", the strongest {_SHOWN} shown)" if found.height > _SHOWN else ")"
+    head = ["lead variant", "position (bp)", "strongest phenotype", "p", "phenotypes", "which"]
+    note = "By `radiolocus clump`; all of them with their clumps: sumstats/loci.csv, sumstats/clumps.csv."
+    return [Table(caption, head, rows, [False, True, False, True, True, False], sortable=True, note=note)]
 
 
 def _locus_table(found: pl.DataFrame, beta: str) -> Table:
@@ -292,9 +317,9 @@ def binary_genetics(art: Artefacts) -> Section | None:
 
 
 def _section(art: Artefacts, root: Path, name: str, title: str) -> Section | None:
-    variants, samples, summary = (
-        read_table(root, n) for n in ("sumstats/variants", "genome/samples", "sumstats/summary")
-    )
+    samples, summary = read_table(root, "genome/samples"), read_table(root, "sumstats/summary")
+    places = root / "sumstats/variants.parquet"
+    variants = pl.read_parquet(places, columns=["kept", "reason"]) if places.is_file() else None
     scan = Scan.of(root)
     if variants is None and samples is None and summary is None:
         return None
@@ -320,7 +345,7 @@ def _section(art: Artefacts, root: Path, name: str, title: str) -> Section | Non
 def _scan_blocks(scan: Scan, verdict: Sequence[str | Markup]) -> tuple[list[Block], list[str | Markup]]:
     top = scan.best.sort(["neg_log_10_p_value", "phenotype"], descending=[True, False]).row(0, named=True)
     table, line = _hit_table(scan)
-    blocks: list[Block] = [_thresholds(scan), _manhattan(scan, top["phenotype"]).block(), *table]
+    blocks: list[Block] = [_thresholds(scan), _manhattan(scan, top["phenotype"]).block(), *_clumped(scan), *table]
     if scan.summary["top_neg_log_10_p_value"].drop_nulls().len():
         blocks.append(quantiles(scan, _quantile_choice(scan.summary)).block())
     if (figure := heatmap(scan)) is not None:

@@ -7,7 +7,9 @@ from markupsafe import Markup
 
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table
 from radiolocus.report.figures_link import FDR, volcano
-from radiolocus.report.numbers import count, number, number_cell, p_cell, p_html, plural, small_cell
+from radiolocus.report.figures_link_map import link_map
+from radiolocus.report.numbers import count, interval, number_cell, p_cell, p_html, plural, small_cell
+from radiolocus.report.sections_link_sets import further_blocks, further_verdict
 from radiolocus.report.source import Artefacts
 
 __all__ = ["link"]
@@ -16,28 +18,42 @@ _SHOWN = 25
 
 
 def _top(frame: pl.DataFrame) -> Table:
+    permuted = bool(frame["family_wise_p_value"].is_not_null().any())
     rows: list[Row] = [
         [
             r["feature"],
             r["marker"],
             r["test"],
             number_cell(r["correlation"]),
-            Cell(f"{number(r['estimate'])} ({number(r['standard_error'])})", r["estimate"]),
+            Cell(interval(r["estimate"], r["lower"], r["upper"]), r["estimate"]),
             p_cell(r["neg_log_10_p_value"]),
             small_cell(r["bonferroni_p_value"]),
             small_cell(r["q_value"]),
+            *([small_cell(r["family_wise_p_value"])] if permuted else []),
             number_cell(r["n"]),
         ]
         for r in frame.head(_SHOWN).iter_rows(named=True)
     ]
     return Table(
         f"The {min(_SHOWN, frame.height)} strongest links of {count(frame.height)}",
-        ["feature", "marker", "test", "correlation", "estimate (SE)", "p", "Bonferroni p", "q", "n"],
+        [
+            "feature",
+            "marker",
+            "test",
+            "correlation",
+            "estimate (95 % interval)",
+            "p",
+            "Bonferroni p",
+            "q",
+            *(["family-wise p"] if permuted else []),
+            "n",
+        ],
         rows,
-        [False] * 3 + [True] * 6,
+        [False] * 3 + [True] * (6 + permuted),
         sortable=True,
-        note="SE: standard error. q: false discovery rate over all pairs (Benjamini & Hochberg 1995). All: "
-        "link/link.csv.",
+        note="q: false discovery rate over all pairs (Benjamini & Hochberg 1995)."
+        + (" Family-wise p: step-down by permutation (Westfall & Young 1993)." if permuted else "")
+        + " All: link/link.csv.",
     )
 
 
@@ -77,7 +93,9 @@ def link(art: Artefacts) -> Section | None:
                 p_html(top["neg_log_10_p_value"]), top["feature"], top["marker"]
             ),
         ]
-        blocks += [volcano(frame), _top(ordered)]
+        drawn = link_map(frame)
+        blocks += [volcano(frame), *([drawn] if drawn else []), _top(ordered), *further_blocks(art)]
+        verdict += further_verdict(art)
     if dictionary is not None:
         binary = dictionary.filter(pl.col("kind") == "binary").height
         verdict.append(f"markers: {binary} binary, {dictionary.height - binary} continuous")
