@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['BinaryOptions', 'CcaOptions', 'ClumpOptions', 'FeatureSettings']
+['BinaryOptions', 'CcaOptions', 'ClumpOptions', 'CohortOrder']
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from radiolocus.app.plotting import plot
     from radiolocus.associate.binary import BinaryOptions
     from radiolocus.associate.clump import ClumpOptions, clump
+    from radiolocus.associate.cohorts import CohortOrder
     from radiolocus.associate.export import export
     from radiolocus.associate.finemap import FinemapOptions, finemap
     from radiolocus.associate.genomewide import gwas
     from radiolocus.associate.gwas import GwasOptions
+    from radiolocus.associate.instruments import open_traits
     from radiolocus.associate.ldsc import ldsc
     from radiolocus.associate.link import LinkOptions, link
     from radiolocus.associate.locus_cca import CcaOptions, locus_cca
+    from radiolocus.associate.mediation import MediationOptions, mediation
+    from radiolocus.associate.mendelian import MendelianOptions, mendelian
+    from radiolocus.associate.meta import meta
+    from radiolocus.associate.meta_window import MetaOptions
     from radiolocus.associate.mixed import MixedOptions
     from radiolocus.associate.query import query
     from radiolocus.associate.scan import scan
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
     from radiolocus.read.pgs import read_score_file, write_score_file
     from radiolocus.read.plink import PlinkSource, write_plink
     from radiolocus.read.subject_tables import read_subject_table
+    from radiolocus.read.sumstats import read_sumstats
     from radiolocus.response.recist11 import Recist11Options, recist11
     from radiolocus.stats.concordance import harrell_c
     from radiolocus.stats.cox import fit_cox
@@ -52,6 +59,7 @@ __all__ = [
     "BinaryOptions",
     "CcaOptions",
     "ClumpOptions",
+    "CohortOrder",
     "FeatureSettings",
     "FinemapOptions",
     "GenotypeOptions",
@@ -59,6 +67,9 @@ __all__ = [
     "GwasOptions",
     "LinkOptions",
     "Mask",
+    "MediationOptions",
+    "MendelianOptions",
+    "MetaOptions",
     "MixedOptions",
     "PlinkSource",
     "RadiolocusError",
@@ -79,7 +90,11 @@ __all__ = [
     "link",
     "load_study",
     "locus_cca",
+    "mediation",
+    "mendelian",
+    "meta",
     "open_genotypes",
+    "open_traits",
     "plot",
     "query",
     "read_ld_scores",
@@ -88,6 +103,7 @@ __all__ = [
     "read_pyradiomics",
     "read_score_file",
     "read_subject_table",
+    "read_sumstats",
     "recist11",
     "run_study",
     "scan",
@@ -100,6 +116,7 @@ _HOME = {
     "BinaryOptions": "associate.binary",
     "CcaOptions": "associate.locus_cca",
     "ClumpOptions": "associate.clump",
+    "CohortOrder": "associate.cohorts",
     "FeatureSettings": "feature.settings",
     "FinemapOptions": "associate.finemap",
     "GenotypeOptions": "genome.qc",
@@ -107,6 +124,9 @@ _HOME = {
     "GwasOptions": "associate.gwas",
     "LinkOptions": "associate.link",
     "Mask": "model",
+    "MediationOptions": "associate.mediation",
+    "MendelianOptions": "associate.mendelian",
+    "MetaOptions": "associate.meta_window",
     "MixedOptions": "associate.mixed",
     "PlinkSource": "read.plink",
     "RadiolocusError": "errors",
@@ -127,7 +147,11 @@ _HOME = {
     "link": "associate.link",
     "load_study": "config",
     "locus_cca": "associate.locus_cca",
+    "mediation": "associate.mediation",
+    "mendelian": "associate.mendelian",
+    "meta": "associate.meta",
     "open_genotypes": "read.genotype_files",
+    "open_traits": "associate.instruments",
     "plot": "app.plotting",
     "query": "associate.query",
     "read_ld_scores": "genome.ldscore",
@@ -136,6 +160,7 @@ _HOME = {
     "read_pyradiomics": "feature.pyradiomics",
     "read_score_file": "read.pgs",
     "read_subject_table": "read.subject_tables",
+    "read_sumstats": "read.sumstats",
     "recist11": "response.recist11",
     "run_study": "pipeline",
     "scan": "associate.scan",

@@ -138,8 +138,8 @@ def mediation(
             )  # fmt: skip
             curve = sensitivity(a, m, y, x, **levels) if kind == "linear" else None
         except RadiolocusError as error:
-            told = {"where": error.where, "allowed": error.allowed, "todo": error.todo}
-            problems.append(Problem("mediation", error.got, item=mediator, **told))
+            where, allowed, todo = error.where, error.allowed, error.todo
+            problems.append(Problem("mediation", error.got, "set aside", None, mediator, where, allowed, todo))
             continue
         names = {"exposure": exposure, "mediator": mediator, "outcome": name}
         effects += _rows(names | {"scale": _SCALES[kind]}, found)

@@ -70,8 +70,8 @@ _PAPERS = {
     "revised RECIST guideline (version 1.1). Eur J Cancer 2009;45:228–247. doi:10.1016/j.ejca.2008.10.026",
     "Exact interval": "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the "
     "binomial. Biometrika 1934;26:404–413. doi:10.1093/biomet/26.4.404",
-    "Mendelian randomisation": "Burgess S, Butterworth A, Thompson SG. Mendelian randomization analysis with multiple genetic "
-    "variants using summarized data. Genet Epidemiol 2013;37:658–665. doi:10.1002/gepi.21758",
+    "Mendelian randomisation": "Burgess S, Butterworth A, Thompson SG. Mendelian randomization analysis with multiple "
+    "genetic variants using summarized data. Genet Epidemiol 2013;37:658–665. doi:10.1002/gepi.21758",
     "Egger's line": "Bowden J, Davey Smith G, Burgess S. Mendelian randomization with invalid instruments: effect "
     "estimation and bias detection through Egger regression. Int J Epidemiol 2015;44:512–525. "
     "doi:10.1093/ije/dyv080",
