@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
@@ -8,9 +10,10 @@ from plink2 import linked
 from radiolocus.app.cli import app
 from radiolocus.app.qc import QcOrder, quality_control
 from radiolocus.errors import ConfigError, StoreError, TableError
+from radiolocus.genome import relatives
 from radiolocus.genome.control import QcOptions
 from radiolocus.schema import TABLES
-from radiolocus.store import read_json, read_table
+from radiolocus.store import Stage, read_json, read_table
 
 
 @pytest.fixture
@@ -102,6 +105,102 @@ def test_a_column_with_the_name_of_a_result(files):
     order = QcOrder(table=files / "people.csv", id="who", colours=("call_rate",))
     with pytest.raises(ConfigError, match="column call_rate has the name of a result"):
         quality_control(files / "linked", files / "out", QcOptions(), order)
+
+
+def test_alleles_are_held_against_a_reference(files):
+    bim = (files / "linked.bim").read_text().splitlines()
+    lines = [line.split("\t") for line in bim]
+    for line in lines[:5]:
+        line[4:] = ["C", "A"]  # exchanged
+    for line in lines[5:12]:
+        line[4:] = ["T", "G"]  # of the other strand
+    for line in lines[12:15]:
+        line[4:] = ["A", "G"]  # another variant
+    (files / "other.bim").write_text("".join("\t".join(line) + "\n" for line in lines[:-20]))
+    arguments = ["qc", str(files / "linked"), "--out", str(files / "out"), "--alleles", str(files / "other.bim")]
+    ran = CliRunner().invoke(app, [*arguments, "--components", "0"])
+    assert ran.exit_code == 0, ran.output
+    for told in (
+        "against other.bim: 865 variants, the alleles stand as in the reference",
+        "against other.bim: 5 variants, effect and other allele are exchanged",
+        "against other.bim: 7 variants, the alleles of the other strand",
+        "against other.bim: 3 variants, the alleles are not those of the reference",
+        "against other.bim: 20 variants, no variant of the reference lies there",
+        "for example, v12 A/C, v13 A/C, v14 A/C; they go",
+    ):
+        assert told in ran.output
+    variants = read_table(files / "out", "genome/variant_qc")
+    gone = variants.filter(pl.col("reason") == "the alleles are not those of the reference")
+    assert gone["variant_id"].to_list() == ["v12", "v13", "v14"]
+    assert read_table(files / "out", "genome/qc_steps").row(0)[:2] == ("variants", "alleles")
+    for line in lines:
+        line[3] = str(int(line[3]) + 100_000_000)
+    (files / "other.bim").write_text("".join("\t".join(line) + "\n" for line in lines))
+    with pytest.raises(TableError, match="none of the 900 variants") as caught:
+        quality_control(files / "linked", files / "o", QcOptions(), QcOrder(alleles=files / "other.bim"))
+    assert "GRCh38" in caught.value.todo
+    # the alleles of another genotype file are as good
+    found, notes = quality_control(
+        files / "linked", files / "o", QcOptions(components=0), QcOrder(alleles=files / "linked.bed")
+    )
+    assert "against linked.bed: 900 variants, the alleles stand as in the reference" in notes
+    assert not (found.variants["reason"] == "the alleles are not those of the reference").any()
+
+
+def contents(root):
+    """All that stays, without what tells the time; of what is kept of steps the names."""
+    found = {}
+    for file in sorted(root.rglob("*")):
+        name = file.relative_to(root).as_posix()
+        if file.name == "manifest.json":
+            found[name] = json.loads(file.read_text())["tables"]
+        elif "/.units/" in name:
+            found[name] = b""
+        elif file.is_file() and file.name not in (".lock", ".fingerprints.json"):
+            found[name] = file.read_bytes()
+    return found
+
+
+def test_killed_at_any_step_and_with_any_number_of_workers_the_bytes_are_the_same(files, monkeypatch):
+    monkeypatch.setattr(relatives, "_STEP", 64)  # three steps of 150 samples
+    settings = QcOptions(components=2, min_sample_call_rate=0.985)  # drops some, so that variants are judged again
+    order = QcOrder(table=files / "people.csv", id="who", sex="gender", colours=("site",))
+    work = (files / "linked", files / "whole", settings, order)
+    found, _ = quality_control(*work, jobs=1)
+    assert not found.samples["kept"].all()
+    expected = contents(files / "whole")
+    assert len([name for name in expected if "/.units/" in name]) == 9
+    quality_control(files / "linked", files / "two", settings, order, jobs=2)
+    assert contents(files / "two") == expected
+    save = Stage.save_unit
+    for moment in range(1, 10):
+        done = []
+
+        def stop(self, unit, tables, done=done, moment=moment):
+            save(self, unit, tables)
+            done.append(unit)
+            if len(done) == moment:
+                raise KeyboardInterrupt
+
+        root = files / f"killed {moment}"
+        with monkeypatch.context() as patch:
+            patch.setattr(Stage, "save_unit", stop)
+            with pytest.raises(KeyboardInterrupt):
+                quality_control(files / "linked", root, settings, order)
+        assert not (root / "report.html").exists()
+        saved = []
+        with monkeypatch.context() as patch:
+            patch.setattr(Stage, "save_unit", lambda *a, saved=saved: (saved.append(a[1]), save(*a)))
+            quality_control(files / "linked", root, settings, order)
+        assert len(saved) == 9 - moment  # what was done is not done again
+        assert contents(root) == expected
+    # finished: nothing is counted again, and other limits begin anew
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "save_unit", lambda *_: pytest.fail("counted again"))
+        quality_control(*work)
+    assert contents(files / "whole") == expected
+    again, _ = quality_control(files / "linked", files / "whole", QcOptions(components=2, min_maf=0.2), order)
+    assert again.variants["kept"].sum() < found.variants["kept"].sum()
 
 
 def test_a_folder_of_something_else_is_left_alone(files):

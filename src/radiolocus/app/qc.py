@@ -12,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, TableError
+from radiolocus.genome.alleles import AlleleOptions, align
 from radiolocus.genome.control import Control, QcOptions, control
+from radiolocus.genome.recall import Frames
 from radiolocus.model import Problem
 from radiolocus.pipeline.run import problem_frame
 from radiolocus.read.clinical import read_table
 from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import GenotypeSource
+from radiolocus.read.pgen import read_pvar
+from radiolocus.read.plink import read_bim
 from radiolocus.registry import suggest
 from radiolocus.report.html import write as write_report
 from radiolocus.schema import TABLES, Column
@@ -56,6 +60,8 @@ class QcOrder:
         Its column of sex (male, female, m, f, 1, 2); empty: what the genotype file says.
     colours : tuple of str
         Columns by which the principal components are coloured.
+    alleles : Path or None
+        A .bim, a .pvar or other genotypes: variants at places that they have, with alleles that they have not, go.
     """
 
     sample_id: str = "iid"
@@ -64,6 +70,7 @@ class QcOrder:
     id: str = ""
     sex: str = ""
     colours: tuple[str, ...] = ()
+    alleles: Path | None = None
 
 
 def quality_control(
@@ -96,20 +103,24 @@ def quality_control(
     source = open_genotypes(genotypes, sample_id=order.sample_id, dosage=order.dosage)  # type: ignore[arg-type]
     clinical, notes = _clinical(order, source)
     sex = source.sex if clinical is None or not order.sex else _sexes(clinical[order.sex], order.sex)
+    foreign, said = _foreign(order, source)
+    notes += said
     name = f"Quality of {Path(source.path).name}"
     with locked(out):
         open_folder(out, name, digest(name), fresh=fresh)
+        # so that a folder of which only steps are finished is known again
+        write_json(out / "study.json", {"name": name, "identity": digest(name)})
         prints = Fingerprints(out)
         inputs = {file.name: prints.of(file) for file in source.files}
         if order.table is not None:
             inputs[order.table.name] = prints.of(order.table)
-        found = control(source, options, sex=sex, jobs=jobs, told=told)
+        files = {"table": str(order.table and order.table.name), "alleles": str(order.alleles and order.alleles.name)}
+        stage = Stage(out, "genome", (options, asdict(order) | files, _digest_of(foreign)), inputs)
+        steps = _Steps(stage)
+        found = control(source, options, sex=sex, jobs=jobs, told=told, recall=steps, foreign=foreign)
         samples = found.samples
         if clinical is not None:
             samples = samples.with_columns(clinical.select(order.colours))
-        stage = Stage(
-            out, "genome", (options, asdict(order) | {"table": str(order.table and order.table.name)}), inputs
-        )
         tables = {
             "variant_qc": found.variants,
             "sample_qc": samples,
@@ -120,13 +131,31 @@ def quality_control(
             stage.write(f"genome/{table}", frame, _further(frame, f"genome/{table}"))
         told_notes = [Problem("qc", note, severity="note", where=name) for note in (*source.notes, *notes)]
         write_table(out, "problems", problem_frame("qc", [*told_notes, *found.problems]))
-        stage.finish(seed=0, wall_time_s=time.monotonic() - began)
+        # kept: the same call again reads what it found instead of counting it once more
+        stage.finish(seed=0, wall_time_s=time.monotonic() - began, keep_units=tuple(steps.keys))
         _write_lists(out, found)
         _write_study(out, name, found, options, order)
         told("report")
         write_report(out)
     notes += [problem.got for problem in found.problems]
     return found, [*source.notes, *notes]
+
+
+class _Steps:
+    """Keeps the tables of each step of a control below the folder of its results."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.keys: list[str] = []
+
+    def __call__(self, step: str, make: Callable[[], Frames]) -> Frames:
+        key = digest(self._stage.key, step)
+        self.keys.append(key)
+        kept = self._stage.load_unit(key)
+        if kept is None:
+            kept = dict(make())
+            self._stage.save_unit(key, kept)
+        return kept
 
 
 def _further(frame: pl.DataFrame, table: str) -> dict[str, Column]:
@@ -170,6 +199,41 @@ def _clinical(order: QcOrder, source: GenotypeSource) -> tuple[pl.DataFrame | No
     matched = len(set(ids[key]) & set(frame[key]))
     notes = [f"{order.table.name}: {matched} of {ids.height} samples have a row of their own"]
     return joined, notes
+
+
+def _foreign(order: QcOrder, source: GenotypeSource) -> tuple[npt.NDArray[np.bool_] | None, list[str]]:
+    """Which variants have other alleles than the reference, and how the alleles stand to it."""
+    if order.alleles is None:
+        return None, []
+    found = align(source.variants, _variants_of(order.alleles), options=AlleleOptions("as_written"))
+    foreign = found.rows["outcome"].is_in(["mismatch", "missing"]).to_numpy()
+    notes = [
+        f"against {order.alleles.name}: {count} variants, {meaning}" for _, meaning, count in found.counts.iter_rows()
+    ]
+    if foreign.any():
+        shown = source.variants.filter(foreign).head(3)
+        few = shown.select(pl.format("{} {}/{}", "variant_id", "effect_allele", "other_allele")).to_series()
+        notes.append(f"against {order.alleles.name}: with other alleles stand, for example, {', '.join(few)}; they go")
+    if found.rows["outcome"].is_in(["absent"]).all():
+        raise TableError(
+            f"none of the {source.variants.height} variants lies at a place of the reference",
+            where=order.alleles.name,
+            allowed="positions on one assembly",
+            todo="see whether both are on GRCh37 or both on GRCh38",
+        )
+    return foreign, notes
+
+
+def _variants_of(path: Path) -> pl.DataFrame:
+    if path.suffix == ".bim":
+        return read_bim(path)[0]
+    if path.name.endswith((".pvar", ".pvar.zst")):
+        return read_pvar(path)[0]
+    return open_genotypes(path).variants
+
+
+def _digest_of(flags: npt.NDArray[np.bool_] | None) -> str:
+    return "" if flags is None else digest(flags.tobytes().hex())
 
 
 def _sexes(column: pl.Series, name: str) -> npt.NDArray[np.int8]:

@@ -13,6 +13,7 @@ from radiolocus.errors import ConfigError, FitError
 from radiolocus.genome.components import TOLERANCE, project, randomised_components
 from radiolocus.genome.prune import PruneOptions, prune
 from radiolocus.genome.quality import sample_quality, variant_quality
+from radiolocus.genome.recall import Frames, Recall, anew
 from radiolocus.genome.relatives import DEGREES, DUPLICATE, pack_samples, related_pairs, unrelated
 from radiolocus.model import Array, Problem
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
@@ -146,6 +147,8 @@ def control(
     sex: npt.NDArray[np.int8] | None = None,
     jobs: int = 1,
     told: Callable[[str], None] = lambda text: None,
+    recall: Recall = anew,
+    foreign: Flags | None = None,
 ) -> Control:
     """Filter variants and samples, find relatives, and place everybody on principal components.
 
@@ -159,6 +162,10 @@ def control(
         Threads of the kinship; the result does not depend on it.
     told : callable
         Is told each step as it begins.
+    recall : callable
+        Keeps the tables of each step, so that a control that was killed goes on from its last one.
+    foreign : ndarray of bool, shape (variants of the file,), optional
+        Variants whose alleles are not those of a reference: they go first.
 
     Returns
     -------
@@ -183,35 +190,46 @@ def control(
     variants, samples = _Sieve("variants", source.variants.height), _Sieve("samples", everyone.size)
     problems: list[Problem] = []
 
+    if foreign is not None:
+        steps.append(variants.pass_through("alleles", "the alleles are not those of the reference", foreign))
     told("call rates")
-    first = variant_quality(source, everyone, sex)
+    first = _table(recall, "variants", lambda: variant_quality(source, everyone, sex))
     rate, limit = _filled(first, "call_rate"), options.min_call_rate
     steps.append(variants.pass_through("call rate", f"call rate below {limit:g}", ~(rate >= limit - _ROUNDING)))
     chosen, frequency = _left(variants, source), _filled(first, "effect_allele_frequency")
-    people = sample_quality(source, everyone, sex, chosen, frequency)
+    people = _table(recall, "samples", lambda: sample_quality(source, everyone, sex, chosen, frequency))
     rate, limit = _filled(people, "call_rate"), options.min_sample_call_rate
     steps.append(samples.pass_through("call rate", f"call rate below {limit:g}", ~(rate >= limit - _ROUNDING)))
     rows = _left(samples, source)
 
     told("frequencies, Hardy–Weinberg, imputation")
-    table = first if rows.size == everyone.size else variant_quality(source, rows, sex[rows])
+    table = first
+    if rows.size < everyone.size:
+        left = rows
+        table = _table(recall, "variants among the samples left", lambda: variant_quality(source, left, sex[left]))
     steps += _filter_variants(variants, table, options)
-    chosen, frequency = _left(variants, source), _filled(table, "effect_allele_frequency")
+    passed, frequency = _left(variants, source), _filled(table, "effect_allele_frequency")
 
     told("heterozygosity and sex")
-    people = sample_quality(source, everyone, sex, chosen, frequency)
+    people = _table(
+        recall, "samples over the variants left", lambda: sample_quality(source, everyone, sex, passed, frequency)
+    )
+    chosen = passed
     steps += _filter_samples(samples, people, source, chosen, options, problems)
     rows = _left(samples, source)
 
     told("LD pruning")
     autosomal = source.variants["chromosome"].is_in(AUTOSOMES).to_numpy()
-    pruned = prune(
-        source, rows, chosen[autosomal[chosen]], frequency, PruneOptions(options.prune_kb, 1, options.prune_r2)
+    asked = PruneOptions(options.prune_kb, 1, options.prune_r2)
+    rows_now, near = rows, chosen[autosomal[chosen]]
+    found = recall(
+        "pruned", lambda: {"pruned": pl.DataFrame({"variant": prune(source, rows_now, near, frequency, asked)})}
     )
+    pruned = found["pruned"]["variant"].to_numpy().astype(np.int64)
 
     told("kinship")
     ids = tuple(names[i] for i in rows)
-    relatives = related_pairs(pack_samples(source, rows, pruned), ids, jobs=jobs)
+    relatives = related_pairs(lambda: pack_samples(source, rows_now, pruned), ids, jobs=jobs, recall=recall)
     steps.append(_filter_duplicates(samples, people, source, relatives, drop=options.drop_duplicates))
     rows = _left(samples, source)
     ids = tuple(names[i] for i in rows)
@@ -220,7 +238,7 @@ def control(
     alone[rows[unrelated(ids, among, limit=options.max_kinship)]] = True
 
     told("principal components")
-    scores, eigenvalues, fraction, residual = _components(source, rows, alone, pruned, options)
+    scores, spectrum = _components(source, rows, alone, pruned, options, recall)
     number = _relatives_of(source.sample_ids, relatives, options.max_kinship)
     frame = people.with_columns(
         pl.Series("relatives", number),
@@ -237,11 +255,15 @@ def control(
         relatives=relatives,
         steps=conform(pl.DataFrame(steps, schema=step_names, orient="row"), "genome/qc_steps"),
         pruned=pruned,
-        eigenvalues=eigenvalues,
-        fraction=fraction,
-        residual=residual,
+        eigenvalues=spectrum["eigenvalue"].to_numpy(),
+        fraction=spectrum["fraction"].to_numpy(),
+        residual=spectrum["residual"].to_numpy(),
         problems=tuple(problems),
     )
+
+
+def _table(recall: Recall, step: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return recall(step, lambda: {"table": make()})["table"]
 
 
 def _filled(frame: pl.DataFrame, name: str) -> Array:
@@ -335,21 +357,27 @@ def _relatives_of(samples: tuple[str, ...], relatives: pl.DataFrame, limit: floa
 
 
 def _components(
-    source: GenotypeSource, rows: Whole, alone: Flags, pruned: Whole, options: QcOptions
-) -> tuple[Array, Array, Array, Array]:
-    none = np.empty(0)
-    scores = np.full((alone.size, options.components), np.nan)
+    source: GenotypeSource, rows: Whole, alone: Flags, pruned: Whole, options: QcOptions, recall: Recall
+) -> tuple[Array, pl.DataFrame]:
+    """Scores of all samples, NaN where dropped; eigenvalue, fraction and residual of each component."""
     if options.components == 0:
-        return scores, none, none, none
-    base = np.flatnonzero(alone).astype(np.int64)
-    others = np.setdiff1d(rows, base)
-    dropped = np.setdiff1d(np.arange(alone.size), rows)
-    # what varies among all may not vary among the unrelated
-    minor = _filled(variant_quality(source, base, np.zeros(base.size, dtype=np.int8)), "minor_allele_frequency")
-    pruned = pruned[minor[pruned] > 0]
-    found, residual = randomised_components(source, base, pruned, options.components, tolerance=TOLERANCE)
-    scores[base] = found.scores
-    if others.size:
-        scores[others] = project(source, base, found, others)
-    scores[dropped] = np.nan
-    return scores, found.eigenvalues, found.fraction, residual
+        nothing = dict.fromkeys(("eigenvalue", "fraction", "residual"), pl.Float64)
+        return np.empty((alone.size, 0)), pl.DataFrame(schema=nothing)
+
+    def find() -> Frames:
+        base = np.flatnonzero(alone).astype(np.int64)
+        others = np.setdiff1d(rows, base)
+        # what varies among all may not vary among the unrelated
+        minor = _filled(variant_quality(source, base, np.zeros(base.size, dtype=np.int8)), "minor_allele_frequency")
+        varied = pruned[minor[pruned] > 0]
+        found, residual = randomised_components(source, base, varied, options.components, tolerance=TOLERANCE)
+        scores = np.full((alone.size, options.components), np.nan)
+        scores[base] = found.scores
+        if others.size:
+            scores[others] = project(source, base, found, others)
+        spectrum = {"eigenvalue": found.eigenvalues, "fraction": found.fraction, "residual": residual}
+        columns = {f"PC{k + 1}": scores[:, k] for k in range(options.components)}
+        return {"scores": pl.DataFrame(columns), "spectrum": pl.DataFrame(spectrum)}
+
+    found = recall("components", find)
+    return found["scores"].to_numpy(), found["spectrum"]

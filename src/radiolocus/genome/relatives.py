@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import polars as pl
 
 from radiolocus.compute import run_units
 from radiolocus.errors import FitError
+from radiolocus.genome.recall import Frames, Recall, anew
 from radiolocus.kernels.packed import count_both_called, king_counts
 from radiolocus.kernels.planes import turn_planes
 from radiolocus.model import Array
@@ -31,6 +33,9 @@ DEGREES = (
     (2**-4.5, "third degree"),
 )
 _TILE = 64
+# Samples of a step that is kept.
+_STEP = 1024
+_COUNTS = ("both_heterozygous", "opposite_homozygotes", "heterozygous_1", "heterozygous_2")
 _BLOCK = 1024
 
 
@@ -133,45 +138,71 @@ def _row_of_tiles(packed: Packed, least: float, start: int) -> tuple[Array, Arra
     return np.concatenate(pairs), np.concatenate(counted)
 
 
+def _pairs_from(packed: Packed, first: int, least: float, jobs: int) -> pl.DataFrame:
+    """Pairs of which one is among `_STEP` samples and the other behind it."""
+    starts = list(range(first, min(first + _STEP, packed.one.shape[0]), _TILE))
+    found: dict[int, tuple[Array, Array]] = {}
+    for index, outcome in run_units(partial(_row_of_tiles, packed, least), starts, jobs=jobs, threads=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+        found[index] = outcome
+    pairs = np.ascontiguousarray(np.concatenate([found[i][0] for i in range(len(starts))]), dtype=np.int64)
+    counts = np.concatenate([found[i][1] for i in range(len(starts))])
+    called = np.empty(len(pairs), dtype=np.int64)
+    count_both_called(packed.one, packed.two, pairs, called)
+    columns = {"row_1": pairs[:, 0], "row_2": pairs[:, 1], "n_variants": called}
+    return pl.DataFrame(columns | {name: counts[:, k] for k, name in enumerate(_COUNTS)})
+
+
+def _pairs_of_step(bits: Callable[[], Packed], first: int, least: float, jobs: int) -> Frames:
+    return {"pairs": _pairs_from(bits(), first, least, jobs)}
+
+
 def related_pairs(
-    packed: Packed, samples: tuple[str, ...], *, least: float = DEGREES[-1][0], jobs: int = 1
+    packed: Packed | Callable[[], Packed],
+    samples: tuple[str, ...],
+    *,
+    least: float = DEGREES[-1][0],
+    jobs: int = 1,
+    recall: Recall = anew,
 ) -> pl.DataFrame:
     """Find the pairs of samples with a kinship coefficient of at least `least`.
 
     Parameters
     ----------
-    packed : Packed
+    packed : Packed or callable
+        What gives it is called only where pairs are left to compare.
     samples : tuple of str
         Ids, in the order of `packed`.
     least : float
         Default: the third degree, 2^-4.5.
     jobs : int
         Threads; the result does not depend on it.
+    recall : callable
+        Keeps the pairs that were found, 1,024 samples against those behind them at a time.
 
     Returns
     -------
     polars.DataFrame
         Table ``genome/relatives``, pairs in the order of the samples.
     """
-    starts = list(range(0, len(samples), _TILE))
-    found: dict[int, tuple[Array, Array]] = {}
-    for index, outcome in run_units(partial(_row_of_tiles, packed, least), starts, jobs=jobs, threads=True):
-        if isinstance(outcome, Exception):
-            raise outcome
-        found[index] = outcome
-    pairs = np.concatenate([found[i][0] for i in range(len(starts))])
-    counts = np.concatenate([found[i][1] for i in range(len(starts))])
+    bits = cache(lambda: packed if isinstance(packed, Packed) else packed())
+    frames = []
+    for first in range(0, len(samples), _STEP):
+        step = partial(_pairs_of_step, bits, first, least, jobs)
+        frames.append(recall(f"kinship from sample {first + 1}", step)["pairs"])
+    table = pl.concat(frames)
+    pairs = table.select("row_1", "row_2").to_numpy()
+    counts = table.select(_COUNTS).to_numpy()
     coefficient = kinship(counts)
-    called = np.empty(len(pairs), dtype=np.int64)
-    count_both_called(packed.one, packed.two, pairs, called)
     names = np.array(samples, dtype=object)
     frame = pl.DataFrame(
         {
             "sample_1": pl.Series(names[pairs[:, 0]].tolist(), dtype=pl.String),
             "sample_2": pl.Series(names[pairs[:, 1]].tolist(), dtype=pl.String),
-            "n_variants": called,
-            "both_heterozygous": counts[:, 0],
-            "opposite_homozygotes": counts[:, 1],
+            "n_variants": table["n_variants"],
+            "both_heterozygous": table["both_heterozygous"],
+            "opposite_homozygotes": table["opposite_homozygotes"],
             "kinship": coefficient,
             "relation": pl.Series([degree(x) for x in coefficient], dtype=pl.String),
             "row_1": pairs[:, 0],
