@@ -446,7 +446,9 @@ def map_(
     epilog="Example: radiolocus qc cohort.pgen --table clinical.csv --sex sex --colour site --out quality",
 )
 def qc(
-    genotypes: Annotated[Path, typer.Argument(help=".bed, .pgen, .bgen, .vcf(.gz), .bcf, or a prefix.")],
+    genotypes: Annotated[
+        Path, typer.Argument(help=".bed, .pgen, .bgen, .vcf(.gz), .bcf, or a prefix; @ stands for the chromosome.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the tables, the lists to keep and the report.")],
     min_call_rate: Annotated[float, typer.Option(help="Of variants.")] = 0.95,
     min_sample_call_rate: Annotated[float, typer.Option(help="Of samples.")] = 0.95,
@@ -469,6 +471,9 @@ def qc(
     ] = None,
     sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
     dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
+    alleles: Annotated[
+        Path | None, typer.Option(help=".bim, .pvar or genotypes whose alleles must be found, at the places they have.")
+    ] = None,
     jobs: Jobs = 0,
     fresh: Fresh = False,
 ) -> None:
@@ -482,7 +487,7 @@ def qc(
             min_call_rate, min_sample_call_rate, min_maf, min_hwe_p, min_info, max_f_deviation, True, max_kinship,
             duplicates, prune_kb, prune_r2, components,
         )  # fmt: skip
-        order = QcOrder(sample_id, dosage, table, id_, sex, tuple(colour or ()))
+        order = QcOrder(sample_id, dosage, table, id_, sex, tuple(colour or ()), alleles)
         found, notes = quality_control(
             genotypes, out, options, order, jobs=jobs or os.cpu_count() or 1, fresh=fresh,
             told=lambda step: typer.echo(f"         {step}", err=True),
