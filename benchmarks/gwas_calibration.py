@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
@@ -105,10 +106,12 @@ def tested(
     source: PlinkSource, names: list[str], values: Values, out: Path, components: int, mixed: MixedOptions | None,
     p_value: float, jobs: int,
 ) -> pl.DataFrame:  # fmt: skip
-    """Rows of a scan with p at most `p_value`."""
+    """Rows of a scan with p at most `p_value`; of cases and controls where all values are 0 and 1."""
     table = pl.DataFrame({"subject": names} | {f"y{p}": values[:, p] for p in range(values.shape[1])})
     options = GenotypeOptions(scan_dtype="float32", min_maf=0.01, principal_components=components)
-    gwas(source, table, None, out, options=options, keep=GwasOptions(p_value=p_value), mixed=mixed, jobs=jobs)
+    binary = BinaryOptions() if np.isin(values, (0.0, 1.0)).all() else None
+    keep = GwasOptions(p_value=p_value)
+    gwas(source, table, None, out, options=options, keep=keep, binary=binary, mixed=mixed, jobs=jobs)
     columns = ["phenotype", "variant_id", "chromosome", "neg_log_10_p_value"]
     return pl.read_parquet(out / "sumstats/by_phenotype/part.parquet", columns=columns)
 
@@ -135,13 +138,18 @@ def models(ridge_block: int) -> dict[str, tuple[int, MixedOptions | None]]:
 
 def type_one(
     seed: int, families: int, single: int, variants: int, count: int, causal: int, jobs: int = 1,
-    chosen: Sequence[str] = (),
+    chosen: Sequence[str] = (), cases: float = 0.0,
 ) -> dict[str, list[tuple[float, float]]]:  # fmt: skip
-    """Type I error of each model (or the chosen ones) at each level, with its Monte-Carlo error."""
+    """Type I error of each model (or the chosen ones) at each level, with its Monte-Carlo error.
+
+    With `cases`, that fraction of largest values are cases, the others controls.
+    """
     rng = np.random.default_rng(seed)
     cohort = simulate(rng, families, single, variants, fst=0.02, populations=2)
     odd = np.flatnonzero(cohort.chromosome % 2 == 1)
     values, _ = phenotypes(rng, cohort, odd, causal, 0.5, 0.5, count)
+    if cases:
+        values = (values > np.quantile(values, 1 - cases, axis=0)).astype(np.float64)
     names = [f"y{p}" for p in range(count)]
     even = [str(c) for c in range(2, CHROMOSOMES + 1, 2)]
     found: dict[str, list[tuple[float, float]]] = {}
@@ -197,6 +205,11 @@ def main() -> None:
     size = given.families, given.single, given.variants, given.phenotypes
     for label, cells in type_one(1, *size, causal=500, jobs=given.jobs).items():
         print(f"| {label} | " + " | ".join(f"{rate:.2e} ± {error:.1e}" for rate, error in cells) + " |", flush=True)
+    print(f"\n| cases and controls | {' | '.join(f'{level:g}' for level in LEVELS)} |\n|---|{'---|' * len(LEVELS)}")
+    linear = [label for label in models(10) if label.startswith(("linear", "ridge"))]
+    for label, cells in type_one(3, *size, causal=500, jobs=given.jobs, chosen=linear, cases=0.2).items():
+        shown = label.replace("linear", "logistic")
+        print(f"| {shown} | " + " | ".join(f"{rate:.2e} ± {error:.1e}" for rate, error in cells) + " |", flush=True)
     print("\n| model | power at 5e-8 |\n|---|---|")
     found = power(2, 3000, 5000, given.phenotypes // 2, causal=200, level=5e-8, jobs=given.jobs)
     for label, (share, error) in found.items():

@@ -35,6 +35,16 @@ def test_a_mixed_model_holds_the_level_that_linear_regression_does_not(benchmark
 
 
 @pytest.mark.slow
+def test_the_ridge_takes_most_of_the_inflation_of_cases_and_controls(benchmark):
+    names = ("linear", "ridge", "ridge, 10 components")
+    found = benchmark.type_one(7, 50, 60, 1500, 20, causal=100, chosen=names, cases=0.3)
+    rate = {name: cells[0][0] for name, cells in found.items()}  # at 0.05
+    assert rate["linear"] > 0.09, rate
+    assert rate["ridge"] - 0.05 < 0.5 * (rate["linear"] - 0.05), rate
+    assert 0.035 < rate["ridge, 10 components"] < 0.06, rate
+
+
+@pytest.mark.slow
 def test_what_other_chromosomes_explain_is_power(benchmark):
     names = ("linear", "lmm, loco", "ridge")
     found = benchmark.power(6, 700, 400, 10, causal=40, level=1e-5, chosen=names)
