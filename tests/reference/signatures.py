@@ -13,24 +13,31 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import SimpleITK as sitk  # noqa: N813
 from numba import types
 from numba.core.dispatcher import Dispatcher
 
 import dicom_factory as factory
 from flow.small_study import GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from radiolocus.associate.binary import BinaryOptions
+from radiolocus.associate.genomewide import gwas as gwas_scan
+from radiolocus.associate.gwas import GwasOptions
+from radiolocus.associate.mixed import MixedOptions
 from radiolocus.config import load_study
 from radiolocus.feature.core import AGGREGATIONS
 from radiolocus.feature.extract import FeatureSettings, extract
 from radiolocus.feature.families import FAMILIES
 from radiolocus.feature.maps import MAPPABLE, feature_map
 from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
+from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.image.filters import FILTERS
 from radiolocus.kernels import ahead
 from radiolocus.model import Geometry, Mask, Volume
 from radiolocus.pipeline import run_study
 from radiolocus.pipeline import study as pipeline
 from radiolocus.read.imaging import read_pair
+from radiolocus.read.plink import PlinkSource, write_plink
 
 FILE = Path(ahead.__file__).parent / "signatures.json"
 REGION = '[[imaging.images.regions]]\nname = "ring"\nkind = "ring"\ndistance_mm = 3.0\n'
@@ -106,6 +113,48 @@ def genetics(folder: Path) -> None:
         study(folder, GENETICS, more)
 
 
+def scan(folder: Path, samples: int, how: dict, **more: object) -> None:
+    """Scan a genome of 40 variants for three phenotypes, one of which some people lack; everything is kept."""
+    rng = np.random.default_rng(samples)
+    dosage = rng.choice(np.array([0, 1, 2, np.nan], dtype=np.float32), size=(40, samples), p=[0.3, 0.4, 0.28, 0.02])
+    names = [f"s{i}" for i in range(samples)]
+    places = {"chromosome": ["1"] * 20 + ["2"] * 20, "variant_id": [f"v{i}" for i in range(40)]}
+    places |= {"base_pair_location": list(range(1, 41)), "effect_allele": ["A"] * 40, "other_allele": ["C"] * 40}
+    root = folder / f"scan{len(list(folder.iterdir()))}"
+    root.mkdir()
+    write_plink(root / "g", dosage, pl.DataFrame(places), names)
+    values = rng.normal(size=(samples, 3))
+    if "binary" in more:
+        values = (values > 0.3).astype(float)
+    else:
+        values[:, 1] += 9 * np.nan_to_num(dosage[3])  # a test so strong that it is computed again
+    values[: samples // 9, 2] = np.nan
+    phenotypes = pl.DataFrame({"subject": names} | {f"y{i}": values[:, i] for i in range(3)}).fill_nan(None)
+    covariates = pl.DataFrame({"subject": names, "age": rng.normal(size=samples), "site": rng.normal(size=samples)})
+    options = GenotypeOptions(min_maf=0, min_call_rate=0, scan_dtype="float32", **how)
+    gwas_scan(PlinkSource(root / "g"), phenotypes, covariates, root / "out", options=options, keep=ALL, **more)
+
+
+def gwas(folder: Path) -> None:
+    """Scan with each rule for missing genotypes: whole bytes of a bed, and a broken byte."""
+    for missing in ("mean", "drop"):
+        for samples in (80, 81):
+            scan(folder, samples, {"missing": missing})
+
+
+def gwas_binary(folder: Path) -> None:
+    """Scan binary phenotypes by each test."""
+    for test in ("spa", "firth", "wald"):
+        for missing in ("mean", "drop"):
+            scan(folder, 80, {"missing": missing}, binary=BinaryOptions(test, 1.0))
+
+
+def gwas_mixed(folder: Path) -> None:
+    """Scan with each model of relatedness."""
+    for model in ("lmm", "lmm-exact", "ridge"):
+        scan(folder, 80, {}, mixed=MixedOptions(model, ridge_block=10, folds=2))
+
+
 def link(folder: Path) -> None:
     """Link by each test."""
     study(folder, MOLECULAR)
@@ -123,7 +172,9 @@ def response(folder: Path) -> None:
     study(folder, RESPONSE)
 
 
-EXERCISES = {f.__name__: f for f in (imaging, maps, genetics, link, outcome, response)}
+ALL = GwasOptions(p_value=1.0)
+STEPS = (imaging, maps, genetics, gwas, gwas_binary, gwas_mixed, link, outcome, response)
+EXERCISES = {f.__name__.replace("_", "-"): f for f in STEPS}
 
 
 def record(part: str) -> dict[str, dict[str, list[str]]]:
@@ -144,8 +195,10 @@ def record(part: str) -> dict[str, dict[str, list[str]]]:
     Dispatcher._compile_for_args = noted  # what Python calls, and not what loops call among each other
     with tempfile.TemporaryDirectory() as name:
         EXERCISES[part](Path(name))
-    if part != "genetics":
+    if part != "genetics" and not part.startswith("gwas"):
         found.pop("genotype", None)  # the files of the small study are written with it
+    if part.startswith("gwas"):
+        found["genotype"].pop("encode_bed", None)  # the files are written with it
     return {module: {n: sorted(s) for n, s in sorted(loops.items())} for module, loops in sorted(found.items())}
 
 

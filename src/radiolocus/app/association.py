@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from radiolocus.app.compiling import compile_for
 from radiolocus.app.loading import loading
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def gwas(
         GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed), binary_options(binary, **how),
         mixed_options(model, relationship, loco=loco),
     )  # fmt: skip
+    compile_for(*_parts(binary, model))
     with Bars(Console(stderr=True)) as bars:
         finished = write_gwas(
             order, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh,
@@ -121,6 +123,12 @@ def gwas(
     if aside:
         typer.echo(f"{aside} problems set something aside: see {out / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)
+
+
+def _parts(binary: bool, model: str) -> tuple[str, ...]:
+    """Parts of the program whose loops a scan calls; see :mod:`radiolocus.kernels.ahead`."""
+    linear = () if binary else ("gwas",)
+    return (*linear, *(("gwas-binary",) if binary else ()), *(("gwas-mixed",) if model != "linear" else ()))
 
 
 def query(

@@ -17,6 +17,7 @@ import typer
 
 from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
+from radiolocus.app.compiling import compile_for
 from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
@@ -184,7 +185,7 @@ def run(
 )
 def compile_(
     parts: Annotated[
-        list[str] | None, typer.Argument(help="imaging, maps, genetics, link, outcome, response; all without.")
+        list[str] | None, typer.Argument(help="Such as imaging, maps, gwas, link or outcome; all without.")
     ] = None,
 ) -> None:
     """Compile the numerical loops for this machine's processor; a run does so itself when it has to."""
@@ -193,23 +194,8 @@ def compile_(
 
     if unknown := [part for part in parts or () if part not in PARTS]:
         _stop(f"no part '{unknown[0]}'; allowed: {', '.join(PARTS)}", REFUSED)
-    if not _compile(*(parts or PARTS)):
+    if not compile_for(*(parts or PARTS)):
         _say("all is compiled")
-
-
-def _compile(*parts: str) -> bool:
-    """Compile what parts of a study need and has not been compiled yet, and say so."""
-    with loading():
-        from radiolocus.kernels.ahead import compile_ahead, needed
-
-    work = needed(parts)
-    if work is None:
-        return False
-    typer.echo(f"compiling {work.count} numerical loops, once: about {work.seconds:.0f} s", err=True)
-    with _bars() as bars:
-        bars.begin("compile", work.count)
-        compile_ahead(work, lambda: bars.step("compile"))
-    return True
 
 
 @app.command(short_help="Write report.html again.", epilog="Example: radiolocus report results")
@@ -295,7 +281,7 @@ def features(
             chosen = _settings(settings)
     except ConfigError as error:
         _stop(error.message, REFUSED)
-    _compile("imaging")
+    compile_for("imaging")
     if pyradiomics:
         _show(pyradiomics_of_pair(image, mask, theirs), out)
     else:
@@ -429,7 +415,7 @@ def map_(
         reading = _reading(suv, gantry, series, select)
         order = MapOrder(tuple(feature), radius, radius_mm, roi, modality, reading)
         chosen = _settings(settings)
-        _compile("maps")
+        compile_for("maps")
         lines, notes, lost = map_of_pair(image, mask, chosen, order, out)
     except ConfigError as error:
         _stop(error.message, REFUSED)
@@ -535,7 +521,7 @@ def _run(study: Path, out: Path, *, jobs: int, fresh: bool, strict: bool, root: 
         from radiolocus.pipeline import parts_of, run_study
 
     loaded = _study(study, root)
-    _compile(*parts_of(loaded.sections))
+    compile_for(*parts_of(loaded.sections))
     with _bars() as bars:
         return run_study(loaded, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, strict=strict, progress=bars)
 

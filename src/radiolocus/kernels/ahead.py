@@ -30,8 +30,8 @@ from numba.core import sigutils
 
 __all__ = ["PARTS", "Compilation", "compile_ahead", "needed"]
 
-#: Parts of a study that call loops of their own.
-PARTS = ("imaging", "maps", "genetics", "link", "outcome", "response")
+#: Parts of a study, and of the program, that call loops of their own.
+PARTS = ("imaging", "maps", "genetics", "gwas", "gwas-binary", "gwas-mixed", "link", "outcome", "response")
 
 _PACKAGE = "radiolocus.kernels"
 _HERE = Path(__file__).resolve().parent
