@@ -333,18 +333,19 @@ def _mode(ratios: Array, weights: Array, phi: float) -> Array:
     spread = np.minimum(ratios.std(axis=1, ddof=1), np.where(deviation > 0, deviation, np.inf))
     width = np.maximum(0.9 * spread * ratios.shape[1] ** -0.2 * phi, 1e-12)[:, None]
     share = weights / weights.sum()
-    out = np.empty(ratios.shape[0])
-    for i, (row, h) in enumerate(zip(ratios, width[:, 0], strict=True)):
-        heights = np.exp(-0.5 * np.square((row[:, None] - row) / h)) @ share
-        at = float(row[heights.argmax()])
-        for _ in range(200):  # mean shift: each step climbs the density of normal kernels
-            pull = share * np.exp(-0.5 * np.square((at - row) / h))
-            step = float(pull @ row / pull.sum()) - at
-            at += step
-            if abs(step) < 1e-10 * h:
-                break
-        out[i] = at
-    return out
+    at = np.empty((ratios.shape[0], 1))
+    height = max(1, _CHUNK // ratios.shape[1] ** 2)
+    for start in range(0, ratios.shape[0], height):
+        rows, h = ratios[start : start + height], width[start : start + height]
+        heights = np.exp(-0.5 * np.square((rows[:, :, None] - rows[:, None, :]) / h[:, :, None])) @ share
+        at[start : start + height] = np.take_along_axis(rows, heights.argmax(axis=1)[:, None], axis=1)
+    for _ in range(200):  # mean shift: each step climbs the density of normal kernels
+        pull = share * np.exp(-0.5 * np.square((at - ratios) / width))
+        step = (pull * ratios).sum(axis=1, keepdims=True) / pull.sum(axis=1, keepdims=True) - at
+        at += step
+        if (np.abs(step) < 1e-10 * width).all():
+            break
+    return at[:, 0]
 
 
 def leave_one_out(data: Instruments) -> list[CausalEstimate]:
