@@ -277,7 +277,9 @@ def _decompose(
         matrix = np.zeros((pattern.rows.size, pattern.rows.size))
         for part in used:
             with np.load(file(f"relationship-{part}")) as kept:
-                matrix += kept["sum"][np.ix_(pattern.rows, pattern.rows)]
+                total = kept["sum"]
+            matrix += total[np.ix_(pattern.rows, pattern.rows)] if pattern.absent.size else total
+            del total  # n × n numbers
         matrix /= sum(counts[part] for part in used)
         found = spectrum_of(matrix, pattern_basis(pattern, design.basis))
         inside = slice(design.first[g], design.first[g + 1])
