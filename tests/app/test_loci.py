@@ -58,10 +58,12 @@ def test_ld_score_regression(results):
     assert "y1: intercept" in done.stdout
     assert "200,000 or more" in done.stderr
     first = pl.read_parquet(root / "sumstats/ldsc.parquet")
-    again = call("ldsc", root, "--scores", folder / "mine", "--blocks", "20", "--all-variants", "--phenotype", "y1")
+    again = call("ldsc", root, "--scores", folder / "mine", "--blocks", "20", "--all-variants", "--rg")
     assert again.exit_code == 0, again.output
     second = pl.read_parquet(root / "sumstats/ldsc.parquet")
-    np.testing.assert_allclose(first["intercept"], second["intercept"], rtol=1e-4)
+    np.testing.assert_allclose(first["intercept"], second.filter(pl.col("phenotype") == "y1")["intercept"], rtol=1e-4)
+    assert "y0 and y1: genetic correlation" in again.stdout
+    assert pl.read_parquet(root / "sumstats/genetic_correlation.parquet").height == 1
     assert json.loads((root / "sumstats/ldsc.json").read_text())["options"]["common"] is False
 
 

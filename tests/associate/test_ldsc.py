@@ -7,7 +7,7 @@ import pytest
 from planted import planted
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
-from radiolocus.associate.ldsc import LdscOptions, ldsc, write_ldsc
+from radiolocus.associate.ldsc import LdscOptions, genetic_correlations, ldsc, write_genetic_correlations, write_ldsc
 from radiolocus.associate.query import query
 from radiolocus.errors import ConfigError, FitError
 from radiolocus.genome.ldscore import LdScoreOptions, LdScores, ld_scores
@@ -17,14 +17,17 @@ from radiolocus.simulate.genotypes import simulate_genotypes
 from radiolocus.stats.ldsc import ld_score_regression, liability_factor
 
 
-def polygenic(folder, *, heritability, seed, people=1000, variants=2500, phenotypes=8):
+def polygenic(folder, *, heritability, seed, people=1000, variants=2500, phenotypes=8, shared=0.0):
     """Every variant has an effect; several phenotypes of the same genotypes."""
     rng = np.random.default_rng(seed)
     made = simulate_genotypes(rng, people, variants, fst=1e-4, missing=0.0, block=10, correlation=0.95)
     write_plink(folder / "g", made.dosage, made.variants.drop("block"), [f"s{i}" for i in range(people)])
     spread = made.dosage.std(axis=1, keepdims=True)
     scaled = (made.dosage - made.dosage.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
-    effects = rng.normal(size=(variants, phenotypes)) * np.sqrt(heritability / variants)
+    effects = rng.normal(size=(variants, phenotypes)) * np.sqrt(1 - shared) + rng.normal(size=(variants, 1)) * np.sqrt(
+        shared
+    )
+    effects *= np.sqrt(heritability / variants)
     values = scaled.T @ effects + rng.normal(size=(people, phenotypes)) * np.sqrt(1 - heritability)
     source = PlinkSource(folder / "g")
     table = pl.DataFrame({"subject": list(source.sample_ids)} | {f"y{i}": values[:, i] for i in range(phenotypes)})
@@ -41,6 +44,19 @@ def test_heritability_of_people_comes_back(tmp_path):
     level = table["intercept"].to_numpy()
     assert abs(level.mean() - 1) < 3.5 * level.std(ddof=1) / np.sqrt(level.size)
     assert (table["mean_chi2"] > 1.02).all()
+
+
+def test_genetic_correlations_of_people_come_back(tmp_path):
+    root, scores = polygenic(tmp_path, heritability=0.8, seed=6, phenotypes=4, shared=0.7)
+    found = write_genetic_correlations(root, scores, LdscOptions(common=False, blocks=50))
+    assert found.table.height == 6
+    values, errors = (found.table[name].to_numpy() for name in ("correlation", "correlation_se"))
+    assert abs(values.mean() - 0.7) < 3 * errors.mean() / np.sqrt(2)
+    assert (errors < 0.5).all()
+    assert pl.read_parquet(root / "sumstats/genetic_correlation.parquet").equals(found.table)
+    assert "Bonferroni over them is 0.0083" in found.told[-1]
+    with pytest.raises(ConfigError, match="one phenotype"):
+        genetic_correlations(root, scores, phenotypes=["y0"])
 
 
 @pytest.fixture(scope="module")

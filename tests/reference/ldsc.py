@@ -16,6 +16,18 @@ def made_up(variants=4000, seed=11, *, heritability=0.4, confounding=0.08, total
     return expected * rng.chisquare(1, variants), score, weight, n, total
 
 
+def two_phenotypes(variants=3000, seed=5):
+    """z of two phenotypes of the same genome, LD scores, weights, subjects."""
+    rng = np.random.default_rng(seed)
+    _, score, weight, _, total = made_up(variants, seed)
+    n1, n2 = rng.uniform(9_000, 11_000, (2, variants)).round()
+    scale = np.sqrt(score / total)
+    shared, own = rng.normal(size=(2, variants))
+    z1 = np.sqrt(n1 * 0.5) * scale * shared + rng.normal(size=variants)
+    z2 = np.sqrt(n2 * 0.3) * scale * (0.6 * shared + 0.8 * own) + rng.normal(size=variants)
+    return z1, z2, score, weight, n1, n2, total
+
+
 def main():
     from ldscore import regressions
 
@@ -32,6 +44,11 @@ def main():
         numbers = [found.tot, found.tot_se, found.intercept]
         numbers += [getattr(found, "intercept_se", 0.0)]
         print(name, [float(f"{float(np.ravel(value)[0]):.10g}") if value != "NA" else 0.0 for value in numbers])
+    z1, z2, score, weight, n1, n2, total = (np.asarray(part, dtype=float).reshape(-1, 1) for part in two_phenotypes())
+    found = regressions.RG(z1, z2, score, weight, n1, n2, total.reshape(1, 1), None, None, None, n_blocks=200)
+    numbers = [found.rg_ratio, found.rg_se, found.gencov.tot, found.gencov.tot_se]
+    numbers += [found.gencov.intercept, found.gencov.intercept_se]
+    print("rg", [float(f"{float(np.ravel(value)[0]):.10g}") for value in numbers])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import norm
 
 from radiolocus.errors import ConfigError, FitError
-from radiolocus.stats.ldsc import ld_score_regression, liability_factor
-from reference.ldsc import made_up
+from radiolocus.stats.ldsc import genetic_correlation, ld_score_regression, liability_factor
+from reference.ldsc import made_up, two_phenotypes
 
 # h², its error, intercept, its error: LDSC 2.0.1 on made_up(), by tests/reference/ldsc.py
 LDSC = {
@@ -24,6 +24,32 @@ def test_the_numbers_of_ldsc(name):
     np.testing.assert_allclose(numbers, expected, rtol=1e-9)
     assert (found.variants, found.left_out, found.blocks) == (3994, 6, 200)
     assert found.ratio == pytest.approx((found.intercept - 1) / (found.mean_chi2 - 1))
+
+
+# genetic correlation, its error, covariance, its error, intercept, its error: the same
+RG = [0.5769413899, 0.05876933243, 0.2477604526, 0.02703429085, -0.03456932353, 0.07190644783]
+
+
+def test_the_genetic_correlation_of_ldsc():
+    z1, z2, score, weight, n1, n2, total = two_phenotypes()
+    found = genetic_correlation(z1, z2, score, n1, n2, total, weight_ld=weight)
+    numbers = [found.correlation, found.correlation_se, found.covariance, found.covariance_se]
+    np.testing.assert_allclose([*numbers, found.intercept, found.intercept_se], RG, rtol=1e-8)
+    # the truth is 0.6
+    assert abs(found.correlation - 0.6) < 3 * found.correlation_se
+    turned = genetic_correlation(z1, -z2, score, n1, n2, total, weight_ld=weight)
+    assert turned.correlation == pytest.approx(-found.correlation)
+
+
+def test_a_phenotype_without_heritability_has_no_genetic_correlation():
+    rng = np.random.default_rng(3)
+    score = rng.uniform(1, 60, 500)
+    z = rng.normal(size=500) / np.sqrt(score)
+    with pytest.raises(FitError) as caught:
+        genetic_correlation(z, z, score, 1000, 1000, 1e4)
+    assert caught.value.got.startswith("heritabilities -")
+    with pytest.raises(FitError, match="5 variants"):
+        genetic_correlation(z[:5], z[:5], score[:5], 1000, 1000, 1e4)
 
 
 def test_heritability_and_confounding_come_back():

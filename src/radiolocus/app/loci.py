@@ -168,12 +168,13 @@ def ldsc(
     blocks: Annotated[int, typer.Option(help="Of the jackknife.")] = 200,
     sample_prevalence: Annotated[float | None, typer.Option(help="Fraction of cases in the sample.")] = None,
     population_prevalence: Annotated[float | None, typer.Option(help="Fraction of cases in the population.")] = None,
+    rg: Annotated[bool, typer.Option("--rg", help="Also the genetic correlation of every pair of phenotypes.")] = False,
     phenotype: Phenotypes = None,
     sample_id: Name = "iid",
 ) -> None:
     """Regress χ² on LD scores: the intercept measures confounding, the slope heritability."""
     with loading():
-        from radiolocus.associate.ldsc import LdscOptions, write_ldsc
+        from radiolocus.associate.ldsc import LdscOptions, write_genetic_correlations, write_ldsc
         from radiolocus.associate.results import samples_of
         from radiolocus.errors import ConfigError
         from radiolocus.genome.ldscore import LdScoreOptions, ld_scores, read_ld_scores, write_ld_scores
@@ -201,4 +202,11 @@ def ldsc(
             f"h² {row['heritability']:.4f} ({row['heritability_se']:.4f}), λ {row['lambda_gc']:.3f}, "
             f"{row['variants']:,} variants"
         )
+    if rg:
+        pairs = write_genetic_correlations(folder, table, options, phenotypes=phenotype or ())
+        for line in pairs.told:
+            typer.echo(f"note     {line}", err=True)
+        for row in pairs.table.head(20).iter_rows(named=True):
+            names = f"{row['phenotype_1']} and {row['phenotype_2']}"
+            typer.echo(f"{names}: genetic correlation {row['correlation']:.4f} ({row['correlation_se']:.4f})")
     typer.echo(f"results: {folder / 'sumstats/ldsc.csv'}")

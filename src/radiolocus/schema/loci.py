@@ -71,6 +71,24 @@ LOCI: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "sumstats/genetic_correlation",
+        "correlation of the effects of all variants on two phenotypes, by `radiolocus ldsc --rg`",
+        (
+            Column("phenotype_1", Text, "phenotype"),
+            Column("phenotype_2", Text, "phenotype"),
+            Column("correlation", Real, "genetic correlation; may leave −1 to 1", source="Bulik-Sullivan 2015"),
+            Column("correlation_se", Real, "its standard error by the block jackknife"),
+            P,
+            Column("covariance", Real, "genetic covariance"),
+            Column("covariance_se", Real, "its standard error"),
+            Column("intercept", Real, "of the product of z: 0 without shared subjects"),
+            Column("intercept_se", Real, "its standard error"),
+            Column("heritability1", Real, "h² of the first phenotype"),
+            Column("heritability2", Real, "h² of the second phenotype"),
+            Column("variants", Whole, "variants with both tests and an LD score"),
+        ),
+    ),
+    Table(
         "sumstats/finemap",
         "how likely each variant of a locus is to be causal, by `radiolocus finemap`",
         (
