@@ -20,7 +20,7 @@ from radiolocus.learn.protocol import Protocol
 from radiolocus.learn.select import strongest, univariate_strength
 from radiolocus.learn.target import Target
 
-SUBJECTS, COLUMNS, CHOSEN = 150, 2000, 20
+SUBJECTS, COLUMNS, CHOSEN = 150, 2000, 40
 _CHOOSE = ProtocolOptions(
     repeats=1, penalties=12, select="univariate", select_count=CHOSEN, screen=COLUMNS, redundancy=1.0
 )
@@ -28,14 +28,14 @@ _PLAIN = ProtocolOptions(repeats=1, penalties=12, redundancy=1.0)
 
 
 def contrast(seed: int) -> tuple[float, float]:
-    """Harrell's C of pure noise with the twenty strongest columns chosen outside the folds, and inside."""
+    """Harrell's C of pure noise with the strongest columns chosen outside the folds, and inside."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(SUBJECTS, COLUMNS))
     time, lost = rng.exponential(size=SUBJECTS), rng.exponential(2.0, size=SUBJECTS)
     target = Target((time <= lost).astype(float), np.minimum(time, lost))
     peeked = strongest(univariate_strength(X, target, _PLAIN), CHOSEN)
-    outside = Protocol(_PLAIN).run(_named(X[:, peeked]), target)
-    inside = Protocol(_CHOOSE).run(_named(X), target)
+    outside = Protocol(_PLAIN, "ridge").run(_named(X[:, peeked]), target)
+    inside = Protocol(_CHOOSE, "ridge").run(_named(X), target)
     return (
         fold_statistic(target, outside.prediction, outside.fold),
         fold_statistic(target, inside.prediction, inside.fold),
@@ -53,7 +53,7 @@ def draw(frame: pl.DataFrame, file: Path) -> None:
 
     matplotlib.use("Agg")
     matplotlib.rcParams["svg.hashsalt"] = "radiolocus"
-    matplotlib.rcParams["svg.fonttype"] = "path"
+    matplotlib.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6.4, 2.6), layout="constrained")

@@ -84,3 +84,18 @@ def test_the_training_part_alone_decides_and_columns_come_out_alike():
     assert held_out[b].std() == pytest.approx(held_out[~b].std(), rel=0.3)
     plain = fit_preprocess(predictors.take(training), ProtocolOptions())
     assert np.abs(np.diff([plain.apply(predictors)[batch == s].mean() for s in "ab"])) > 1.2
+
+
+def test_numbers_are_those_of_neuroharmonize_learned_on_one_set_and_applied_to_another():
+    """neuroHarmonize 2.5.2, harmonizationLearn on the first 60, harmonizationApply to the other 30 of `cohort()`."""
+    X, batch, age = cohort()
+    training = np.arange(90) < 60
+    found, _ = fit_harmonise(X[training], ("imaging",) * 6, batch[training], age[training])
+    out = found.apply(X, batch, age)
+    learned, applied = out[training], out[~training]
+    first = [4.84575856, 7.67680818, 4.52442413, 4.33299887, 5.91533872, 6.52338923]
+    np.testing.assert_allclose(learned[0], first, rtol=2e-8)
+    np.testing.assert_allclose(np.square(learned).sum(), 9892.871697036579, rtol=2e-8)
+    first = [5.33951347, 5.69756044, 6.05910149, 4.9014185, 4.75093278, 3.62191602]
+    np.testing.assert_allclose(applied[0], first, rtol=2e-8)
+    np.testing.assert_allclose(np.square(applied).sum(), 4989.689801009071, rtol=2e-8)

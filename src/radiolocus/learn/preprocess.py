@@ -124,9 +124,10 @@ class Preprocess:
         """Return the standardised columns, shape (n, m).
 
         A missing number becomes the training median; a missing category the most frequent one in training, and so
-        does a category that training did not hold.
+        does a category that training did not hold. A subject of a batch that training did not teach stays as it is.
         """
-        return (self._encoding.encode(predictors)[:, self._kept] - self.mean) / self.scale
+        harmonised = _harmonised(self._harmonise, predictors)
+        return (self._encoding.encode(harmonised)[:, self._kept] - self.mean) / self.scale
 
     def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
         """Name the categories that the training part did not hold, with their predictors."""
