@@ -107,6 +107,17 @@ def test_a_column_with_the_name_of_a_result(files):
         quality_control(files / "linked", files / "out", QcOptions(), order)
 
 
+def test_a_table_of_other_people(files):
+    pl.DataFrame({"IID": ["a", "b"], "age": [1, 2]}).write_csv(files / "people.csv")
+    with pytest.raises(TableError) as caught:
+        quality_control(files / "linked", files / "o", QcOptions(), QcOrder(table=files / "people.csv"))
+    assert caught.value.got == (
+        "none of the 150 samples has a row of its own: the table has a, b, the genotypes s0, s1, s2"
+    )
+    assert caught.value.where == "people.csv, column IID"
+    assert "--id" in caught.value.todo
+
+
 def test_alleles_are_held_against_a_reference(files):
     bim = (files / "linked.bim").read_text().splitlines()
     lines = [line.split("\t") for line in bim]

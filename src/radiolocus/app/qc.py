@@ -197,6 +197,13 @@ def _clinical(order: QcOrder, source: GenotypeSource) -> tuple[pl.DataFrame | No
     ids = pl.DataFrame({key: list(source.sample_ids)})
     joined = ids.join(frame, on=key, how="left", maintain_order="left")
     matched = len(set(ids[key]) & set(frame[key]))
+    if not matched:
+        raise TableError(
+            f"none of the {ids.height} samples has a row of its own: the table has {', '.join(frame[key].head(3))}, "
+            f"the genotypes {', '.join(ids[key].head(3))}",
+            where=f"{order.table.name}, column {key}",
+            todo="name the column of ids by --id, or say by --sample-id what names a sample",
+        )
     notes = [f"{order.table.name}: {matched} of {ids.height} samples have a row of their own"]
     return joined, notes
 
