@@ -124,6 +124,24 @@ def test_binary_phenotypes_alone_need_no_images(tmp_path):
     assert query(finished.root, region="1", p_value=0.05)["phenotype"].unique().to_list() == ["relapse"]
 
 
+def test_what_the_binary_phenotypes_met_is_still_told_when_only_images_changed(tmp_path):
+    (tmp_path / "study").mkdir()
+    study = SmallStudy(tmp_path / "study", n=16)
+    study.clinical = study.clinical.with_columns(relapse=pl.Series(["yes", "no"] * 8))
+    study.text += GENETICS + CASES
+    fam = study.root / "geno.fam"
+    fam.write_text(fam.read_text().replace("S03", "X03"))
+    first = study.problems(study.run())
+    lost = [p for p in first if p["where"] == "scan of binary phenotypes" and p["subject"] == "S03"]
+    assert [p["got"] for p in lost] == ["no genotype"]
+    study.image("S05", *study.picture(77))
+    assert study.problems(study.run()) == first
+    study.text = study.text.replace(study.text[study.text.index("[imaging]") : study.text.index("[genetics]")], "")
+    root = study.run().root
+    assert not (root / "sumstats").exists()
+    assert (root / "binary/sumstats/manifest.json").exists()
+
+
 def test_relatedness_may_be_modelled(tmp_path):
     (tmp_path / "study").mkdir()
     study = SmallStudy(tmp_path / "study", n=20)

@@ -42,10 +42,12 @@ def genetics(run: Run, options: GeneticsOptions) -> str:
     if run.sections.imaging is not None:
         problems = _imaging(run, options, genotypes)
         told.append(_told_scan(run.root) + told_left_out(run, _STAGE))
+    else:
+        _clear(run.root)
     if options.binary:
         told.append(_binary(run, options, genotypes, table, problems))
     else:
-        _clear_binary(run)
+        _clear(run.root / BINARY)
     return "; ".join(told)
 
 
@@ -83,10 +85,14 @@ def _binary(
         except FitError as error:
             if run.sections.imaging is None:
                 raise
-            _clear_binary(run)
+            _clear(run.root / BINARY)
             run.tell(_STAGE, pl.concat([problems, problem_frame(_STAGE, [as_problem(_STAGE, error, item=_WHOSE)])]))
             return f"binary phenotypes were not scanned: {error.message}"
-        run.finish(_STAGE, stage, pl.concat([problems, _problems_of(run.root / BINARY)]))
+    every = pl.concat([problems, _problems_of(run.root / BINARY)])
+    if fresh:
+        run.finish(_STAGE, stage, every)
+    else:  # the imaging phenotypes may have told theirs alone
+        run.tell(_STAGE, every)
     return f"binary phenotypes: {_told_scan(run.root / BINARY)}"
 
 
@@ -156,9 +162,9 @@ def _problems_of(root: Path) -> pl.DataFrame:
     return frame
 
 
-def _clear_binary(run: Run) -> None:
+def _clear(root: Path) -> None:
     for room in ("sumstats", "genome"):
-        clear_room(run.root / BINARY, room)
+        clear_room(root, room)
 
 
 def _told_scan(root: Path) -> str:
