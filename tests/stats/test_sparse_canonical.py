@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from radiolocus.stats.sparse_canonical import _projected, _standard, _weights, partial_least_squares, sparse_canonical
+from radiolocus.stats.sparse_canonical import (
+    _projected,
+    _standard,
+    _start,
+    _weights,
+    partial_least_squares,
+    sparse_canonical,
+)
 
 
 def slow_projection(a, limit):
@@ -36,7 +43,7 @@ def test_permuted_data_sets_are_solved_as_if_each_were_alone():
     x, y = _standard(rng.normal(size=(30, 8))), _standard(rng.normal(size=(30, 12)))
     x[:, 0] = y[:, 0]
     orders = np.vstack([np.arange(30), rng.permutation(30)])
-    U, V = _weights(x, y, orders, 0.5)
+    U, V = _weights(x, y, orders, 0.5, _start(x, y, orders))
     for k, order in enumerate(orders):
         cross = x[order].T @ y
         v = np.linalg.svd(cross)[2][0]

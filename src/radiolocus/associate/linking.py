@@ -30,7 +30,7 @@ LINK_TABLES = tuple(name for name in TABLES if name.startswith("link/"))
 _DRAWN = 3
 _SPARSE, _PLS = "sparse canonical correlation", "partial least squares"
 # Permutations of the combinations: each solves a problem for every penalty.
-_MOST = 199
+_MOST = 99
 _KEPT = 200
 
 
