@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from naive.alleles import COMPLEMENT
 from naive.meta import combined
@@ -252,6 +253,16 @@ def test_genomic_control_models_and_thresholds(split, tmp_path):
     summary = pl.read_parquet(tmp_path / "few/sumstats/summary.parquet")
     assert summary["tests"].to_list() == [60, 60]
     assert summary["top_variant"][0] == "rs7"
+
+
+def test_files_of_many_blocks_are_read_whole(tmp_path, monkeypatch):
+    orders = [CohortOrder(f"c{i}", write(rows, tmp_path / f"c{i}.tsv")) for i, rows in enumerate(cohorts_of(4))]
+    whole = meta(orders, tmp_path / "whole")
+    monkeypatch.setattr("radiolocus.read.sumstats._BLOCK", 400)
+    parts = meta(orders, tmp_path / "parts")
+    assert parts.tests == whole.tests
+    rows = [query(tmp_path / name, phenotype=["phenotype"]) for name in ("whole", "parts")]
+    assert_frame_equal(*rows, rel_tol=1e-12)
 
 
 def test_stretches_change_nothing(split, tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radiolocus.associate.dataset import chromosome_part
@@ -163,9 +162,11 @@ def _converted(source: SumstatsSource, folder: Path) -> tuple[dict[str, Path], n
             for (name,), part in batch.filter(pl.col("base_pair_location").is_not_null()).group_by(
                 "chromosome", maintain_order=True
             ):
-                if name is not None:
-                    writer = writers.setdefault(str(name), pq.ParquetWriter(folder / f"{name}.parquet", schema))
-                    writer.write_table(_arrow(part, schema))
+                if name is None:
+                    continue
+                if str(name) not in writers:
+                    writers[str(name)] = pq.ParquetWriter(folder / f"{name}.parquet", schema)
+                writers[str(name)].write_table(part.to_arrow().cast(schema))
     finally:
         for writer in writers.values():
             writer.close()
@@ -180,10 +181,6 @@ def _converted(source: SumstatsSource, folder: Path) -> tuple[dict[str, Path], n
         # row groups by position, so that a stretch is found without reading the rest
         pl.read_parquet(path).sort("base_pair_location", maintain_order=True).write_parquet(path, row_group_size=65_536)
     return files, np.concatenate(values) if values else np.empty(0)
-
-
-def _arrow(part: pl.DataFrame, schema: pa.Schema) -> pa.Table:
-    return part.to_arrow().cast(schema)
 
 
 def _folder(order: CohortOrder) -> CohortRows:

@@ -206,8 +206,37 @@ def _logistic(art: Artefacts, below: str) -> str:
     )
 
 
+_COMBINED = {
+    "fixed": "weighted by their inverse variances",
+    "random": "by a random-effects model",
+    "sample_size": "as z weighted by the root of the sample size (Willer 2010)",
+}
+_TAU2 = {"dl": "DerSimonian & Laird 1986", "pm": "Paule & Mandel 1982", "reml": "restricted maximum likelihood"}
+
+
+def _meta(art: Artefacts, options: dict[str, Any]) -> str:
+    frame = art.table("sumstats/cohorts")
+    cohorts = frame["cohort"].n_unique() if frame is not None else 0
+    widened = " Standard errors were widened by genomic control where λ > 1." if options["genomic_control"] else ""
+    return (
+        f"Estimates of {cohorts} cohorts were brought to one effect allele and strand and combined "
+        f"{_COMBINED[options['model']]}; the variance between cohorts is that of {_TAU2[options['tau2']]}, "
+        f"heterogeneity Cochran's Q (1954) and I² (Higgins & Thompson 2002).{widened}"
+    )
+
+
+def _mendelian(_art: Artefacts) -> str:
+    return (
+        "The effect of each exposure on each outcome was estimated by two-sample Mendelian randomisation: inverse "
+        "variance (Burgess 2013), Egger (Bowden 2015), weighted median (Bowden 2016) and weighted mode (Hartwig 2017), "
+        "with Steiger's test of direction (Hemani 2017)."
+    )
+
+
 def _genetics(art: Artefacts) -> str:
     options = _options(art)
+    if options.get("meta"):
+        return f"{_meta(art, options['meta'])} {_LEVELS}"
     if options.get("binary"):
         return f"{_logistic(art, '')} {_LEVELS}"
     if not options:
@@ -266,6 +295,7 @@ _TOLD = (
     (("features/repeatability",), _repeatability),
     (("sumstats/summary", f"{BINARY}/sumstats/summary"), _genetics),
     (("link/link",), _link),
+    (("mendelian/estimates",), _mendelian),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
 )
