@@ -63,7 +63,8 @@ def draw(frame: pl.DataFrame, file: Path) -> None:
         spread = np.random.default_rng(0).uniform(-0.12, 0.12, values.size)
         axes.plot(values, y + spread, "o", ms=4.5, color=colour, alpha=0.65, mec="none")
         axes.plot([values.mean()] * 2, [y - 0.28, y + 0.28], color=colour, lw=2)
-        axes.annotate(f"mean {values.mean():.2f}", (values.mean(), y - 0.3), ha="center", va="bottom", color=colour)
+        x = values.max() + 0.015
+        axes.annotate(f"mean {values.mean():.2f}", (x, y), ha="left", va="center", color=colour)
     axes.axvline(0.5, color="black", lw=0.9, ls=(0, (4, 2)), zorder=0)
     axes.set_yticks([0, 1], labels)
     axes.set_ylim(1.5, -0.75)

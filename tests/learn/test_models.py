@@ -106,6 +106,24 @@ def test_survival_of_a_tuned_model_is_calibrated_on_average(name):
         assert model.survival(predictors, [t]).mean() == pytest.approx(observed, abs=0.09)
 
 
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_a_column_that_separates_ends_in_finite_numbers(name, kind):
+    need(name)
+    X, target = cohort(kind, n=40)
+    order = np.argsort(X[:, 0])
+    event = np.ones(40) if kind == "survival" else np.zeros(40)
+    time = np.zeros(40)
+    time[order] = np.arange(40.0, 0.0, -1.0)
+    if kind != "survival":
+        event[order] = np.sort(target.event)
+    perfect = Target(event, time if kind == "survival" else None, target.levels, target.ordered)
+    learner = MODELS[name]
+    fit = learner.fit(X, perfect, learner.settings(X, perfect, OPTIONS)[-1], 1)
+    risk = fit.predict(X)
+    assert np.isfinite(risk).all()
+    assert np.corrcoef(risk, X[:, 0])[0, 1] > 0.5
+
+
 def test_boosting_sees_what_no_line_can():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(160, 5))

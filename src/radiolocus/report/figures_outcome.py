@@ -29,6 +29,8 @@ def told_apart(frame: pl.DataFrame, performance: pl.DataFrame | None) -> pl.Data
     if performance is None:
         return frame
     for column in ("model", "split"):
+        if column not in performance.columns:  # results of an earlier version
+            continue
         most = performance.group_by("endpoint", "predictors").agg(pl.col(column).n_unique())[column].max()
         if column in frame.columns and isinstance(most, int) and most > 1:
             frame = frame.with_columns(pl.col("predictors") + _BESIDE + pl.col(column))
@@ -37,6 +39,8 @@ def told_apart(frame: pl.DataFrame, performance: pl.DataFrame | None) -> pl.Data
 
 def protocol(performance: pl.DataFrame) -> str:
     """Say in words how the performance was estimated."""
+    if "split" not in performance.columns:  # results of an earlier version
+        performance = performance.with_columns(split=pl.lit("kfold"))
     designs = performance.select("split", "repeats", "folds").unique().sort("repeats", "folds", "split")
     folds = [f"{r} × {f}-fold" for s, r, f in designs.iter_rows() if s == "kfold"]
     told = [" or ".join(folds) + " cross-validation, split by patient"] if folds else []

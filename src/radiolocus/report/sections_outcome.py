@@ -27,7 +27,7 @@ _LEFT = {
 
 def _design(row: Mapping[str, object]) -> str:
     """Who was held out, in a word."""
-    split, repeats, folds = row["split"], row["repeats"], row["folds"]
+    split, repeats, folds = row.get("split", "kfold"), row["repeats"], row["folds"]
     told = {"kfold": f"{repeats} × {folds} folds", "site": f"{folds} sites", "temporal": "the latest"}
     return told.get(str(split), f"{repeats} bootstrap samples, {split}")
 
