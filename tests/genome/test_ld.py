@@ -56,15 +56,15 @@ def test_the_same_pairs_as_plink(name, data, tmp_path):
 
 
 def test_blocks_that_follow_each_other_hold_all_pairs(tmp_path):
-    source = linked(tmp_path, variants=2600, samples=40, chromosomes=2)
+    source = linked(tmp_path, variants=1500, samples=25, chromosomes=2)
     rows, chosen = everybody(source)
     chosen = chosen[chosen % 5 > 0]
-    found = pl.concat(ld_pairs(source, rows, chosen, LdWindow(700, 0.0)))
-    dosage = source.read(rows, 0, 2600).dosage
+    found = pl.concat(ld_pairs(source, rows, chosen, LdWindow(300, 0.0)))
+    dosage = source.read(rows, 0, 1500).dosage
     position, place = source.variants["base_pair_location"].to_numpy(), source.variants["chromosome"].to_numpy()
     r = correlation(dosage)
-    near = (place[:, None] == place) & (position - position[:, None] <= 700_000) & np.triu(np.ones_like(r, bool), 1)
-    near &= np.isin(np.arange(2600), chosen)[:, None] & np.isin(np.arange(2600), chosen) & ~np.isnan(r)
+    near = (place[:, None] == place) & (position - position[:, None] <= 300_000) & np.triu(np.ones_like(r, bool), 1)
+    near &= np.isin(np.arange(1500), chosen)[:, None] & np.isin(np.arange(1500), chosen) & ~np.isnan(r)
     assert set(found.select("first", "second").iter_rows()) == set(
         zip(*(i.tolist() for i in np.nonzero(near)), strict=True)
     )

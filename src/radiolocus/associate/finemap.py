@@ -42,7 +42,7 @@ __all__ = [
 Whole = npt.NDArray[np.int64]
 Target = tuple[str, Region]
 
-# Of 60 simulated loci of the same subjects 57 came out below, of others 7.
+# Of 60 simulated loci of the same subjects 57 came out below, of other people 6.
 _MISMATCH = 0.1
 
 
