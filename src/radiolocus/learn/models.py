@@ -17,6 +17,7 @@ from radiolocus.learn.linear import Baseline, Family, LinearFit, penalty_grid
 from radiolocus.learn.logistic import LogisticNet
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.ordinal import Multinomial, Ordinal
+from radiolocus.learn.survival_forest import SurvivalForest
 from radiolocus.learn.target import Kind, Target
 from radiolocus.learn.trees import Boosting, Forest
 from radiolocus.learn.xgb import XgboostAft, XgboostCox
@@ -97,6 +98,7 @@ for _learner in (
     Aft("lognormal", "log-normal AFT"),
     Aft("loglogistic", "log-logistic AFT"),
     DiscreteTime(),
+    SurvivalForest(),
     XgboostCox(),
     XgboostAft(),
     Ordinal(),
