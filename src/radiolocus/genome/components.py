@@ -110,7 +110,7 @@ def randomised_components(
             todo="ask for fewer components, or prune less",
         )
     block = np.random.default_rng(seed).standard_normal((n, width))
-    basis, image = np.empty((n, 0)), np.empty((n, 0))
+    basis, image, small = np.empty((n, 0)), np.empty((n, 0)), np.empty((0, 0))
     dtype: npt.DTypeLike = np.float32
     for _ in range(_MOST_PASSES):
         # twice: what is left after one projection is small and no longer orthogonal
@@ -121,10 +121,11 @@ def randomised_components(
             block = block[:, : n - basis.shape[1]]
         basis = np.column_stack([basis, block])
         image = np.column_stack([image, _relationship_times(source, rows, chosen, block, dtype)])
-        values, vectors, residual = _best(basis, image, components)
+        small = _grown(small, basis.T @ image[:, -block.shape[1] :])
+        values, vectors, residual = _best(basis, image, small, components)
         if residual.max() <= tolerance or basis.shape[1] >= n:
             exact = _relationship_times(source, rows, chosen, vectors)
-            values, turned, residual = _best(vectors, exact, components)
+            values, turned, residual = _best(vectors, exact, vectors.T @ exact, components)
             vectors, dtype = turned, np.float64
             if residual.max() <= tolerance or basis.shape[1] >= n:
                 break
@@ -146,9 +147,18 @@ def randomised_components(
     return found, residual
 
 
-def _best(basis: Array, image: Array, components: int) -> tuple[Array, Array, Array]:
+def _grown(small: Array, columns: Array) -> Array:
+    """The matrix of a symmetric map within a space that has grown, from what is new of it."""
+    old, size = small.shape[0], columns.shape[0]
+    out = np.empty((size, size))
+    out[:old, :old] = small
+    out[:, old:] = columns
+    out[old:, :old] = columns[:old].T
+    return out
+
+
+def _best(basis: Array, image: Array, small: Array, components: int) -> tuple[Array, Array, Array]:
     """Eigenvalues, vectors and residuals over the first eigenvalue, within a space and its image (Rayleigh–Ritz)."""
-    small = basis.T @ image
     size = small.shape[0]
     values, turn = eigh((small + small.T) / 2, subset_by_index=[size - components, size - 1])
     values, turn = values[::-1], turn[:, ::-1]
