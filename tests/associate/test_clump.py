@@ -188,3 +188,29 @@ def test_options_that_cannot_be_followed(wrong):
     with pytest.raises(ConfigError) as caught:
         ClumpOptions(**wrong)
     assert caught.value.where == "clump"
+
+
+def test_on_x_genotypes_are_correlated_not_haplotypes(tmp_path):
+    """Men have one copy, counted 0 or 2: Hardy–Weinberg proportions, which haplotype r² rests on, do not hold."""
+    rng = np.random.default_rng(0)
+    sex = rng.integers(1, 3, 200)
+    base = rng.random((2, 200)) < 0.4
+    copies = [np.where(rng.random((2, 200)) < 0.3, rng.random((2, 200)) < 0.4, base) for _ in range(12)]
+    dosage = np.array([np.where(sex == 1, 2 * c[0], c.sum(axis=0)) for c in copies], dtype=float)
+    variants = pl.DataFrame({
+        "chromosome": ["X"] * 12, "variant_id": [f"v{i}" for i in range(12)],
+        "base_pair_location": np.arange(12) * 1000 + 5_000_000, "effect_allele": ["A"] * 12, "other_allele": ["C"] * 12,
+    })  # fmt: skip
+    people = pl.DataFrame({"individual_id": [f"s{i}" for i in range(200)], "sex": sex.astype(str)})
+    write_plink(tmp_path / "g", dosage, variants, people)
+    source = PlinkSource(tmp_path / "g")
+    table = pl.DataFrame({"subject": list(source.sample_ids), "y": dosage[3] + rng.normal(size=200)})
+    gwas(source, table, None, tmp_path / "out", options=GenotypeOptions(), keep=GwasOptions(p_value=1))
+    rows = query(tmp_path / "out", phenotype=["y"])
+    r2 = np.square(np.corrcoef(dosage))
+    limit = float(np.median(r2[3]))
+    found = clump(tmp_path / "out", source, ClumpOptions(1e-3, 1.0, limit)).clumps.filter(pl.col("phenotype") == "y")
+    top = int(rows.sort("neg_log_10_p_value")["variant_id"][-1].removeprefix("v"))
+    assert found["variant_id"][0] == f"v{top}"
+    assert found["members"][0] == int((r2[top] > limit).sum()) - 1
+    assert 2 < found["members"][0] < 11
