@@ -121,8 +121,8 @@ def haplotype_r2(table: Whole) -> float:
     Notes
     -----
     Under Hardy–Weinberg proportions only the phase of double heterozygotes is unknown, allele frequencies are fixed,
-    and the frequency of one haplotype solves a cubic equation (Hill 1974, doi:10.1038/hdy.1974.89); of its roots and the
-    ends of its range the likeliest is taken, as PLINK does.
+    and the frequency of one haplotype solves a cubic equation (Hill 1974, doi:10.1038/hdy.1974.89); of its roots and
+    the ends of its range the likeliest is taken, as PLINK does.
     """
     hets = float(table[1, 1])
     c = np.empty(4)
