@@ -188,10 +188,10 @@ def _said_of_parts(name: str, parts: list[BlockSource]) -> list[str]:
     variants = pl.concat(frames)
     told = []
     shared = variants.group_by("chromosome").agg(pl.col("part").n_unique()).filter(pl.col("part") > 1)
-    shared = shared.filter(pl.col("chromosome") != "XY")["chromosome"].sort()
-    if shared.len():
+    places = shared.filter(pl.col("chromosome") != "XY")["chromosome"].sort()
+    if places.len():
         told.append(
-            f"{name}: chromosome {', '.join(shared)} stands in more than one file; LD pruning needs the variants of a "
+            f"{name}: chromosome {', '.join(places)} stands in more than one file; LD pruning needs the variants of a "
             "chromosome in the order of their positions"
         )
     named = variants.filter(~pl.col("variant_id").is_in(["", "."]))
