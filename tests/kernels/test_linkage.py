@@ -5,6 +5,9 @@ from naive.linkage import genotype_r2, haplotype_r2
 from radiolocus.kernels import linkage
 from radiolocus.kernels.packed import pack_by_variant
 
+# without compilation the bits that are counted by a product leave numpy's words
+pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+
 
 def packed(calls):
     one, two = (np.zeros((len(calls), (calls.shape[1] + 63) // 64), dtype=np.uint64) for _ in range(2))
