@@ -5,7 +5,7 @@
 Type I error: families and single people of two populations that differ in allele frequencies and in the mean of the
 phenotype. Half of the variance of each phenotype comes from 500 variants of the odd chromosomes; variants of the even
 chromosomes have no effect on any, and only these are counted. Power: unrelated people of one population, the variance
-from 200 variants anywhere. Each rate stands with its Monte-Carlo error: the spread of the rates of the phenotypes,
+from 50 variants anywhere. Each rate stands with its Monte-Carlo error: the spread of the rates of the phenotypes,
 which are drawn independently of each other, over the root of their number.
 """
 
@@ -211,7 +211,7 @@ def main() -> None:
         shown = label.replace("linear", "logistic")
         print(f"| {shown} | " + " | ".join(f"{rate:.2e} ± {error:.1e}" for rate, error in cells) + " |", flush=True)
     print("\n| model | power at 5e-8 |\n|---|---|")
-    found = power(2, 3000, 5000, given.phenotypes // 2, causal=200, level=5e-8, jobs=given.jobs)
+    found = power(2, 1500, 2500, given.phenotypes // 4, causal=50, level=5e-8, jobs=given.jobs)
     for label, (share, error) in found.items():
         print(f"| {label} | {share:.3f} ± {error:.3f} |", flush=True)
 
