@@ -54,5 +54,6 @@ def test_what_no_tail_can_tell_is_left_to_counting():
     assert fit_tail(np.repeat([0.0, 1.0], 500)) is None
     tail = fit_tail(rng.exponential(size=1000))
     assert np.isnan(tail.p_value(np.array([0.0]))).all()
+    assert tail.p_value(np.array([1e9]))[0] == pytest.approx(1e-5)
     # beyond the threshold p-values join what is counted there
     assert tail.p_value(np.array([tail.threshold + 1e-12]))[0] == pytest.approx(tail.share, rel=1e-6)

@@ -72,7 +72,8 @@ def link(
         order, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, told=lambda text: typer.echo(text, err=True)
     )
     table = found.tables["link/link"]
-    typer.echo(f"{table.height:,} links tested, {int((table['q_value'] < 0.05).sum()):,} with q < 0.05")
+    tests = int(found.tables["link/families"]["tests"].sum())
+    typer.echo(f"{tests:,} links tested, {int((table['q_value'] < 0.05).sum()):,} with q < 0.05")
     if options.permutations:
         held = int((table["family_wise_p_value"] < 0.05).fill_null(value=False).sum())
         typer.echo(f"{held:,} with a family-wise p-value below 0.05 ({options.permutations} permutations)")

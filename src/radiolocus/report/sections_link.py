@@ -27,7 +27,7 @@ def _top(frame: pl.DataFrame) -> Table:
             number_cell(r["correlation"]),
             Cell(interval(r["estimate"], r["lower"], r["upper"]), r["estimate"]),
             p_cell(r["neg_log_10_p_value"]),
-            small_cell(r["bonferroni_p_value"]),
+            *([] if permuted else [small_cell(r["bonferroni_p_value"])]),
             small_cell(r["q_value"]),
             *([small_cell(r["family_wise_p_value"])] if permuted else []),
             number_cell(r["n"]),
@@ -43,18 +43,24 @@ def _top(frame: pl.DataFrame) -> Table:
             "correlation",
             "estimate (95 % interval)",
             "p",
-            "Bonferroni p",
+            *([] if permuted else ["Bonferroni p"]),
             "q",
             *(["family-wise p"] if permuted else []),
             "n",
         ],
         rows,
-        [False] * 3 + [True] * (6 + permuted),
+        [False] * 3 + [True] * 6,
         sortable=True,
         note="q: false discovery rate over all pairs (Benjamini & Hochberg 1995)."
         + (" Family-wise p: step-down by permutation (Westfall & Young 1993)." if permuted else "")
         + " All: link/link.csv.",
     )
+
+
+def _tested(frame: pl.DataFrame, families: pl.DataFrame | None) -> str:
+    made = frame.height if families is None else int(families["tests"].sum())
+    kept = f", {count(frame.height)} kept" if made > frame.height else ""
+    return plural(made, "feature–marker pair") + kept
 
 
 def _markers(dictionary: pl.DataFrame) -> Table:
@@ -87,7 +93,7 @@ def link(art: Artefacts) -> Section | None:
         strict = int((frame["bonferroni_p_value"] < 0.05).sum())
         top = ordered.row(0, named=True)
         verdict += [
-            plural(frame.height, "feature–marker pair"),
+            _tested(frame, art.table("link/families")),
             f"{count(passing)} with q < 0.05, {count(strict)} with Bonferroni p < 0.05",
             Markup("smallest p = {} ({} and {})").format(
                 p_html(top["neg_log_10_p_value"]), top["feature"], top["marker"]

@@ -30,8 +30,8 @@ class Enrichment:
     p_value : ndarray
         (1 + c) / (1 + B⁺) of the B⁺ random sets whose score has the sign.
     q_value : ndarray
-        False discovery rate of GSEA: of normalised scores of that sign, the share of random ones at least as large over
-        the share of observed ones, at most 1.
+        False discovery rate of GSEA: of normalised scores of that sign, the share (1 + c) / (1 + B) of random ones at
+        least as large over the share of observed ones, at most 1.
     """
 
     score: Array
@@ -125,7 +125,8 @@ def _false_discovery(observed: Array, null: Array) -> Array:
         if not mine.size or not theirs.size:
             continue
         size = observed[mine] * sign
-        by_chance = 1.0 - np.searchsorted(theirs, size, side="left") / theirs.size
+        reached = theirs.size - np.searchsorted(theirs, size, side="left")
+        by_chance = (1.0 + reached) / (1.0 + theirs.size)  # never 0: so many were drawn and no more
         found = 1.0 - np.searchsorted(ours, size, side="left") / ours.size
         out[mine] = np.minimum(by_chance / found, 1.0)
     return out

@@ -15,7 +15,7 @@ __all__ = ["FEW", "Tail", "fit_tail"]
 
 #: With this many permuted statistics at or above the observed one, counting is precise enough.
 FEW = 10
-_MOST, _LEAST, _STEP, _SHARE = 250, 50, 10, 0.25
+_MOST, _LEAST, _STEP, _SHARE, _REACH = 250, 50, 10, 0.25, 0.01
 # 95 % quantile of the Anderson–Darling statistic of exponential excesses under this very fit (shape at least 0), from
 # 6,000 simulations with 50, 150 and 250 excesses each: tests/stats/test_tail_fit.py repeats it.
 _CRITICAL = 1.09
@@ -33,19 +33,25 @@ class Tail:
         Of the permuted statistics that lie beyond.
     scale, shape : float
         Of the generalised Pareto distribution of the excess.
+    least : float
+        Smallest p-value that is told.
     """
 
     threshold: float
     share: float
     scale: float
     shape: float
+    least: float
 
     def p_value(self, observed: Array) -> Array:
-        """p-values of statistics; NaN before the threshold, where counting is what there is."""
+        """p-values of statistics; NaN before the threshold, where counting is what there is.
+
+        None is below `least`, a hundredth of 1 / B: a tail of B values says nothing of what lies further out.
+        """
         excess = np.asarray(observed, dtype=np.float64) - self.threshold
         inside = excess > 0
         out = np.full(excess.shape, np.nan)
-        out[inside] = self.share * _survival(excess[inside], self.scale, self.shape)
+        out[inside] = np.maximum(self.share * _survival(excess[inside], self.scale, self.shape), self.least)
         return out
 
 
@@ -74,7 +80,7 @@ def fit_tail(null: Array) -> Tail | None:
         excess = ascending[size - k :] - threshold
         scale, shape = _fit(excess)
         if scale > 0 and _anderson_darling(excess, scale, shape) <= _CRITICAL:
-            return Tail(float(threshold), k / size, scale, shape)
+            return Tail(float(threshold), k / size, scale, shape, _REACH / size)
     return None
 
 

@@ -1,0 +1,124 @@
+"""``radiolocus link`` from tables to a report."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from radiolocus.app.cli import app
+from radiolocus.config import StudyError, load_link
+from radiolocus.errors import ConfigError, RadiolocusError, TableError
+from radiolocus.schema import TABLES
+from radiolocus.store import read_table
+
+
+def write(folder, seed=1, n=50):
+    rng = np.random.default_rng(seed)
+    folder.mkdir(exist_ok=True)
+    ids = [f"P{i:02d}" for i in range(n)]
+    z = rng.normal(size=n)
+    f = {f"CT:cm_{i}": z + rng.normal(size=n) for i in range(4)} | {
+        f"CT:stat_{i}": rng.normal(size=n) for i in range(4)
+    }
+    pl.DataFrame({"id": ids, "scanner": ["s"] * n} | f).write_csv(folder / "features.csv")
+    mutant = (z + rng.normal(size=n) > 0.3) * 1
+    pl.DataFrame({"id": ids, "EGFR": mutant, "stage": np.digitize(z, [-1, 0.5]) + 1}).write_csv(folder / "markers.csv")
+    site = [["n", "s"][i % 2] for i in range(n)]
+    pl.DataFrame({"id": ids, "age": rng.normal(60, 9, n).round(), "site": site}).write_csv(folder / "clinical.csv")
+    genes = {f"G{i}": rng.normal(size=n) + (z if i < 8 else 0) for i in range(24)}
+    columns = {s: [float(v[k]) for v in genes.values()] for k, s in enumerate(ids)}
+    pl.DataFrame({"gene": list(genes)} | columns).write_csv(folder / "rna.tsv", separator="\t")
+    lines = [f"S{k}\t\t" + "\t".join(f"G{i}" for i in range(k * 8, k * 8 + 8)) for k in range(3)]
+    (folder / "sets.gmt").write_text("\n".join(lines))
+    (folder / "link.toml").write_text('ordinal = ["stage"]\nbinary_test = "logistic"\n')
+    return folder
+
+
+def call(*words):
+    result = CliRunner().invoke(app, ["link", *map(str, words)], catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+def test_tables_become_a_folder_with_a_report(tmp_path):
+    other = write(tmp_path / "other", 2)
+    assert (
+        call(
+            other / "features.csv",
+            other / "markers.csv",
+            "--out",
+            tmp_path / "there",
+            "--settings",
+            other / "link.toml",
+        )[0]
+        == 0
+    )
+    a = write(tmp_path / "a")
+    code, said = call(
+        a / "features.csv", a / "markers.csv", "--covar", a / "clinical.csv", "--batch", "site", "--expression",
+        a / "rna.tsv", "--permutations", "99", "--gene-sets", a / "sets.gmt", "--canonical", "--settings",
+        a / "link.toml", "--replication", tmp_path / "there", "--seed", "3", "--out", tmp_path / "out", "-j", "2",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "208 links tested" in said
+    assert "99 permutations" in said
+    out = tmp_path / "out"
+    for name in (n for n in TABLES if n.startswith("link/")):
+        assert read_table(out, name).height > 0, name
+        assert (out / f"{name}.csv").exists()
+    table = read_table(out, "link/link")
+    assert set(table.filter(pl.col("marker") == "stage")["test"]) == {"proportional odds"}
+    assert set(table.filter(pl.col("marker") == "EGFR")["test"]) == {"logistic"}
+    settings = json.loads((out / "study.json").read_text())["settings"]["link"]
+    assert settings["covariates"] == ["age"]
+    assert settings["gene_sets"] == "sets.gmt"
+    page = (out / "report.html").read_text()
+    for words in ("Links of imaging and molecular markers", "family-wise", "ComBat", "CAMERA", "Replication"):
+        assert words in page
+    assert str(tmp_path) not in page
+    problems = read_table(out, "problems")
+    assert problems.filter(pl.col("got").str.contains("scanner")).height == 1
+    again = tmp_path / "again"
+    call(a / "features.csv", a / "markers.csv", "--covar", a / "clinical.csv", "--batch", "site", "--permutations",
+         "99", "--settings", a / "link.toml", "--seed", "3", "--out", again, "-j", "1")  # fmt: skip
+    one = read_table(again, "link/link").filter(pl.col("marker") == "EGFR").sort("feature")
+    two = table.filter(pl.col("marker") == "EGFR").sort("feature")
+    columns = ["estimate", "family_wise_p_value", "permutation_p_value"]
+    assert one.select(columns).equals(two.select(columns))
+
+
+def test_what_cannot_be_used_is_told(tmp_path):
+    a = write(tmp_path / "a")
+    given = [a / "features.csv", a / "markers.csv", "--out", tmp_path / "out"]
+    for words, error, got in (
+        (["--covariate", "age"], ConfigError, "covariates age without a table"),
+        (["--covar", a / "clinical.csv", "--covariate", "agee"], ConfigError, "no column 'agee'"),
+        (["--replication", tmp_path], RadiolocusError, "no link/link.parquet"),
+        (["--scope", "some"], ConfigError, "scope = 'some'"),
+    ):
+        with pytest.raises(error) as caught:
+            call(*given, *words)
+        assert got in caught.value.got
+    with pytest.raises(ConfigError):
+        call(a / "features.csv", "--out", tmp_path / "out")
+    frame = pl.read_csv(a / "markers.csv").with_columns(("Q-" + pl.col("id")).alias("id"))
+    frame.write_csv(a / "others.csv")
+    with pytest.raises(TableError) as caught:
+        call(a / "features.csv", a / "others.csv", "--out", tmp_path / "out")
+    assert "P00" in caught.value.got
+    assert "Q-P00" in caught.value.got
+
+
+def test_the_settings_of_the_documentation_are_those_of_the_program(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "docs/link.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "link.toml").write_text(block)
+    options = load_link(tmp_path / "link.toml")
+    assert options.tests == {"TMB": "linear"}
+    (tmp_path / "bad.toml").write_text('permutatoins = 5\nscope = "x"\n')
+    with pytest.raises(StudyError) as caught:
+        load_link(tmp_path / "bad.toml")
+    assert "permutations" in caught.value.got
