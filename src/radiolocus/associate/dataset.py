@@ -34,8 +34,8 @@ __all__ = [
 
 # Rows between two entries of statistics: a query reads a few of these, about a megabyte each.
 ROW_GROUP = 65_536
-# Rows sorted in memory at a time.
-_BUCKET = 8_000_000
+# Values sorted in memory at a time.
+_BUCKET = 100_000_000
 
 
 def chromosome_part(chromosome: str) -> str:
@@ -166,20 +166,23 @@ def write_by_phenotype(
     files = [root / f"{name}.parquet" for name in parts]
     order = pl.Enum(sorted(counts))  # by name, so that the statistics of row groups tell where it lies
     with part_writer(root / "sumstats/by_phenotype/part.parquet", table) as writer:
-        for names in _buckets(order.categories.to_list(), counts):
+        for names in _buckets(order.categories.to_list(), counts, len(TABLES[table].columns)):
             found = [pl.scan_parquet(file, hive_partitioning=False) for file in files]
-            if not found:
-                continue
-            rows = pl.concat(found).filter(pl.col("phenotype").is_in(names)).collect()
-            writer.add(rows.sort(pl.col("phenotype").cast(order), maintain_order=True))
+            wanted = pl.col("phenotype").is_in(names)
+            if len(names) == 1:  # in order as it stands: a file at a time, however many rows it has
+                for part in found:
+                    writer.add(part.filter(wanted).collect())
+            elif found:
+                rows = pl.concat(found).filter(wanted).collect()
+                writer.add(rows.sort(pl.col("phenotype").cast(order), maintain_order=True))
     return writer.rows
 
 
-def _buckets(names: list[str], counts: Mapping[str, int]) -> Iterator[list[str]]:
+def _buckets(names: list[str], counts: Mapping[str, int], width: int) -> Iterator[list[str]]:
     bucket: list[str] = []
     size = 0
     for name in names:
-        if bucket and size + counts.get(name, 0) > _BUCKET:
+        if bucket and (size + counts.get(name, 0)) * width > _BUCKET:
             yield bucket
             bucket, size = [], 0
         bucket.append(name)
