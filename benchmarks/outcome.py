@@ -29,6 +29,10 @@ from radiomics import Peer, install, machine
 from threadpoolctl import threadpool_limits
 
 from radiolocus.learn.cox import CoxNet
+from radiolocus.learn.options import ProtocolOptions
+from radiolocus.learn.preprocess import Predictors
+from radiolocus.learn.protocol import cross_validate
+from radiolocus.learn.survival_forest import SurvivalForest
 from radiolocus.learn.target import Target
 from radiolocus.stats.concordance import harrell_c, harrell_c_bootstrap, uno_c
 from radiolocus.stats.cox import cox_univariate_batch
@@ -87,6 +91,12 @@ timed("lifelines", "univariate", lambda: [lifelines_one(j) for j in range(genes)
 alphas = read("penalties")
 net = CoxnetSurvivalAnalysis(alphas=alphas, l1_ratio=0.5, normalize=False, max_iter=1000000)
 timed("scikit-survival", "path", lambda: net.fit(X, target), 1, lambda f: f.coef_[:, -1].tolist())
+net = CoxnetSurvivalAnalysis(alphas=alphas[0] * 0.01 ** (np.arange(100) / 99), l1_ratio=0.5, normalize=False,
+    max_iter=1000000)
+timed("scikit-survival", "deep", lambda: net.fit(X, target), 1, lambda f: f.coef_[:, -1].tolist())
+from sksurv.ensemble import RandomSurvivalForest
+trees = RandomSurvivalForest(n_estimators=100, min_samples_leaf=3, max_features="sqrt", random_state=0, n_jobs=1)
+timed("scikit-survival", "forest", lambda: trees.fit(X[:, :50], target), 1, lambda f: None)
 frame = pd.DataFrame({"t": mid[:, 0], "e": mid[:, 1], "risk": mid[:, 3]})
 at = np.arange(1, 100) / 100
 dca = lambda: dcurves.dca(data=frame, outcome="e", modelnames=["risk"], thresholds=at, time=1.0,
@@ -187,12 +197,25 @@ def works(data: dict[str, np.ndarray]) -> dict[str, Work]:
     def path(tolerance: float = 1e-7) -> np.ndarray:
         return CoxNet("breslow").path(X, target, penalties, 0.5, tolerance).fit(99).coefficient
 
+    def deep(tolerance: float = 1e-7) -> np.ndarray:
+        lower = penalties[0] * np.geomspace(1, 0.01, 100)
+        return CoxNet("breslow").path(X, target, lower, 0.5, tolerance).coefficients[-1]
+
+    def forest() -> object:
+        return SurvivalForest().fit(X[:, :50], target, {"leaf": 3.0, "trees": 100.0}, 1)
+
+    def nested() -> object:
+        return cross_validate(few, target.take(np.arange(400)), protocol)
+
     def univariate() -> np.ndarray:
         return cox_univariate_batch(*small[:2], data["genes"]).coefficient
 
     def decision() -> np.ndarray:
         return decision_curve_at(*mid[:2], mid[3], 1.0).net_benefit
 
+    few = Predictors(X[:400, :1500], names := tuple(f"x{j}" for j in range(1500)), names, np.zeros((400, 0), np.int64))
+    protocol = ProtocolOptions(repeats=1, folds=10, inner_folds=5, penalties=30, screen=1500, redundancy=1.0)
+    nested_size = "n = 400, p = 1,500, 10 outer × 5 inner × 30 penalties"
     size = f"n = 1,000, p = {X.shape[1]:,}, 100 penalties to 0.05 of the largest, mixing 0.5, everybody's own tolerance"
     return {
         "harrell": Work("Harrell's C, n = 100,000", 0.06, lambda: harrell_c(*big[:3]).estimate),
@@ -204,6 +227,9 @@ def works(data: dict[str, np.ndarray]) -> dict[str, Work]:
         "brier": Work("Brier(t) at 3 horizons, n = 2,000", None, lambda: brier_at(*mid[:2], mid[3], HORIZONS)),
         "univariate": Work("univariate Cox of 20,000 genes, n = 500", 3.0, univariate, lambda x: x[:GENES]),
         "path": Work(f"elastic-net Cox path, {size}", None, path, exact=lambda: path(1e-12)),
+        "deep": Work("the same, to 0.01 of the largest", None, deep, exact=lambda: deep(1e-12)),
+        "forest": Work("random survival forest, n = 1,000, p = 50, 100 trees", 1.0, forest, lambda x: None),
+        "nested": Work(f"nested cross-validation, elastic-net Cox, {nested_size}", 10.0, nested, lambda x: None),
         "decision": Work("survival decision curve, n = 2,000, 99 thresholds", 0.01, decision, lambda x: x[:60]),
     }
 

@@ -86,7 +86,7 @@ class SurvivalForest(Learner):
         columns = math.ceil(math.sqrt(X.shape[1]))
         least = float(min(setting["leaf"], max(1, target.n // 10)))
         trees = []
-        for source in np.random.SeedSequence(seed).spawn(_TREES):
+        for source in np.random.SeedSequence(seed).spawn(int(setting.get("trees", _TREES))):
             rng = np.random.default_rng(source)
             weight = np.bincount(rng.integers(target.n, size=target.n), minlength=target.n).astype(np.float64)
             trees.append(grow_tree(xt, stage, event, weight, columns, least, int(rng.integers(2**31))))
