@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ EXACT_UP_TO = 3000
 # A pass over the genotypes costs more than a few more vectors in it.
 _EXTRA = 30
 _MOST_PASSES = 40
+# Bytes of centred genotypes that are kept from pass to pass.
+_ROOM = 2**30
 _BLOCK = 1024
 
 
@@ -44,17 +46,30 @@ def _centred(
         yield buffer[: index.size], 2 * frequency * (1 - frequency)
 
 
-def _relationship_times(
-    source: GenotypeSource, rows: Whole, chosen: Whole, vectors: Array, dtype: npt.DTypeLike = np.float64
-) -> Array:
-    """Multiply by the relationship matrix ZZᵀ/m without making it: one pass over the genotypes.
+class _Relationship:
+    """The relationship matrix ZZᵀ/m of some samples, never made: it multiplies by passes over the genotypes.
 
-    Products are in `dtype`, sums over the blocks of variants in double precision.
+    Centred genotypes in single precision are kept where there is room; otherwise every pass reads the file.
     """
-    out, given = np.zeros_like(vectors), vectors.astype(dtype)
-    for centred, variance in _centred(source, rows, chosen, dtype):
-        out += centred.T @ ((centred @ given) / variance[:, None].astype(dtype))
-    return out / chosen.size
+
+    def __init__(self, source: GenotypeSource, rows: Whole, chosen: Whole) -> None:
+        self._where = source, rows, chosen
+        self._fits = 4 * rows.size * chosen.size <= _ROOM
+        self._kept: list[tuple[npt.NDArray[np.floating], Array]] = []
+
+    def times(self, vectors: Array, dtype: npt.DTypeLike) -> Array:
+        """Multiply: products in `dtype`, sums over the blocks of variants in double precision."""
+        out, given = np.zeros_like(vectors), vectors.astype(dtype)
+        for centred, variance in self._blocks(dtype):
+            out += centred.T @ ((centred @ given) / variance[:, None].astype(dtype))
+        return out / self._where[2].size
+
+    def _blocks(self, dtype: npt.DTypeLike) -> Iterable[tuple[npt.NDArray[np.floating], Array]]:
+        if not self._fits or dtype == np.float64:
+            return _centred(*self._where, dtype)
+        if not self._kept:
+            self._kept = [(centred.copy(), variance) for centred, variance in _centred(*self._where, dtype)]
+        return self._kept
 
 
 def _trace(source: GenotypeSource, rows: Whole, chosen: Whole) -> float:
@@ -109,6 +124,7 @@ def randomised_components(
             allowed="fewer than samples and variants",
             todo="ask for fewer components, or prune less",
         )
+    relationship = _Relationship(source, rows, chosen)
     block = np.random.default_rng(seed).standard_normal((n, width))
     basis, image, small = np.empty((n, 0)), np.empty((n, 0)), np.empty((0, 0))
     dtype: npt.DTypeLike = np.float32
@@ -120,11 +136,11 @@ def randomised_components(
         if basis.shape[1] + block.shape[1] > n:
             block = block[:, : n - basis.shape[1]]
         basis = np.column_stack([basis, block])
-        image = np.column_stack([image, _relationship_times(source, rows, chosen, block, dtype)])
+        image = np.column_stack([image, relationship.times(block, dtype)])
         small = _grown(small, basis.T @ image[:, -block.shape[1] :])
         values, vectors, residual = _best(basis, image, small, components)
         if residual.max() <= tolerance or basis.shape[1] >= n:
-            exact = _relationship_times(source, rows, chosen, vectors)
+            exact = relationship.times(vectors, np.float64)
             values, turned, residual = _best(vectors, exact, vectors.T @ exact, components)
             vectors, dtype = turned, np.float64
             if residual.max() <= tolerance or basis.shape[1] >= n:
