@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from plink2 import needs_plink2
+from plink2 import needs_plink2, sexed
 from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
@@ -227,3 +227,15 @@ def test_too_few_men_for_y(tmp_path):
     assert "X" in set(result.sumstats["chromosome"])
     found = gwas(PlinkSource(tmp_path / "g"), *tables(tmp_path), tmp_path / "out", options=OPEN)
     assert found.tests == result.sumstats.height
+
+
+def test_multi_trait_tests_leave_other_subjects_out(tmp_path):
+    source = sexed(tmp_path, samples=150, counts=(160, 20, 10, 12, 8))
+    values = np.random.default_rng(2).normal(size=(150, 3))
+    table = pl.DataFrame({"subject": source.sample_ids, **{f"y{k}": values[:, k] for k in range(3)}})
+    options = GenotypeOptions(min_maf=0, min_call_rate=0, block_size=50)
+    gwas(source, table, None, tmp_path / "out", options=options, keep=GwasOptions(multi_trait=True))
+    found = pl.read_parquet(tmp_path / "out/sumstats/multitrait.parquet")
+    told = found.filter(pl.col("mostest_statistic").is_not_null())["chromosome"].unique()
+    assert set(told) == {"1", "XY"}
+    assert found.height == source.variants.height
