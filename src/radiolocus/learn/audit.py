@@ -97,7 +97,7 @@ def duplicates(predictors: Predictors, subject: Sequence[str]) -> list[Finding]:
             Finding(
                 "duplicates",
                 "not checked",
-                f"{X.shape[1]} columns tell subjects apart; at least {_FEATURES} are needed to know duplicates by",
+                f"columns that tell subjects apart: {X.shape[1]}; at least {_FEATURES} are needed to find duplicates",
             )
         ]
     distance = _distances(X)

@@ -27,7 +27,7 @@ def audit_blocks(audit: pl.DataFrame) -> list[Block]:
     ranked = audit.with_columns(pl.col("verdict").replace_strict(_RANK, default=9).alias("rank")).sort(
         ["rank", "check", "endpoint", "predictors", "item"]
     )
-    shown = (pl.col("verdict") != "pass") | (pl.col("check") == "permuted outcome")
+    shown = pl.col("verdict").is_in(["leak", "suspect"]) | (pl.col("check") == "permuted outcome")
     top = ranked.filter(shown & (pl.col("check") != "events"))
     head = ["verdict", "check", "endpoint", "predictors", "model", "item", "what was found", "value", "± error"]
     numeric = [False] * 7 + [True] * 2
@@ -70,7 +70,9 @@ def _rows(frame: pl.DataFrame) -> list[Row]:
 def protocol_blocks(steps: pl.DataFrame) -> list[Block]:
     """Return the steps of the protocol, folded; what all models share stands once."""
     models = steps["model"].n_unique()
+    order = {step: k for k, step in enumerate(steps["step"].unique(maintain_order=True))}
     shared = steps.group_by("step", "how", maintain_order=True).agg(pl.col("model"))
+    shared = shared.sort(pl.col("step").replace_strict(order), maintain_order=True)
     rows: list[Row] = [
         [r["step"], r["how"], "all" if len(r["model"]) == models else ", ".join(r["model"])]
         for r in shared.iter_rows(named=True)
