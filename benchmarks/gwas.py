@@ -3,16 +3,20 @@
     python benchmarks/gwas.py --samples 5000 --phenotypes 1 10 100 --missing 0 --repeats 2
     python benchmarks/gwas.py --samples 5000 --phenotypes 10 --missing 0.01 --absent 0.05 --plink-variants 5000
     python benchmarks/gwas.py --samples 20000 --phenotypes 1000 --missing 0 --plink-variants 0
+    python benchmarks/gwas.py --samples 20000 --phenotypes 100 --slope --repeats 2
     python benchmarks/gwas.py --query 100000000
 
 CPU seconds (of the process and its children) stand beside seconds on the clock, because they mean something on a busy
 machine too. The smallest of the repeats counts. Where PLINK 2 would take long it gets the first `--plink-variants`
-only, and its seconds are scaled up to all of them: its cost is proportional to their number.
+only, and its seconds are scaled up to all of them: its cost is proportional to their number. `--slope` runs the scan on
+all, half and a quarter of the variants and of the phenotypes, and projects what a large cohort would take.
+REGENIE (step 2, `--ignore-pred`, PLINK 1 files) and tensorQTL (`trans.map_trans`) are timed where they are installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import resource
 import shutil
@@ -33,6 +37,8 @@ from radiolocus.associate.query import query
 from radiolocus.kernels.genotype import encode_bed
 
 COVARIATES = 12
+# Subjects, variants and phenotypes of an imaging biobank.
+PROJECTED = (40_000, 10_000_000, 4_000)
 THREADS = "2"
 
 
@@ -105,6 +111,80 @@ def theirs(folder: Path, last: int) -> list[str]:
     return ["plink2", *files, *settings, "--from", "v0", "--to", f"v{last - 1}"]
 
 
+def regenie(folder: Path) -> list[str]:
+    files = ["--bed", f"{folder}/g", "--phenoFile", f"{folder}/r.pheno", "--covarFile", f"{folder}/r.covar"]
+    settings = ["--step", "2", "--qt", "--ignore-pred", "--bsize", "400", "--threads", THREADS, "--out", f"{folder}/r"]
+    return ["regenie", *files, *settings]
+
+
+def tensorqtl(folder: Path) -> list[str]:
+    return [sys.executable, "-c", TENSORQTL, str(folder)]
+
+
+# All variants with all phenotypes; it wants phenotypes by rows, genotypes as a table, and no missing phenotype.
+TENSORQTL = """
+import sys
+import pandas as pd
+from tensorqtl import pgen, trans
+folder = sys.argv[1]
+genotypes = pgen.PgenReader(f"{folder}/p").load_genotypes()
+phenotypes, covariates = (pd.read_csv(f"{folder}/{name}", sep="\\t", index_col=0) for name in ("pheno", "covar"))
+rows = trans.map_trans(genotypes, phenotypes.T, covariates, pval_threshold=1e-5, maf_threshold=0, verbose=False)
+rows.to_parquet(f"{folder}/t.parquet")
+"""
+
+
+def others(folder: Path, given: argparse.Namespace) -> dict[str, tuple[list[str], float]]:
+    """Programs that are installed beside PLINK 2, and the files that only they want."""
+    found: dict[str, tuple[list[str], float]] = {}
+    if not given.others:
+        return found
+    if shutil.which("regenie"):
+        for name in ("pheno", "covar"):
+            frame = pl.read_csv(folder / name, separator="\t", null_values="NA", infer_schema_length=None)
+            frame.insert_column(0, pl.lit("0").alias("FID")).write_csv(
+                folder / f"r.{name}", separator=" ", null_value="NA"
+            )
+        found["regenie --step 2"] = (regenie(folder), 1.0)
+    else:
+        print("regenie is not installed: no row", file=sys.stderr)
+    if importlib.util.find_spec("tensorqtl") and shutil.which("plink2") and not given.absent:
+        convert = ["plink2", "--bfile", f"{folder}/g", "--make-pgen", "--out", f"{folder}/p"]
+        subprocess.run(convert, check=True, capture_output=True)
+        found["tensorQTL, trans"] = (tensorqtl(folder), 1.0)
+    else:
+        print("tensorQTL or plink2 is not installed, or phenotypes are missing: no row", file=sys.stderr)
+    return found
+
+
+def slope(n: int, m: int, phenotypes: int, given: argparse.Namespace) -> None:
+    """Seconds of the whole process as fixed + a·variants + b·variants × phenotypes, and what follows for more."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": THREADS}
+    points = []
+    shares = (1.0, 0.5, 0.25)
+    print("| N | variants | P | CPU | clock | tests a second (CPU) |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for variants, count in [(m, int(phenotypes * s)) for s in shares] + [(int(m * s), phenotypes) for s in shares[1:]]:
+        with tempfile.TemporaryDirectory() as name:
+            simulate(Path(name), n, variants, count, given.missing, given.absent)
+            taken = [timed(ours(Path(name), "mean"), environment) for _ in range(given.repeats)]
+        cpu, wall = min(c for _, c, _ in taken), min(w for w, _, _ in taken)
+        points.append((variants, count, cpu))
+        print(
+            f"| {n:,} | {variants:,} | {count:,} | {cpu:.1f} s | {wall:.1f} s | {variants * count / cpu:,.0f} |",
+            flush=True,
+        )
+    found = np.array(points)
+    terms = np.column_stack([np.ones(len(found)), found[:, 0], found[:, 0] * found[:, 1]])
+    (fixed, each, test), *_ = np.linalg.lstsq(terms, found[:, 2], rcond=None)
+    worst = np.abs(terms @ [fixed, each, test] / found[:, 2] - 1).max()
+    print(f"\n{fixed:.2f} s + {each * 1e6:.1f} µs a variant + {test * 1e9:.0f} ns a test; off by at most {worst:.0%}")
+    big_n, big_m, big_p = PROJECTED
+    hours = (big_m * each + big_m * big_p * test) * big_n / n / 3600
+    told = f"{big_n:,} subjects × {big_m:,} variants × {big_p:,} phenotypes"
+    print(f"projected, cost proportional to the subjects: {told}: {hours:,.0f} core-hours")
+
+
 def case(n: int, m: int, phenotypes: int, given: argparse.Namespace) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": THREADS}
     with tempfile.TemporaryDirectory() as name:
@@ -115,6 +195,7 @@ def case(n: int, m: int, phenotypes: int, given: argparse.Namespace) -> None:
         part = m if given.plink_variants is None else min(given.plink_variants, m)
         if part and shutil.which("plink2"):
             runs["plink2 --glm"] = (theirs(folder, part), m / part)
+        runs |= others(folder, given)
         found: dict[str, list[tuple[float, float, float]]] = {label: [] for label in runs}
         for _ in range(given.repeats):
             for label, (command, _) in runs.items():
@@ -209,12 +290,18 @@ def main() -> None:
     parser.add_argument("--absent", type=float, default=0.0, help="fraction of each phenotype")
     parser.add_argument("--plink-variants", type=int, help="variants that PLINK 2 gets; 0: leave it out")
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--others", action="store_true", help="also REGENIE and tensorQTL, where installed")
+    parser.add_argument("--slope", action="store_true", help="cost by variants and phenotypes, and the projection")
     parser.add_argument("--query", type=int, help="rows of a data set to ask")
     given = parser.parse_args()
     if given.query:
         questions(given.query)
         return
     print(f"{given.variants:,} variants, {COVARIATES} covariates, {THREADS} threads")
+    if given.slope:
+        for n in given.samples:
+            slope(n, given.variants, max(given.phenotypes), given)
+        return
     print("| N | P | missing genotypes | missing phenotypes | program | CPU | clock | PLINK 2 / this (CPU) "
           "| product / this (CPU) | memory | load |")  # fmt: skip
     print("|---:|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|")
