@@ -29,7 +29,8 @@ class GenotypeOptions(IccDemand):
     Parameters
     ----------
     genotypes : str
-        Genotypes: a .bed, .pgen, .bgen, .vcf, .vcf.gz or .bcf, or the prefix of a bed or pgen set.
+        Genotypes: a .bed, .pgen, .bgen, .vcf, .vcf.gz or .bcf, or the prefix of a bed or pgen set; ``@`` in its name
+        stands for the chromosome, where there is a file for each.
     plink : str
         The same by its older key: prefix of a PLINK 1 data set (bed, bim, fam).
     sample_id : {"iid", "fid_iid"}
