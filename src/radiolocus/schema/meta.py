@@ -30,9 +30,7 @@ META: tuple[Table, ...] = (
         (
             Column("phenotype", Text, "phenotype"),
             *_PLACE,
-            Column(
-                "beta", Real, "effect by the model asked for; null by sample size", "phenotype", "GWAS-SSF"
-            ),
+            Column("beta", Real, "effect by the model asked for; null by sample size", "phenotype", "GWAS-SSF"),
             Column("standard_error", Real, "standard error of beta", "phenotype", "GWAS-SSF"),
             Column("effect_allele_frequency", Real, "mean of the cohorts by their size", source="GWAS-SSF"),
             P,
@@ -99,9 +97,7 @@ META: tuple[Table, ...] = (
             Column("instruments", Whole, "variants used"),
             Column("mean_f", Real, "mean F statistic of the instruments"),
             Column("min_f", Real, "smallest F statistic"),
-            Column(
-                "i2_gx", Real, "share of the variance of effects on exposure not error", source="Bowden 2016"
-            ),
+            Column("i2_gx", Real, "share of the variance of effects on exposure not error", source="Bowden 2016"),
             Column("intercept", Real, "Egger's intercept: mean pleiotropic effect", "outcome", "Bowden 2015"),
             Column("intercept_standard_error", Real, "its standard error", "outcome"),
             Column("intercept_neg_log_10_p_value", Real, "its −log10 p"),

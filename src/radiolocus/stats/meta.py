@@ -323,7 +323,7 @@ def _reml(b: Array, w: Array, there: npt.NDArray[np.bool_]) -> Array:
     """Fisher scoring on the restricted likelihood from the estimate of DerSimonian and Laird, halved below 0."""
     tau2 = _dersimonian_laird(b, w, there)
     open_rows = np.arange(tau2.size)
-    for _ in range(_MAX_ITERATIONS):
+    for iteration in range(_MAX_ITERATIONS):
         if not open_rows.size:
             break
         part, here = b[open_rows], tau2[open_rows]
@@ -333,7 +333,9 @@ def _reml(b: Array, w: Array, there: npt.NDArray[np.bool_]) -> Array:
         # derivative of twice the restricted log-likelihood, and its expected curvature (Viechtbauer 2005, eq. 13)
         slope = (np.square(v) * apart).sum(axis=1) - total + squares / total
         curve = squares - 2.0 * (v**3).sum(axis=1) / total + np.square(squares / total)
-        step = np.maximum(slope / curve, -here)
+        # full steps may swing about the maximum for ever: rows that are still open take shorter ones
+        damp = 0.5 ** min(iteration // 15, 4)
+        step = np.maximum(damp * slope / curve, -here)
         tau2[open_rows] = here + step
         # an estimate at zero stays there while the likelihood falls; within variances give the scale of what is small
         small = _CONVERGED * (here + there[open_rows].sum(axis=1) / w[open_rows].sum(axis=1))
