@@ -4,8 +4,8 @@
     python benchmarks/link.py --permutations 1000 --threads 2 --scope marker
 
 The loop is what one would write: for every permutation and pair the residual of the permuted feature, then
-``scipy.stats.pearsonr`` with the residual of the marker. It does so many pairs and is scaled up to all; so is ours where
-fewer than 1,000 permutations are made, from the time that each further permutation takes.
+``scipy.stats.pearsonr`` with the residual of the marker. It does so many pairs and is scaled up to all; so is ours
+where fewer than 1,000 permutations are made, from the time that each further permutation takes.
 """
 
 from __future__ import annotations
@@ -87,15 +87,18 @@ def main() -> None:
     fixed = [middle[k] - begin[k] for k in (0, 1)]
     ideal = 2.0 * n * p * q / rate
     print(
-        f"load {os.getloadavg()[0]:.1f}; {n} subjects, {p} features, {q} genes, {given.covariates} covariates, {given.scope}"
+        f"load {os.getloadavg()[0]:.1f}; {n} subjects, {p} features, {q} genes, "
+        f"{given.covariates} covariates, {given.scope}"
     )
     print(f"bare product: {rate / 1e9:.0f} GFLOP/s a thread; a permutation would take {ideal:.3f} s of CPU")
     print(
-        f"ours, a permutation: {cpu:.3f} s of CPU ({100 * ideal / cpu:.0f} % of the bare product), {wall:.3f} s on the clock"
+        f"ours, a permutation: {cpu:.3f} s of CPU ({100 * ideal / cpu:.0f} % of the bare product), "
+        f"{wall:.3f} s on the clock"
     )
     total, peak = fixed[1] + FULL * cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"ours, {FULL} permutations: {total:.0f} s of CPU, {fixed[0] + FULL * wall:.0f} s on the clock; {peak:.1f} GB at most"
+        f"ours, {FULL} permutations: {total:.0f} s of CPU, {fixed[0] + FULL * wall:.0f} s on the clock; "
+        f"{peak:.1f} GB at most"
     )
     print(
         f"scipy, a pair: {one * 1e6:.1f} µs of CPU; all pairs {FULL} times: {one * p * q * FULL / 3600:,.0f} h of CPU"
