@@ -334,7 +334,7 @@ def _reml(b: Array, w: Array, there: npt.NDArray[np.bool_]) -> Array:
         slope = (np.square(v) * apart).sum(axis=1) - total + squares / total
         curve = squares - 2.0 * (v**3).sum(axis=1) / total + np.square(squares / total)
         # full steps may swing about the maximum for ever: rows that are still open take shorter ones
-        damp = 0.5 ** min(iteration // 15, 4)
+        damp = 0.5 ** min(iteration // 20, 7)
         step = np.maximum(damp * slope / curve, -here)
         tau2[open_rows] = here + step
         # an estimate at zero stays there while the likelihood falls; within variances give the scale of what is small
