@@ -23,6 +23,7 @@ def shown():
     return pl.read_csv(DOCS / "figures" / "selection.csv")
 
 
+@pytest.mark.slow
 def test_the_table_is_what_the_script_computes(script, shown):
     outside, inside = script.contrast(3)
     row = shown.row(3, named=True)

@@ -31,6 +31,7 @@ def finished(tmp_path_factory):
     return _study(tmp_path_factory.mktemp("protocol") / "study", OUTCOME + MORE).run()
 
 
+@pytest.mark.slow
 def test_models_stand_side_by_side_on_the_same_folds(finished):
     table = read_table(finished.root, "outcome/performance")
     assert table.select("predictors", "model").rows() == [
@@ -43,6 +44,7 @@ def test_models_stand_side_by_side_on_the_same_folds(finished):
     assert parts[0].select("subject", "repeat", "fold").equals(parts[1].select("subject", "repeat", "fold"))
 
 
+@pytest.mark.slow
 def test_the_audit_and_the_steps_are_written_and_told(finished):
     audit = read_table(finished.root, "outcome/audit")
     permuted = audit.filter(check="permuted outcome")

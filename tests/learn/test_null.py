@@ -86,5 +86,5 @@ def test_several_classes_have_a_null_too():
     code = np.digitize(X[:, 0], [-0.5, 0.5]).astype(float)
     target = Target(code, None, ("a", "b", "c"))
     predictors = Predictors(X, tuple("abc"), ("imaging",) * 3, np.zeros((60, 0), np.int64))
-    null = procedure_null(protocol_statistic(Protocol(OPTIONS, "multinomial"), predictors), target, 9, 1)
+    null = procedure_null(protocol_statistic(Protocol(OPTIONS, "multinomial"), predictors), target, 4, 1)
     assert null.observed > 0.8 > null.draws.max()
