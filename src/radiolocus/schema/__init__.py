@@ -13,6 +13,7 @@ import polars as pl
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.genetics import GENETICS
+from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
 from radiolocus.schema.loci import LOCI
 from radiolocus.schema.meta import META
@@ -26,7 +27,8 @@ __all__ = ["CONTROL", "TABLES", "Column", "Table", "conform", "empty"]
 CONTROL = "control: "
 
 TABLES: Mapping[str, Table] = {
-    table.name: table for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *OUTCOME, *RESPONSE)
+    table.name: table
+    for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *GENOTYPING, *OUTCOME, *RESPONSE)
 }
 
 
