@@ -12,6 +12,7 @@ import polars as pl
 
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
+from radiolocus.schema.ctdna import CTDNA
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
@@ -28,7 +29,7 @@ CONTROL = "control: "
 
 TABLES: Mapping[str, Table] = {
     table.name: table
-    for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *GENOTYPING, *OUTCOME, *RESPONSE)
+    for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *GENOTYPING, *OUTCOME, *RESPONSE, *CTDNA)
 }
 
 

@@ -1,0 +1,161 @@
+"""Tables of circulating tumour DNA, clones, the combined call and resistance."""
+
+from __future__ import annotations
+
+from radiolocus.schema.columns import EFFECT, MULTIPLE, SUBJECT, Column, Flag, Real, Table, Text, Whole
+
+__all__ = ["CTDNA"]
+
+_SAMPLE = (
+    Column("sample", Text, "sample label as given"),
+    Column("day", Real, "days since baseline", "d"),
+)
+_VARIANT = (
+    Column("variant", Text, "gene and protein change, or place and alleles"),
+    Column("gene", Text, "gene symbol"),
+    Column("change", Text, "protein change, or place and alleles"),
+)
+
+CTDNA: tuple[Table, ...] = (
+    Table(
+        "response/ctdna",
+        "circulating tumour DNA of every sample",
+        (
+            SUBJECT,
+            *_SAMPLE,
+            Column("variants", Whole, "variants followed"),
+            Column("detected", Whole, "of them found in this sample"),
+            Column("mean_vaf", Real, "mean variant allele fraction of the variants followed; not found counts 0"),
+            Column("mean_lower", Real, "lower end of its 95 % interval"),
+            Column("mean_upper", Real, "upper end of its 95 % interval"),
+            Column("max_vaf", Real, "largest variant allele fraction"),
+            Column("limit", Real, "largest limit of detection among the variants followed"),
+            Column("change", Real, "change of the mean from baseline", "%"),
+            Column("change_lower", Real, "lower end of its 95 % interval", "%"),
+            Column("change_upper", Real, "upper end of its 95 % interval", "%"),
+            Column("probability", Real, "posterior probability that the mean fell by more than the rule asks"),
+            Column("molecular_response", Text, "baseline, CLEARED, RESPONSE, STABLE, PROGRESSION or NE"),
+            Column("certain", Flag, "the interval of the change lies on one side of every limit of the rule"),
+            Column("new_variants", Whole, "variants found here and in no earlier sample"),
+            Column("resistance", Text, "known resistance mutations found, joined by commas"),
+            Column("reason", Text, "why, in words and numbers"),
+        ),
+    ),
+    Table(
+        "response/ctdna_variants",
+        "every variant in every sample of circulating tumour DNA",
+        (
+            SUBJECT,
+            *_SAMPLE,
+            *_VARIANT,
+            Column("alt_reads", Whole, "reads with the variant, null where only a fraction is known"),
+            Column("depth", Whole, "reads in all"),
+            Column("vaf", Real, "variant allele fraction"),
+            Column("lower", Real, "lower end of its exact 95 % interval", source="Clopper & Pearson 1934"),
+            Column("upper", Real, "upper end of its exact 95 % interval", source="Clopper & Pearson 1934"),
+            Column("limit", Real, "limit of detection here: that of the assay, or what this depth would have shown"),
+            Column("detected", Flag, "at least the limit and the reads asked for"),
+            Column("status", Text, "baseline, persisting, new, cleared, absent or not covered"),
+            Column("resistance", Text, "treatment it is known to resist, empty when none"),
+            Column("source", Text, "paper behind it"),
+        ),
+    ),
+    Table(
+        "response/clones",
+        "clones of every subject in every sample",
+        (
+            SUBJECT,
+            Column("clone", Text, "C1 has the largest cancer cell fraction"),
+            *_SAMPLE,
+            Column("mutations", Whole, "mutations of the clone"),
+            Column("genes", Text, "genes of its mutations, joined by commas"),
+            Column("cancer_cell_fraction", Real, "share of tumour cells with the mutations"),
+            Column("lower", Real, "lower end of its 95 % credible interval"),
+            Column("upper", Real, "upper end of its 95 % credible interval"),
+            Column("change", Real, "difference from the first sample"),
+            Column("probability_rise", Real, "posterior probability that it rose by more than the margin"),
+            Column("probability_fall", Real, "posterior probability that it fell by more than the margin"),
+            Column("state", Text, "first, stable, risen, newly risen, fallen, lost or uncertain"),
+            Column("parent", Text, "parent where all consistent trees agree, 'normal' for the root, else empty"),
+            Column("parent_support", Real, "share of the consistent trees that have the commonest parent"),
+        ),
+    ),
+    Table(
+        "response/clone_variants",
+        "mutations, their cancer cell fractions and clones",
+        (
+            SUBJECT,
+            *_SAMPLE,
+            *_VARIANT,
+            Column("vaf", Real, "variant allele fraction"),
+            Column("multiplicity", Whole, "copies of the mutation in a cell that has it"),
+            Column("cancer_cell_fraction", Real, "from this mutation alone; above 1 by chance or a wrong copy number"),
+            Column("lower", Real, "lower end of its exact 95 % interval"),
+            Column("upper", Real, "upper end of its exact 95 % interval"),
+            Column("clone", Text, "clone it most probably belongs to"),
+            Column("probability", Real, "probability that it does"),
+        ),
+    ),
+    Table(
+        "response/clone_trees",
+        "trees of the clones that the fractions allow",
+        (
+            SUBJECT,
+            Column("tree", Whole, "number of the tree, from 1, closest to the fractions first"),
+            Column("clone", Text, "clone"),
+            Column("parent", Text, "its parent; 'normal' for the root"),
+            Column("excess", Real, "largest amount by which children exceed their parent in this tree"),
+            Column("trees", Whole, "consistent trees in all"),
+        ),
+    ),
+    Table(
+        "response/combined",
+        "imaging, function and ctDNA in one call a visit",
+        (
+            SUBJECT,
+            Column("visit", Text, "visit label as given"),
+            Column("day", Real, "day of the visit, since baseline", "d"),
+            Column("sample", Text, "ctDNA sample that stands for the visit, empty when none is near enough"),
+            Column("sample_day", Real, "its day", "d"),
+            Column("imaging", Text, "overall response by the criterion"),
+            Column("function", Text, "response, stable, progression or empty"),
+            Column("molecular", Text, "molecular response of the sample"),
+            Column("combined", Text, "call, as listed in docs/ctdna.md"),
+            Column("rule", Text, "row of the table of rules that decided it"),
+            Column("imaging_progression_day", Real, "first day of progression by imaging, null when none", "d"),
+            Column("molecular_progression_day", Real, "first day of molecular progression, null when none", "d"),
+            Column("lead_days", Real, "days by which molecular progression came before that of imaging", "d"),
+            Column("reason", Text, "why, in words and numbers"),
+        ),
+    ),
+    Table(
+        "response/resistance_classes",
+        "primary resistance, acquired resistance or response of every subject",
+        (
+            SUBJECT,
+            Column("resistance_class", Text, "primary, acquired, response or not classified"),
+            Column("best_response", Text, "best overall response"),
+            Column("progression_day", Real, "day of progression, null when none", "d"),
+            Column("last_day", Real, "day of the last evaluable assessment", "d"),
+            Column("reason", Text, "why, in words"),
+        ),
+    ),
+    Table(
+        "response/resistance",
+        "what goes with resistance, with multiplicity",
+        (
+            Column("analysis", Text, "baseline, gained at progression or interaction with prior lines"),
+            Column("contrast", Text, "groups compared"),
+            Column("marker", Text, "marker or feature"),
+            Column("kind", Text, "binary or continuous"),
+            Column("test", Text, "test"),
+            Column("group_a", Text, "present of all, or the median, in the first group"),
+            Column("group_b", Text, "present of all, or the median, in the second group"),
+            *EFFECT,
+            Column("lower", Real, "lower end of the 95 % interval of the estimate"),
+            Column("upper", Real, "upper end of the 95 % interval of the estimate"),
+            *MULTIPLE,
+            Column("effect", Text, "what the estimate is"),
+        ),
+    ),
+)
