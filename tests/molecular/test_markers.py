@@ -54,11 +54,11 @@ def test_everything_lands_on_the_subjects_of_the_cohort(folder):
     known = {r["marker"]: r for r in result.dictionary.to_dicts()}
     assert list(known) == result.table.columns[1:]
     assert known["mut:TP53"] == {
-        "marker": "mut:TP53", "kind": "binary", "source": "m.maf", "unit": "", "n": 3, "n_positive": 2,
+        "marker": "mut:TP53", "kind": "binary", "source": "m.maf", "unit": "", "n": 3, "n_positive": 2, "definition": "",
     }  # fmt: skip
     assert known["expr:MYC"] == {
         "marker": "expr:MYC", "kind": "continuous", "source": "rna.tsv", "unit": "log2(TPM + 1)", "n": 2,
-        "n_positive": None,
+        "n_positive": None, "definition": "",
     }  # fmt: skip
     assert dict(result.membership.schema) == TABLES["cohort/membership"].schema
     status = {(s, i): (r, st) for s, i, r, st, _ in result.membership.iter_rows()}

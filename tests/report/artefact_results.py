@@ -129,8 +129,8 @@ def link(rng, subjects, features):
     markers = {g: (rng.random(len(subjects)) < 0.2).astype(int) for g in genes}
     markers["hypoxia_score"] = rng.normal(size=len(subjects))
     dictionary = pl.DataFrame(
-        [(g, "binary", "mutations.maf.gz", "", len(subjects), int(markers[g].sum())) for g in genes]
-        + [("hypoxia_score", "continuous", "rnaseq.tsv", "z-score", len(subjects), None)],
+        [(g, "binary", "mutations.maf.gz", "", len(subjects), int(markers[g].sum()), "") for g in genes]
+        + [("hypoxia_score", "continuous", "rnaseq.tsv", "z-score", len(subjects), None, "")],
         schema=list(TABLES["molecular/dictionary"].schema),
         orient="row",
     )

@@ -1,31 +1,28 @@
 """All molecular markers of a cohort in one table.
 
 Mutations are called ``mut:GENE``, expression ``expr:GENE`` (or another prefix, for a second matrix); markers of a table
-keep the names of their columns, with ``NAME:`` in front when the table was given a name. Two sources that would fill
-the same marker are an error that says how often they disagree: which one is right is the study's to choose.
+keep the names of their columns, with ``NAME:`` in front when the table was given a name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import polars as pl
 
 from radiolocus.cohort import Cohort, Match
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Array, Problem
 from radiolocus.molecular.drivers import mutation_table
+from radiolocus.molecular.sheet import Marker, Molecules, Sheet, below
 from radiolocus.read.expression import Expression, Orientation, read_expression, spreadsheet_dates
 from radiolocus.read.maf import read_maf, read_sample_list
 from radiolocus.read.markers import MarkerKind, read_markers
 from radiolocus.registry import suggest
-from radiolocus.schema import conform, empty
 
-__all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "Molecules", "assemble"]
+__all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "assemble"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +125,9 @@ class MolecularOptions:
         Tables of binary, categorical and continuous markers.
     expression : tuple of ExpressionTable
         Expression matrices.
+    precedence : tuple of str
+        Sources (paths as written here), the most trusted first: which one rules where two fill the same marker.
+        Without it that is an error.
     """
 
     mutations: str | None = None
@@ -135,6 +135,7 @@ class MolecularOptions:
     min_mutated: int = 5
     markers: tuple[MarkerTable, ...] = ()
     expression: tuple[ExpressionTable, ...] = ()
+    precedence: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.min_mutated < 1:
@@ -149,37 +150,6 @@ class MolecularOptions:
             raise ConfigError(
                 "no source", where="molecular", allowed="mutations, markers, expression", todo="name at least one"
             )
-
-
-@dataclass(frozen=True, eq=False)
-class Molecules:
-    """The molecular tables of a cohort.
-
-    Parameters
-    ----------
-    table : polars.DataFrame
-        Table ``molecular/markers``: `subject`, then a column a marker; 0 and 1, or a number; null where missing. Only
-        subjects that some source knows, in the order of the cohort.
-    dictionary : polars.DataFrame
-        Table ``molecular/dictionary``.
-    membership : polars.DataFrame
-        Rows of ``cohort/membership``, one source after the other.
-    problems : tuple of Problem
-    """
-
-    table: pl.DataFrame
-    dictionary: pl.DataFrame
-    membership: pl.DataFrame
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _Marker:
-    name: str
-    kind: Literal["binary", "continuous"]
-    source: str
-    unit: str
-    values: Array
 
 
 def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules:
@@ -204,7 +174,7 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
     RadiolocusError
         A source that cannot be read, or two sources with the same marker.
     """
-    sheet = _Sheet(cohort)
+    sheet = Sheet(cohort, options.precedence)
     if options.mutations is not None:
         _add_mutations(sheet, options, root)
     for table in options.markers:
@@ -214,99 +184,14 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
     return sheet.result()
 
 
-class _Sheet:
-    """Collects the markers, aligned with the subjects of the cohort."""
-
-    def __init__(self, cohort: Cohort) -> None:
-        self.cohort = cohort
-        self.row = {subject: i for i, subject in enumerate(cohort.subjects)}
-        self.known = np.zeros(len(cohort.subjects), dtype=bool)
-        self.markers: dict[str, _Marker] = {}
-        self.membership: list[pl.DataFrame] = [empty("cohort/membership")]
-        self.problems: list[Problem] = []
-
-    def join(self, source: str, raw_ids: Iterable[str], *, several: bool = False) -> Match:
-        """Join the ids of a source to the cohort and keep what was said about it."""
-        match = self.cohort.match(source, raw_ids, several=several)
-        self.membership.append(match.membership)
-        self.say(match.problems)
-        self.known[[self.row[s] for s in match.mapping.values()]] = True
-        return match
-
-    def say(self, problems: Iterable[Problem]) -> None:
-        """Keep problems, as those of this stage."""
-        self.problems += [replace(p, stage="molecular") for p in problems]
-
-    def spread(self, subjects: Iterable[str], values: Array) -> Array:
-        """Put one value a subject into the order of the cohort; NaN for everybody else."""
-        column = np.full(len(self.row), np.nan)
-        column[[self.row[s] for s in subjects]] = values
-        return column
-
-    def add(self, marker: _Marker) -> None:
-        """Add a marker, or refuse it when another source has filled it."""
-        if marker.name == "subject":
-            raise TableError(
-                "a marker called 'subject'", where=marker.source, todo="give the table a name, or drop the column"
-            )
-        first = self.markers.get(marker.name)
-        if first is not None:
-            raise self._conflict(first, marker)
-        self.markers[marker.name] = marker
-
-    def _conflict(self, first: _Marker, second: _Marker) -> TableError:
-        both = ~np.isnan(first.values) & ~np.isnan(second.values)
-        differ = np.flatnonzero(both & (first.values != second.values))
-        shown = ", ".join(self.cohort.subjects[i] for i in differ[:5]) + (" ..." if differ.size > 5 else "")
-        return TableError(
-            f"marker '{first.name}' comes from {first.source} and from {second.source}, which disagree for "
-            f"{differ.size} of {int(both.sum())} subjects" + (f" ({shown})" if differ.size else ""),
-            where="molecular",
-            allowed="every marker from one source",
-            todo="give one of the tables a name, or drop the column from the one that you trust less",
-        )
-
-    def result(self) -> Molecules:
-        """Return the tables; values that no number can be made of are null."""
-        markers = list(self.markers.values())
-        columns = [pl.Series(m.name, m.values[self.known], nan_to_null=True) for m in markers]
-        subjects = [s for s, known in zip(self.cohort.subjects, self.known, strict=True) if known]
-        table = pl.DataFrame([pl.Series("subject", subjects, pl.String), *columns])
-        rows = [
-            (
-                m.name,
-                m.kind,
-                m.source,
-                m.unit,
-                int((~np.isnan(m.values)).sum()),
-                int(np.nansum(m.values)) if m.kind == "binary" else None,
-            )
-            for m in markers
-        ]
-        dictionary = pl.DataFrame(rows, schema=empty("molecular/dictionary").schema, orient="row")
-        return Molecules(
-            conform(table, "molecular/markers"),
-            conform(dictionary, "molecular/dictionary"),
-            conform(pl.concat(self.membership), "cohort/membership"),
-            tuple(self.problems),
-        )
-
-
-def _path(root: Path, path: str) -> Path:
-    full = (root / path).resolve()
-    if not full.is_relative_to(root.resolve()):
-        raise ConfigError(f"path '{path}' leads out of the root", where="molecular", allowed="a path below cohort.root")
-    return full
-
-
-def _add_mutations(sheet: _Sheet, options: MolecularOptions, root: Path) -> None:
+def _add_mutations(sheet: Sheet, options: MolecularOptions, root: Path) -> None:
     source = str(options.mutations)
-    maf = read_maf(_path(root, source))
+    maf = read_maf(below(root, source))
     sheet.say(maf.notes)
     mutated = maf.frame["Tumor_Sample_Barcode"].unique(maintain_order=True).to_list()
     barcodes = dict.fromkeys((*mutated, *maf.sequenced))
     if options.sequenced is not None:
-        barcodes |= dict.fromkeys(read_sample_list(_path(root, options.sequenced)))
+        barcodes |= dict.fromkeys(read_sample_list(below(root, options.sequenced)))
     match = sheet.join(source, barcodes, several=True)
     sheet.say(_several(match, mutated, source))
     if options.sequenced is None and not maf.sequenced:
@@ -334,7 +219,7 @@ def _add_mutations(sheet: _Sheet, options: MolecularOptions, root: Path) -> None
     sheet.say(_dates(genes, source))
     for gene in genes:
         values = sheet.spread(subjects, mutations.frame[gene].to_numpy())
-        sheet.add(_Marker(f"mut:{gene}", "binary", source, "", values))
+        sheet.add(Marker(f"mut:{gene}", "binary", source, "", values))
 
 
 def _several(match: Match, barcodes: Iterable[str], source: str) -> list[Problem]:
@@ -367,9 +252,9 @@ def _dates(genes: Iterable[str], source: str) -> list[Problem]:
     ]
 
 
-def _add_markers(sheet: _Sheet, options: MarkerTable, root: Path) -> None:
+def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
     file = read_markers(
-        _path(root, options.path),
+        below(root, options.path),
         sheet=options.sheet,
         id_column=options.id,
         columns=options.columns,
@@ -407,12 +292,12 @@ def _add_markers(sheet: _Sheet, options: MarkerTable, root: Path) -> None:
     prefix = f"{options.name}:" if options.name else ""
     for column in file.columns:
         aligned = sheet.spread(chosen, column.values[list(chosen.values())])
-        sheet.add(_Marker(prefix + column.name, column.kind, source, "", aligned))
+        sheet.add(Marker(prefix + column.name, column.kind, source, "", aligned))
 
 
-def _add_expression(sheet: _Sheet, options: ExpressionTable, root: Path) -> None:
+def _add_expression(sheet: Sheet, options: ExpressionTable, root: Path) -> None:
     matrix = read_expression(
-        _path(root, options.path), orientation=options.orientation, id_column=options.id, drop=options.drop
+        below(root, options.path), orientation=options.orientation, id_column=options.id, drop=options.drop
     )
     source = options.path
     sheet.say(matrix.notes)
@@ -433,7 +318,7 @@ def _add_expression(sheet: _Sheet, options: ExpressionTable, root: Path) -> None
     unit = f"log2({options.unit or 'x'} + 1)" if options.log2 else options.unit
     for g, row in zip(chosen, values, strict=True):
         aligned = sheet.spread(match.mapping.values(), row[columns])
-        sheet.add(_Marker(f"{options.name}:{matrix.genes[g]}", "continuous", source, unit, aligned))
+        sheet.add(Marker(f"{options.name}:{matrix.genes[g]}", "continuous", source, unit, aligned))
 
 
 def _genes(matrix: Expression, options: ExpressionTable) -> list[int]:

@@ -16,7 +16,8 @@ from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, works_
 from radiolocus.feature.pyradiomics import PyradiomicsParameters, read_pyradiomics
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Problem
-from radiolocus.molecular.markers import MolecularOptions, Molecules, assemble
+from radiolocus.molecular.markers import MolecularOptions, assemble
+from radiolocus.molecular.sheet import Molecules
 from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
 from radiolocus.read.genotype_files import open_genotypes

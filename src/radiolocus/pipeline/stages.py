@@ -205,11 +205,15 @@ def molecular(run: Run, options: MolecularOptions) -> str:
     )
     if stage.manifest() is None:
         told = {
-            row["marker"]: Column(row["marker"], pl.Float64(), f"{row['kind']} marker", row["unit"], row["source"])
+            row["marker"]: Column(
+                row["marker"], pl.Float64(), row["definition"] or f"{row['kind']} marker", row["unit"], row["source"]
+            )
             for row in molecules.dictionary.iter_rows(named=True)
         }
         stage.write("molecular/markers", molecules.table, told)
         stage.write("molecular/dictionary", molecules.dictionary)
+        for name, table in molecules.tables.items():
+            stage.write(name, table)
         run.finish("molecular", stage, problem_frame("molecular", run.gathered.problems["molecular"]))
     return f"{molecules.dictionary.height} markers of {molecules.table.height} subjects"
 

@@ -17,7 +17,8 @@ MOLECULAR: tuple[Table, ...] = (
             Column("source", Text, "table it came from"),
             Column("unit", Text, "unit, empty when it has none"),
             N,
-            Column("n_positive", Whole, "subjects with the marker; null when continuous"),
+            Column("n_positive", Whole, "subjects with the marker; null when not binary"),
+            Column("definition", Text, "how it was derived and after which paper; empty when taken as it stands"),
         ),
     ),
     Table(
