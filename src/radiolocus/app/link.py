@@ -177,6 +177,7 @@ def _word(values: pl.Series, source: str) -> dict[str, object]:
     binary = set(known.unique().to_list()) in _BINARY
     return {
         "marker": values.name, "kind": "binary" if binary else "continuous", "source": source, "unit": "",
+        "definition": "",
         "n": known.len(), "n_positive": int(known.sum()) if binary else None,
     }  # fmt: skip
 
