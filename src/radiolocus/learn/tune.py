@@ -20,7 +20,7 @@ from radiolocus.learn.select import column_scores
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, BoolArray
 
-__all__ = ["TunedModel", "fit_tuned"]
+__all__ = ["TunedModel", "fit_tuned", "prepare_training"]
 
 # Inner fits only rank penalties; the fit that is used is held to a stricter tolerance.
 _INNER_TOLERANCE, _TOLERANCE = 1e-5, 1e-7
@@ -123,9 +123,10 @@ def fit_tuned(
     return _fit_by_grid(learner, training, target, options, seed, groups)
 
 
-def _prepare(
+def prepare_training(
     training: Predictors, target: Target, options: ProtocolOptions, seed: np.random.SeedSequence
 ) -> Preprocess:
+    """Learn the columns of a training part: harmonising, imputing, filtering, selecting, scaling."""
     scores = partial(column_scores, target=target, options=options)
     return fit_preprocess(training, options, scores, target, int(seed.generate_state(1)[0]))
 
@@ -139,7 +140,7 @@ def _fit_by_grid(
     groups: npt.ArrayLike | None,
 ) -> TunedModel:
     """Choose among the settings of a learner by inner folds."""
-    preprocess = _prepare(training, target, options, seed)
+    preprocess = prepare_training(training, target, options, seed)
     X = preprocess.apply(training)
     number = int(seed.generate_state(1)[0])
     settings = learner.settings(X, target, options)
@@ -153,7 +154,7 @@ def _fit_by_grid(
     for k in range(inner.count):
         inside = inner.fold != k
         part, goal, judged = training.take(inside), target.take(inside), target.take(~inside)
-        Z = _prepare(part, goal, options, seed).apply(training)
+        Z = prepare_training(part, goal, options, seed).apply(training)
         bare += learner.loss(learner.fit(Z[inside, :0], goal, settings[0], number), Z[~inside, :0], judged)
         for s, setting in enumerate(settings):
             fit = learner.fit(Z[inside], goal, setting, number)
@@ -202,7 +203,7 @@ def _fit_by_path(
 ) -> TunedModel:
     """Choose the penalty of a linear model, following the paths of the inner folds side by side."""
     family = family_of(target, options)
-    preprocess = _prepare(training, target, options, seed)
+    preprocess = prepare_training(training, target, options, seed)
     X = preprocess.apply(training)
     based = partial(with_baseline, X=X, target=target, family=family)
     if X.shape[1] == 0:
@@ -213,7 +214,7 @@ def _fit_by_path(
     slope = float(np.abs(family.slopes(X, target)).max())
     penalties = penalty_grid(slope, l1_ratio, options.penalties, options.penalty_ratio)
     inner = draw_folds(target, options.inner_folds, seed, groups)
-    prepare = partial(_prepare, options=options, seed=seed)
+    prepare = partial(prepare_training, options=options, seed=seed)
     deviance, out_of_fold, bare = _tune(family, training, target, inner, penalties, l1_ratio, prepare)
     notes = (*preprocess.notes, *(("", f"inner cross-validation: {note}") for note in inner.notes))
     mean = deviance.sum(axis=0) / target.n

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from radiolocus.learn.audit import Finding, after_outcome, duplicates, fewer_events, permuted_outcome, predicts_alone
+from radiolocus.learn.clinic import Clinic
 from radiolocus.learn.null import Null
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, Problem
-from radiolocus.outcome.rows import Clinic
 from radiolocus.schema import conform
 
 __all__ = ["data_audit", "permutation_audit"]

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import RadiolocusError
+from radiolocus.learn.clinic import Clinic
 from radiolocus.learn.models import MODELS, display_name, models_for
 from radiolocus.learn.preprocess import Predictors, join_predictors
 from radiolocus.learn.splits import Rowwise
@@ -22,7 +23,7 @@ from radiolocus.model import Endpoint, Problem
 from radiolocus.outcome.audit import data_audit
 from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, target_of
 from radiolocus.outcome.options import OutcomeOptions
-from radiolocus.outcome.rows import Clinic, check_selected_on
+from radiolocus.outcome.rows import check_selected_on
 from radiolocus.outcome.univariate import univariate
 from radiolocus.schema import CONTROL, empty
 
@@ -145,7 +146,7 @@ def plan(
     blocks, problems = read_blocks(frames, options)
     against, found = read_blocks({f"{CONTROL}{name}": frame for name, frame in (controls or {}).items()}, options)
     problems += found
-    clinic = Clinic(frames.get("clinical"), options)
+    clinic = Clinic(frames.get("clinical"), options, options.measured_at)
     tasks: list[Task] = []
     singles: list[pl.DataFrame] = []
     audits: list[pl.DataFrame] = []
