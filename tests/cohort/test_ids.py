@@ -50,6 +50,8 @@ def test_rules_in_their_order():
         ({"extract": "("}, r"is no regular expression"),
         ({"replace": (("[", ""),)}, r"is no regular expression"),
         ({"case": "title"}, r"case = 'title'; allowed: keep, upper, lower"),
+        ({"barcode": "gtex"}, r"barcode = 'gtex'; allowed: none, tcga"),
+        ({"visit": "_\\d+"}, r"visit = .* has 0 groups; allowed: one group"),
     ],
 )
 def test_rules_that_cannot_be_followed(wrong, got):
@@ -62,6 +64,48 @@ def test_normalising_twice_changes_nothing(raw):
     rules = IdRules(case="lower")
     once = rules.normalise(raw)
     assert rules.normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "TCGA-HT-7467", "TCGA-Ht-7467", "tcga.ht.7467", "TCGA-HT-7467A", "TCGA-HT-7467-01", "TCGA-HT-7467-01A",
+        "TCGA-HT-7467-01A-11D-2024-08", "tcga_ht_7467_01a_11r_2027_07", "  TCGA-HT-7467-02B ", "x/TCGA-HT-7467-01A.vcf",
+    ],
+)  # fmt: skip
+def test_a_barcode_of_any_length_and_case_is_its_participant(raw):
+    assert IdRules(barcode="tcga").normalise(raw) == "TCGA-HT-7467"
+
+
+def test_ids_without_a_barcode_follow_the_other_rules():
+    rules = IdRules(barcode="tcga", case="lower", aliases={"TCGA-HT-7467": "S1"})
+    assert rules.normalise("Patient 7") == "patient 7"
+    assert rules.normalise("TCGA-HT-7467-01A") == "S1"
+    assert rules.normalise("TCGA-HT-7467-10A") == rules.normalise("TCGA-HT-7467-11A") == ""
+    assert rules.is_normal("TCGA-HT-7467-10A-01D")
+    assert not rules.is_normal("TCGA-HT-7467-01A-01D")
+    assert not IdRules().is_normal("TCGA-HT-7467-10A-01D")
+
+
+def test_which_sample_counts():
+    rules = IdRules(barcode="tcga")
+    # Primary solid tumour, first vial, last aliquot; blood of the marrow last; then recurrence, metastasis.
+    order = [
+        "TCGA-HT-7467-01A-21D-A99Z-08", "TCGA-HT-7467-01A-21D-2024-08", "TCGA-HT-7467-01A-11D-2024-08",
+        "TCGA-HT-7467-01A-11D", "TCGA-HT-7467-01A", "TCGA-HT-7467-01B-31D-A99Z-08", "TCGA-HT-7467-03A",
+        "TCGA-HT-7467-09A", "TCGA-HT-7467-05A", "TCGA-HT-7467-02A", "TCGA-HT-7467-06A", "TCGA-HT-7467-99A",
+    ]  # fmt: skip
+    assert sorted(reversed(order), key=rules.rank) == order
+    assert IdRules().rank(order[0]) is None
+    assert rules.rank("TCGA-HT-7467") == rules.rank("tcga-ht-7467")
+
+
+def test_the_first_visit_counts():
+    rules = IdRules(visit=r"[_@](?:v)?(\d+)$", extract=r"(\d+)$")
+    ids = ["ACRIN-6698-102212_0010", "ACRIN-6698-102212_0002", "ACRIN-6698-102212_0000"]
+    assert {rules.normalise(i) for i in ids} == {"102212"}
+    assert min(ids, key=rules.rank) == ids[2]
+    assert IdRules(visit=r"@v(\d+)$").normalise("S1@v2") == "S1"
 
 
 def test_natural_order():

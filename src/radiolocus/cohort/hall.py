@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,8 +81,13 @@ class Cohort:
         raw_ids : iterable
             Ids as they stand in the source; the same id may come several times.
         several : bool
-            Whether different raw ids may belong to one subject (several samples, several visits). By default all of
-            them are left out, because nobody said which one counts.
+            Whether different raw ids may belong to one subject (several samples, several visits) where the rules do
+            not choose among them. By default all of them are left out then, because nobody said which one counts.
+
+        Notes
+        -----
+        With ``barcode`` or ``visit`` in the rules of the ids, the sample and visit that they rank first is taken, and
+        normal tissue is left out; both are told.
         """
         raw = list(dict.fromkeys("" if r is None else str(r) for r in raw_ids))
         normal = {r: self.ids.normalise(r) for r in raw}
@@ -90,20 +95,37 @@ class Cohort:
         by_subject: dict[str, list[str]] = {}
         for r in raw:
             by_subject.setdefault(normal[r], []).append(r)
-        twice = {} if several else {s: rs for s, rs in by_subject.items() if s in known and len(rs) > 1}
-        mapping = {r: s for r, s in normal.items() if s in known and s not in twice}
+        passed = {r: best for s, rs in by_subject.items() if s in known for r, best in self._passed_over(rs).items()}
+        left = {s: [r for r in rs if r not in passed] for s, rs in by_subject.items() if s in known}
+        twice = {} if several else {s: rs for s, rs in left.items() if len(rs) > 1}
+        mapping = {r: s for r, s in normal.items() if s in known and s not in twice and r not in passed}
         finder = Nearest(self.subjects)
         rows: list[Member] = []
         for r in raw:
-            if normal[r] in known:
+            if r in passed:
+                rows.append((normal[r], source, r, "another sample", passed[r]))
+            elif normal[r] in known:
                 rows.append((normal[r], source, r, "joined" if r in mapping else "missing here", None))
+            elif self.ids.is_normal(r):
+                rows.append(("", source, r, "normal tissue", None))
             else:
                 rows.append((normal[r], source, r, "not in cohort", finder.find(normal[r])))
         absent = [s for s in self.subjects if s not in by_subject]
         rows.extend((s, source, None, "missing here", None) for s in absent)
         problems = [_repeated(source, s, rs) for s, rs in sorted(twice.items())]
+        problems += _chosen(source, passed) + _normals(source, [r[2] for r in rows if r[3] == "normal tissue"])
         problems += _coverage(source, rows, len(set(mapping.values())), len(self.subjects))
         return Match(mapping, _membership(rows), tuple(problems))
+
+    def _passed_over(self, raw: Sequence[str]) -> dict[str, str]:
+        """Ids of one subject that do not count, each with the one that does; empty when the rules cannot choose."""
+        ranks = {r: self.ids.rank(r) for r in raw} if len(raw) > 1 else {}
+        ranked = {r: rank for r, rank in ranks.items() if rank is not None}
+        if not ranked:
+            return {}
+        best = min(ranked.values())
+        first = [r for r, rank in ranked.items() if rank == best]
+        return {r: first[0] for r, rank in ranked.items() if rank != best}
 
 
 def build(tables: Sequence[SourceTable | tuple[str, pl.DataFrame, Sequence[int]]], options: CohortOptions) -> Cohort:
@@ -170,6 +192,23 @@ def _repeated(source: str, subject: str, raw: Sequence[str]) -> Problem:
         todo="remove the others, or change the ids rules so that they stay apart",
         count=len(raw),
     )
+
+
+def _chosen(source: str, passed: Mapping[str, str]) -> list[Problem]:
+    """Say which samples or visits were passed over for which."""
+    if not passed:
+        return []
+    shown = _few([f"'{raw}' for '{best}'" for raw, best in passed.items()])
+    got = f"{len(passed)} further samples or visits of a subject were passed over ({shown})"
+    todo = "the rule: primary tumour, first vial, last aliquot; first visit"
+    return [Problem("cohort", got, "note", where=source, todo=todo, count=len(passed))]
+
+
+def _normals(source: str, raw: Sequence[str | None]) -> list[Problem]:
+    if not raw:
+        return []
+    got = f"{len(raw)} samples of normal tissue or controls were left out ({_few([repr(r) for r in raw])})"
+    return [Problem("cohort", got, "note", where=source, count=len(raw))]
 
 
 def _gaps(source: str, rows: Sequence[Member], size: int) -> list[Problem]:

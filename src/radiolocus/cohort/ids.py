@@ -11,14 +11,31 @@ from typing import Literal
 
 from radiolocus.errors import ConfigError
 
-__all__ = ["IdRules", "Nearest", "natural_key"]
+__all__ = ["IdRules", "Nearest", "Rank", "natural_key"]
+
+# https://docs.gdc.cancer.gov/Encyclopedia/pages/TCGA_Barcode/: project, tissue source site, participant; then sample
+# type and vial, portion and analyte, plate, centre. R writes dots for the hyphens.
+_BARCODE = re.compile(
+    r"TCGA[-._](?P<site>[A-Z0-9]{2})[-._](?P<participant>[A-Z0-9]{4})"
+    r"(?:[-._](?P<type>\d{2})(?P<vial>[A-Z])?(?P<rest>(?:[-._]\w+)*))?",
+    re.IGNORECASE,
+)
+# https://gdc.cancer.gov/resources-tcga-users/tcga-code-tables/sample-type-codes: primary tumours (solid, blood, bone
+# marrow, additional), then recurrences, then metastases. 10 to 14 and 20 are normal tissue and control analytes.
+_TUMOURS = ("01", "03", "09", "05", "02", "04", "40", "06", "07", "08", "50", "60", "61")
+_NORMALS = ("10", "11", "12", "13", "14", "15", "16", "20")
+
+Rank = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class IdRules:
     """How the ids of every source become the ids of the cohort.
 
-    The rules are applied in this order: strip, case, replace, extract. An alias may name the id before or after them.
+    The rules are applied in this order: strip, case, replace, visit, barcode, extract. An alias may name the id before
+    or after them. Where a source has several samples or visits of a subject and these rules tell them apart, one of
+    them counts, the same in every source: the primary tumour before recurrences before metastases, of equal ones the
+    first vial, of equal ones the last aliquot by its name (the highest plate); the first visit in natural order.
 
     Parameters
     ----------
@@ -32,6 +49,11 @@ class IdRules:
         Pairs of regular expression and replacement, applied in turn.
     aliases : dict of str to str
         Other names of subjects; the right-hand side is the id in the cohort.
+    barcode : {"none", "tcga"}
+        ``"tcga"``: an id that holds a TCGA barcode of any length and case (participant, sample, aliquot, also with dots)
+        is that participant, TCGA-XX-XXXX; normal tissue and control samples belong to nobody.
+    visit : str or None
+        Regular expression with one group, the visit; what it matches is taken out of the id.
     """
 
     strip: bool = True
@@ -39,17 +61,22 @@ class IdRules:
     extract: str | None = None
     replace: tuple[tuple[str, str], ...] = ()
     aliases: dict[str, str] = field(default_factory=dict)
+    barcode: Literal["none", "tcga"] = "none"
+    visit: str | None = None
 
     def __post_init__(self) -> None:
         if self.case not in ("keep", "upper", "lower"):
             raise ConfigError(f"case = '{self.case}'", where="ids", allowed="keep, upper, lower")
-        for pattern in [p for p, _ in self.replace] + ([] if self.extract is None else [self.extract]):
+        if self.barcode not in ("none", "tcga"):
+            raise ConfigError(f"barcode = '{self.barcode}'", where="ids", allowed="none, tcga")
+        named = {"extract": self.extract, "visit": self.visit}
+        for name, pattern in [("replace", p) for p, _ in self.replace] + [(n, p) for n, p in named.items() if p]:
             try:
                 groups = re.compile(pattern).groups
             except re.error as error:
                 raise ConfigError(f"'{pattern}' is no regular expression ({error})", where="ids") from error
-            if pattern == self.extract and groups != 1:
-                raise ConfigError(f"extract = '{pattern}' has {groups} groups", where="ids", allowed="one group")
+            if name in named and groups != 1:
+                raise ConfigError(f"{name} = '{pattern}' has {groups} groups", where="ids", allowed="one group")
 
     def normalise(self, raw: object) -> str:
         """Return the cohort's id of a raw id; empty when there is none (null, NaN, blank).
@@ -61,13 +88,48 @@ class IdRules:
         text = re.sub(r"^(\d+)\.0+$", r"\1", str(raw))
         if text in self.aliases:
             return self.aliases[text]
+        text = self._dressed(text)
+        if self.visit is not None:
+            text = re.sub(self.visit, "", text, count=1)
+        barcode = self._barcode(text)
+        if barcode is not None:
+            if barcode["type"] in _NORMALS:
+                return ""
+            text = f"TCGA-{barcode['site']}-{barcode['participant']}".upper()
+        found = re.search(self.extract, text) if self.extract is not None else None
+        text = (found.group(1) or "") if found else text
+        return self.aliases.get(text, text)
+
+    def rank(self, raw: object) -> Rank | None:
+        """Return a key that is smallest for the sample and visit that counts; None when the rules tell none apart."""
+        if self.barcode == "none" and self.visit is None:
+            return None
+        text = self._dressed(str(raw))
+        visit = re.search(self.visit, text) if self.visit is not None else None
+        barcode = self._barcode(re.sub(self.visit, "", text, count=1) if self.visit is not None else text)
+        sample: Rank = (0, "", ())
+        if barcode is not None and barcode["type"] is not None:
+            known = barcode["type"] in _TUMOURS
+            place = _TUMOURS.index(barcode["type"]) if known else len(_TUMOURS)
+            rest = barcode["rest"].upper()
+            # Reversed code points: the last aliquot stands first, and a whole barcode before its own beginning.
+            sample = (place, (barcode["vial"] or "").upper(), tuple(-ord(c) for c in rest) + (1,))
+        return natural_key((visit.group(1) or "") if visit else ""), sample
+
+    def is_normal(self, raw: object) -> bool:
+        """Whether an id says that its sample is normal tissue or a control, not the tumour."""
+        barcode = self._barcode(self._dressed(str(raw)))
+        return barcode is not None and barcode["type"] in _NORMALS
+
+    def _dressed(self, text: str) -> str:
         text = text.strip() if self.strip else text
         text = {"keep": text, "upper": text.upper(), "lower": text.lower()}[self.case]
         for pattern, new in self.replace:
             text = re.sub(pattern, new, text)
-        found = re.search(self.extract, text) if self.extract is not None else None
-        text = (found.group(1) or "") if found else text
-        return self.aliases.get(text, text)
+        return text
+
+    def _barcode(self, text: str) -> re.Match[str] | None:
+        return _BARCODE.search(text) if self.barcode == "tcga" else None
 
 
 def natural_key(text: str) -> tuple[tuple[tuple[int, int, str], ...], str]:

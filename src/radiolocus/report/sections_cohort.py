@@ -13,7 +13,7 @@ from radiolocus.stats.survival import kaplan_meier
 
 __all__ = ["cohort", "median_follow_up"]
 
-_STATUSES = ("joined", "missing here", "not in cohort")
+_STATUSES = ("joined", "missing here", "not in cohort", "another sample", "normal tissue")
 
 
 def median_follow_up(time: Array, event: Array) -> float | None:
@@ -54,7 +54,9 @@ def _sources(membership: pl.DataFrame) -> list[dict[str, int | str]]:
 def _lines(source: dict[str, int | str]) -> list[str]:
     lines = [f"{source['joined']} joined"]
     lines += [f"{source['missing here']} missing here"] if source["missing here"] else []
-    return lines + ([f"{source['not in cohort']} not in the cohort"] if source["not in cohort"] else [])
+    lines += [f"{source['not in cohort']} not in the cohort"] if source["not in cohort"] else []
+    lines += [f"{source['another sample']} further samples"] if source["another sample"] else []
+    return lines + ([f"{source['normal tissue']} of normal tissue"] if source["normal tissue"] else [])
 
 
 def _available(art: Artefacts, everyone: set[str]) -> Table:

@@ -20,8 +20,8 @@ COHORT: tuple[Table, ...] = (
             SUBJECT,
             Column("source", Text, "table, image, genotype or molecular source"),
             Column("raw_id", Text, "id as it stands in the source"),
-            Column("status", Text, "'joined', 'missing here' or 'not in cohort'"),
-            Column("nearest", Text, "nearest cohort id when the id is not in the cohort"),
+            Column("status", Text, "'joined', 'missing here', 'not in cohort', 'another sample' or 'normal tissue'"),
+            Column("nearest", Text, "nearest cohort id of an id that is not in the cohort; the sample that was taken"),
         ),
     ),
     Table(
