@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from radiolocus.associate.genetics_options import GeneticsOptions
+from radiolocus.associate.genotyping_options import GenotypingOptions
 from radiolocus.associate.link_options import LinkOptions
 from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
@@ -52,6 +53,8 @@ class Sections:
         Tumour mutations, expression and markers.
     link : LinkOptions or None
         Imaging features × molecular markers.
+    genotyping : GenotypingOptions or None
+        Prediction of molecular markers from the image.
     outcome : OutcomeOptions or None
         Prediction of endpoints.
     response : ResponseOptions or None
@@ -63,6 +66,7 @@ class Sections:
     genetics: GeneticsOptions | None = None
     molecular: MolecularOptions | None = None
     link: LinkOptions | None = None
+    genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
 
@@ -440,6 +444,8 @@ def _crossed(sections: Sections) -> list[Mistake]:
         mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
+    if sections.genotyping and not sections.imaging:
+        mistakes.append(Mistake("genotyping", "predicts from imaging features, but there is no [imaging]"))
     mistakes += _unknown_repeatability(sections)
     return mistakes + _nothing_to_scan(sections)
 
@@ -469,7 +475,8 @@ def _nothing_to_scan(sections: Sections) -> list[Mistake]:
 
 def _unknown_repeatability(sections: Sections) -> list[Mistake]:
     known = sections.imaging and (sections.imaging.perturb or sections.imaging.retest)
-    stages = {"genetics": sections.genetics, "link": sections.link, "outcome": sections.outcome}
+    names = ("genetics", "link", "genotyping", "outcome")
+    stages = {name: getattr(sections, name) for name in names}
     return [
         Mistake(
             f"{name}.icc_min",

@@ -11,6 +11,7 @@ from radiolocus.feature.extract import Extraction, FeatureSettings, extract
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters
 from radiolocus.feature.pyradiomics_study import extract_as_pyradiomics
 from radiolocus.feature.repeatability import RetestOptions
+from radiolocus.feature.tables import FeatureTable
 from radiolocus.image.control import CONTROLS, Control
 from radiolocus.image.derive import DerivedRegion, derive
 from radiolocus.image.perturb_options import Perturbation, PerturbOptions
@@ -111,6 +112,8 @@ class ImagingOptions:
     ----------
     images : tuple of ImageSource
         The kinds of image.
+    tables : tuple of FeatureTable
+        Features that another program measured, beside those of the images or instead of them.
     settings : FeatureSettings
         Image processing and features, unless an image says otherwise.
     perturb : PerturbOptions or None
@@ -124,6 +127,7 @@ class ImagingOptions:
     """
 
     images: tuple[ImageSource, ...] = ()
+    tables: tuple[FeatureTable, ...] = ()
     settings: FeatureSettings = field(default_factory=FeatureSettings)
     perturb: PerturbOptions | None = None
     retest: RetestOptions | None = None
@@ -132,10 +136,11 @@ class ImagingOptions:
 
     def __post_init__(self) -> None:
         names = [i.name for i in self.images]
-        if not names:
-            raise ConfigError("no image", allowed="at least one [[imaging.images]]")
-        if len(set(names)) < len(names):
-            raise ConfigError(f"image names {names}", allowed="every name once")
+        every = [*names, *(t.name for t in self.tables)]
+        if not every:
+            raise ConfigError("no image", allowed="at least one [[imaging.images]], or one of [[imaging.tables]]")
+        if len(set(every)) < len(every):
+            raise ConfigError(f"image names {every}", allowed="every name once")
         unknown = [c for c in self.controls if c not in CONTROLS]
         if unknown or len(set(self.controls)) < len(self.controls):
             raise ConfigError(f"controls = {list(self.controls)}", allowed=f"{', '.join(CONTROLS)}, each once")

@@ -14,6 +14,7 @@ from radiolocus.config import Study
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, works_of
 from radiolocus.feature.pyradiomics import PyradiomicsParameters, read_pyradiomics
+from radiolocus.feature.tables import FeatureTable, id_column, read_feature_table, table_rows
 from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, assemble
@@ -64,6 +65,8 @@ class Gathered:
         Input files by stage.
     pyradiomics : dict of str to PyradiomicsParameters
         What the parameter files of images say, by image.
+    measured : tuple of polars.DataFrame
+        Features that another program measured, as rows of ``features/features``, table by table.
     """
 
     cohort: Cohort
@@ -76,6 +79,7 @@ class Gathered:
     failed: dict[str, RadiolocusError]
     inputs: dict[str, dict[str, Path]]
     pyradiomics: dict[str, PyradiomicsParameters]
+    measured: tuple[pl.DataFrame, ...] = ()
 
 
 def as_problem(stage: str, error: Exception, **where: str) -> Problem:
@@ -102,6 +106,7 @@ def _mixed(study: Study, clinical: pl.DataFrame) -> list[Problem]:
     sections = study.sections
     named = [*(sections.genetics.covariates if sections.genetics else ())]
     named += [*(sections.link.covariates if sections.link else ())]
+    named += [*(sections.genotyping.clinical if sections.genotyping else ())]
     named += [*(sections.outcome.clinical if sections.outcome else ())]
     told = sections.cohort.columns
     problems = []
@@ -136,6 +141,7 @@ class _Gatherer:
         self.inputs: dict[str, dict[str, Path]] = {}
         self.membership: list[pl.DataFrame] = []
         self.pyradiomics: dict[str, PyradiomicsParameters] = {}
+        self.measured: list[pl.DataFrame] = []
 
     def path(self, stage: str, name: str, where: str) -> Path:
         path = inside(self.root, name, where)
@@ -188,7 +194,23 @@ class _Gatherer:
             ]
             works += self._once(listed)
         self._look_for_retest(imaging, works)
+        for options in imaging.tables:
+            self.measured.append(self.feature_table(options, cohort))
         return tuple(works)
+
+    def feature_table(self, options: FeatureTable, cohort: Cohort) -> pl.DataFrame:
+        """Features that another program measured, on the subjects of the cohort."""
+        path = self.path("features", options.path, f"imaging.tables '{options.name}'")
+        table, features, problems = read_feature_table(options, path)
+        match = cohort.match(f"features {options.name}", table.frame[id_column(options, table)].to_list())
+        self.membership.append(match.membership)
+        rows, found = table_rows(options, table, features, match.mapping)
+        told = self.problems.setdefault("features", [])
+        told += [replace(p, stage="features") for p in (*problems, *match.problems, *found)]
+        if not rows.height:
+            got = f"table '{options.name}' holds nobody of the cohort"
+            told.append(Problem("features", got, item=options.name, todo="look at id and at [cohort.ids]"))
+        return rows
 
     def _look_for_retest(self, imaging: ImagingOptions, works: list[Work]) -> None:
         """A visit of the retest that nobody has is a mistake of the study file, not a measurement that is missing."""
@@ -327,4 +349,5 @@ def gather(study: Study) -> Gathered:
         g.failed,
         g.inputs,
         g.pyradiomics,
+        tuple(g.measured),
     )

@@ -18,9 +18,11 @@ _NOTHING = {"subject": pl.String}
 
 
 def analysed_images(run: Run) -> list[str]:
-    """Names of the images whose features are analysed."""
+    """Names of the images, and tables of features, that are analysed."""
     imaging = run.sections.imaging
-    return [image.name for image in imaging.images if image.analyse] if imaging else []
+    if imaging is None:
+        return []
+    return [i.name for i in imaging.images if i.analyse] + [t.name for t in imaging.tables if t.analyse]
 
 
 def upstream_of(demand: IccDemand) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import polars as pl
 
+from radiolocus.compute import run_units
 from radiolocus.config import Study
 from radiolocus.errors import InputError
 from radiolocus.model import Problem
@@ -18,9 +19,11 @@ from radiolocus.pipeline.gather import Gathered, gather
 from radiolocus.schema import TABLES, conform, empty
 from radiolocus.store import Fingerprints, Stage, read_table, write_table
 
-__all__ = ["ORDER", "Progress", "Run", "bar", "problem_frame"]
+__all__ = ["ORDER", "Progress", "Run", "bar", "problem_frame", "run_all"]
 
-ORDER = ("cohort", "features", "genetics", "molecular", "link", "outcome", "response")
+Unit = TypeVar("Unit")
+
+ORDER = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response")
 
 
 class Progress(Protocol):
@@ -116,3 +119,28 @@ def bar(run: Run, name: str, units: int) -> Iterator[Callable[[], None]]:
     """Begin the bar of a stage; yields what to call after each unit."""
     run.progress.begin(name, units)
     yield lambda: run.progress.step(name)
+
+
+def run_all(
+    run: Run,
+    stage: Stage,
+    name: str,
+    function: Callable[[Unit], dict[str, pl.DataFrame]],
+    units: Sequence[Unit],
+    keys: Sequence[str],
+) -> list[dict[str, pl.DataFrame] | Exception]:
+    """Run the units of a stage that are not finished yet; the results stand in the order of the units."""
+    results: dict[int, dict[str, pl.DataFrame] | Exception] = {}
+    for i, key in enumerate(keys):
+        if (found := stage.load_unit(key)) is not None:
+            results[i] = found
+    todo = [i for i in range(len(units)) if i not in results]
+    with bar(run, name, len(units)) as step:
+        for _ in results:
+            step()
+        for k, result in run_units(function, [units[i] for i in todo], jobs=run.jobs):
+            results[todo[k]] = result
+            if not isinstance(result, Exception):
+                stage.save_unit(keys[todo[k]], result)
+            step()
+    return [results[i] for i in range(len(units))]

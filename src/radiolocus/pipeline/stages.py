@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
+from radiolocus.associate.link_families import feature_family
 from radiolocus.cohort import CohortOptions
-from radiolocus.compute import run_units
 from radiolocus.errors import InputError
 from radiolocus.feature.copies import VOLUME, control_works, copy_works, measure_control, measure_copies, volume_rows
 from radiolocus.feature.extract import dictionary
@@ -17,23 +17,23 @@ from radiolocus.feature.measure import ImagingOptions, Work, measure
 from radiolocus.feature.pyradiomics_parameters import PyradiomicsParameters
 from radiolocus.feature.pyradiomics_study import pyradiomics_dictionary
 from radiolocus.feature.repeatability import repeatability
+from radiolocus.feature.tables import table_dictionary
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
-from radiolocus.pipeline.gather import as_problem
+from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
-from radiolocus.pipeline.run import Run, bar, problem_frame
+from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_genetics import genetics
+from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.respond import respond
-from radiolocus.schema import Column, empty
+from radiolocus.schema import TABLES, Column, empty
 from radiolocus.store import Stage, digest, read_table
 
 __all__ = ["STAGES"]
-
-Unit = TypeVar("Unit")
 
 
 def cohort(run: Run, options: CohortOptions) -> str:
@@ -66,19 +66,21 @@ def features(run: Run, imaging: ImagingOptions) -> str:
         inputs[name] = digest((*how, *theirs), run.prints.of(work.unit.image), run.prints.of(work.unit.mask))
     run.prints.save()
     keys = [digest(name, key) for name, key in inputs.items()]
+    for table, rows in zip(imaging.tables, g.measured, strict=False):
+        inputs[f"table {table.name}"] = digest(run.fingerprints("features")[table.path], rows["subject"].to_list())
     notes = problem_frame("features", g.problems.get("features", ()))
     stage = run.stage("features", (imaging, digest(notes.to_dict(as_series=False))), inputs)
     if (found := stage.manifest()) is not None:
-        return _told_features(int(found["tables"]["features/features"]["rows"]), len(g.works))
+        return _told_features(int(found["tables"]["features/features"]["rows"]), g)
     further = [*copy_works(imaging, g.works), *control_works(imaging, g.works)]
     keys += [_key_of(work, inputs) for work in further]
-    results = _units(run, stage, "features", _measured, [*g.works, *further], keys)
+    results = run_all(run, stage, "features", _measured, [*g.works, *further], keys)
     parts = [
         _failed(result, work) if isinstance(result, Exception) else result
         for result, work in zip(results, g.works, strict=False)
     ]
-    rows = _stacked([p["features"] for p in parts], empty("features/features"))
-    columns = _dictionary(imaging, g.pyradiomics)
+    rows = _stacked([*(p["features"] for p in parts), *g.measured], empty("features/features"))
+    columns = _dictionary(imaging, g.pyradiomics, g.measured)
     stage.write("features/features", rows, {c["feature"]: _column(c) for c in columns.iter_rows(named=True)})
     stage.write("features/dictionary", columns)
     stage.write("features/thumbnails", _stacked([p["thumbnails"] for p in parts], empty("features/thumbnails")))
@@ -86,7 +88,7 @@ def features(run: Run, imaging: ImagingOptions) -> str:
     problems = pl.concat([notes, *(p["problems"] for p in parts)])
     kept = tuple(key for key, result in zip(keys, results, strict=True) if not isinstance(result, Exception))
     run.finish("features", stage, problems, keep_units=kept)
-    return _told_features(rows.height, len(g.works))
+    return _told_features(rows.height, g)
 
 
 def _key_of(work: Work, inputs: dict[str, str]) -> str:
@@ -148,8 +150,10 @@ def _further(
     return copies
 
 
-def _told_features(rows: int, units: int) -> str:
-    return f"{rows} of {units} regions measured"
+def _told_features(rows: int, gathered: Gathered) -> str:
+    read = sum(table.height for table in gathered.measured)
+    told = [f"{rows - read} of {len(gathered.works)} regions measured"] if gathered.works or not read else []
+    return ", ".join([*told, *([f"features of {read} subjects read from tables"] if read else [])])
 
 
 def _measured(work: Work) -> dict[str, pl.DataFrame]:
@@ -179,18 +183,24 @@ def _stacked(parts: list[pl.DataFrame], nothing: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([nothing, *parts], how="diagonal")
 
 
-def _dictionary(imaging: ImagingOptions, parameters: Mapping[str, PyradiomicsParameters]) -> pl.DataFrame:
+def _dictionary(
+    imaging: ImagingOptions, parameters: Mapping[str, PyradiomicsParameters], measured: Sequence[pl.DataFrame]
+) -> pl.DataFrame:
     parts = [
         pyradiomics_dictionary(parameters[image.name])
         if image.name in parameters
         else dictionary(imaging.settings_of(image))
         for image in imaging.images
     ]
+    known = TABLES["features/features"].schema
+    parts += [table_dictionary([c for c in rows.columns if c not in known], feature_family) for rows in measured]
     return pl.concat(parts).unique("feature", keep="first", maintain_order=True)
 
 
 def _column(row: dict[str, str]) -> Column:
     source = "PyRadiomics 3.0.1" if row["family"].startswith("pyradiomics") else f"IBSI {row['ibsi_id']}"
+    if not row["ibsi_id"] and row["name"] == row["feature"]:
+        source = "table of features"
     return Column(row["feature"], pl.Float64(), row["name"], row["unit"], source)
 
 
@@ -232,7 +242,7 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         frames = {name: frame for name, frame in frames.items() if frame.width > 1}
         planned = judge.plan(endpoints, frames, options, control_frames(run, imaging))
         keys = [digest(stage.key, unit.name) for unit in planned.units]
-        results = _units(run, stage, "outcome", judge.run_unit, planned.units, keys)
+        results = run_all(run, stage, "outcome", judge.run_unit, planned.units, keys)
         summary = judge.summarise(planned, results)
         for name, table in summary.tables.items():
             stage.write(name, table)
@@ -241,31 +251,6 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)
     return f"{rows} models judged out of fold{told_left_out(run, 'outcome')}"
-
-
-def _units(
-    run: Run,
-    stage: Stage,
-    name: str,
-    function: Callable[[Unit], dict[str, pl.DataFrame]],
-    units: Sequence[Unit],
-    keys: Sequence[str],
-) -> list[dict[str, pl.DataFrame] | Exception]:
-    """Run the units of a stage that are not finished yet; the results stand in the order of the units."""
-    results: dict[int, dict[str, pl.DataFrame] | Exception] = {}
-    for i, key in enumerate(keys):
-        if (found := stage.load_unit(key)) is not None:
-            results[i] = found
-    todo = [i for i in range(len(units)) if i not in results]
-    with bar(run, name, len(units)) as step:
-        for _ in results:
-            step()
-        for k, result in run_units(function, [units[i] for i in todo], jobs=run.jobs):
-            results[todo[k]] = result
-            if not isinstance(result, Exception):
-                stage.save_unit(keys[todo[k]], result)
-            step()
-    return [results[i] for i in range(len(units))]
 
 
 def response(run: Run, options: ResponseOptions) -> str:
@@ -298,6 +283,7 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "genetics": genetics,
     "molecular": molecular,
     "link": links,
+    "genotyping": genotypes,
     "outcome": outcome,
     "response": response,
 }

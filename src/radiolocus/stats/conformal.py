@@ -58,7 +58,7 @@ def class_conformal_p(
         )
     if not (np.isfinite(scores).all() and np.isfinite(new).all()):
         raise InputError("a nonconformity that is not finite", allowed="numbers")
-    if folds.size and not (0 <= folds.min() and folds.max() < len(new)):
+    if folds.size and not (folds.min() >= 0 and folds.max() < len(new)):
         raise InputError(f"fold {folds.max()}", allowed=f"0 to {len(new) - 1}")
     count = np.ones(new.shape[1:])
     for c in range(new.shape[2]):
