@@ -50,6 +50,31 @@ def test_two_ids_of_one_subject_are_left_out_unless_several_are_meant():
     assert cohort.match("maf", ["A-1-01", "A-1-11"], several=True).mapping == {"A-1-01": "A-1", "A-1-11": "A-1"}
 
 
+def test_the_rules_choose_among_the_samples_of_a_subject_and_leave_normal_tissue_out():
+    cohort = _cohort(["TCGA-AA-0001", "TCGA-AA-0002", "TCGA-AA-0003"], barcode="tcga")
+    raw = ["TCGA-AA-0001-06A", "tcga-aa-0001-01a", "TCGA-AA-0001-11A", "TCGA-AA-0002-02A", "TCGA-AA-0003-10A"]
+    for several in (False, True):
+        match = cohort.match("rna.tsv", raw, several=several)
+        assert match.mapping == {"tcga-aa-0001-01a": "TCGA-AA-0001", "TCGA-AA-0002-02A": "TCGA-AA-0002"}
+        rows = {row[2]: row[3:] for row in match.membership.rows()}
+        assert rows["TCGA-AA-0001-06A"] == ("another sample", "tcga-aa-0001-01a")
+        assert rows["TCGA-AA-0001-11A"] == rows["TCGA-AA-0003-10A"] == ("normal tissue", None)
+        assert rows[None] == ("missing here", None)
+        told = [p.got for p in match.problems]
+        assert (
+            "1 further samples or visits of a subject were passed over ('TCGA-AA-0001-06A' for 'tcga-aa-0001-01a')"
+            in (told)
+        )
+        assert any(t.startswith("2 samples of normal tissue or controls were left out") for t in told)
+
+
+def test_samples_that_no_rule_tells_apart_are_still_left_out():
+    cohort = _cohort(["TCGA-AA-0001"], barcode="tcga")
+    match = cohort.match("ihc.csv", ["TCGA-AA-0001", "tcga-aa-0001"])
+    assert match.mapping == {}
+    assert match.problems[0].got.endswith("all were left out")
+
+
 @given(st.sets(st.text("ab1-", min_size=1, max_size=4), min_size=1), st.lists(st.text("ABab1-", max_size=4)))
 def test_nobody_is_lost(ids, raw):
     cohort = _cohort(sorted(ids), case="upper") if len({i.upper() for i in ids}) == len(ids) else _cohort(sorted(ids))

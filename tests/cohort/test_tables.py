@@ -202,6 +202,48 @@ def test_glioma_rules_recover_all_188_and_report_it(glioma):
     assert len(match.mapping) == 188
 
 
+def test_glioma_barcodes_are_known_without_a_pattern(glioma):
+    cohort = build(glioma[:2], CohortOptions(ids=IdRules(barcode="tcga")))
+    assert len(cohort.subjects) == 188
+    assert set(cohort.membership["status"]) == {"joined"}
+    assert len(cohort.match("status", glioma[2].frame["Case"]).mapping) == 188
+
+
+def test_ispy2_visits_join_by_patient(data):
+    clinical = read_table(data("ispy2/combined_clin_radiogenomic.csv"), id_column="patientid")
+    rules = IdRules(visit=r"_(\d{4})$", replace=((r"^ACRIN-6698-", ""),))
+    cohort = build(
+        [SourceTable(clinical.source, clinical.frame.select("patientid", "pCR"), clinical.row_number, "patientid")],
+        CohortOptions(ids=rules),
+    )
+    assert len(cohort.subjects) == 982
+    with data("ispy2/TCIA_ACRIN-6698_feature_extracted.csv").open() as file:
+        raw = [line.split(",")[0] for line in file][1:]
+    visits = set(raw)
+    match = cohort.match("radiomics", raw)
+    # 266 patients have images; of the several visits of each the first counts.
+    assert len({rules.normalise(r) for r in raw}) == 266
+    assert len(match.mapping) == len(set(match.mapping.values()))
+    assert all(r == min(v for v in visits if rules.normalise(v) == s) for r, s in match.mapping.items())
+    passed = match.membership.filter(status="another sample").height
+    strangers = match.membership.filter(status="not in cohort").height
+    assert len(match.mapping) + passed + strangers == len(visits)
+    assert strangers < 0.05 * len(visits)
+
+
+def test_nsclc_three_way_join_is_60(data):
+    labels = read_table(data("nsclc_radiogenomics/NSCLCR01Radiogenomic_labels_211x40.csv"), id_column="Patient ID")
+    table = SourceTable(labels.source, labels.frame, labels.row_number, "Patient ID")
+    # The images are named by the path of their file.
+    cohort = build([table], CohortOptions(ids=IdRules(extract=r"(R01-\d{3}|AMC-\d{3})")))
+    with data("nsclc_radiogenomics/rnaseq_130x140_GSE103584_subset.tsv").open() as file:
+        rna = cohort.match("rna", [line.split("\t")[0] for line in file][1:])
+    images = read_table(data("nsclc_radiogenomics/pyradiomics_CT_60x1804.csv")).frame
+    seen = cohort.match("images", images["Image"].to_list())
+    assert len(rna.mapping) == 130
+    assert len(set(rna.mapping.values()) & set(seen.mapping.values())) == 60
+
+
 def test_glioma_tables_disagree_on_idh_for_8_of_187(glioma):
     clinical, _, status = glioma
     one = clinical._replace(frame=clinical.frame.select("Tumor", idh="IDH1"))

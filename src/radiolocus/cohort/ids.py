@@ -50,8 +50,8 @@ class IdRules:
     aliases : dict of str to str
         Other names of subjects; the right-hand side is the id in the cohort.
     barcode : {"none", "tcga"}
-        ``"tcga"``: an id that holds a TCGA barcode of any length and case (participant, sample, aliquot, also with dots)
-        is that participant, TCGA-XX-XXXX; normal tissue and control samples belong to nobody.
+        ``"tcga"``: an id that holds a TCGA barcode of any length and case (participant, sample, aliquot; also with
+        dots) is that participant, TCGA-XX-XXXX; normal tissue and control samples belong to nobody.
     visit : str or None
         Regular expression with one group, the visit; what it matches is taken out of the id.
     """
@@ -113,7 +113,7 @@ class IdRules:
             place = _TUMOURS.index(barcode["type"]) if known else len(_TUMOURS)
             rest = barcode["rest"].upper()
             # Reversed code points: the last aliquot stands first, and a whole barcode before its own beginning.
-            sample = (place, (barcode["vial"] or "").upper(), tuple(-ord(c) for c in rest) + (1,))
+            sample = (place, (barcode["vial"] or "").upper(), (*(-ord(c) for c in rest), 1))
         return natural_key((visit.group(1) or "") if visit else ""), sample
 
     def is_normal(self, raw: object) -> bool:
