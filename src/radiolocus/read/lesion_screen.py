@@ -12,11 +12,22 @@ NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 class Screen:
-    """Rows that still stand, and the problems of the subjects that fell."""
+    """Rows that still stand, and the problems of the subjects that fell.
 
-    def __init__(self, frame: pl.DataFrame, source: str) -> None:
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        With the columns subject and row, and those of `place`.
+    source : str
+        File, for messages.
+    place : tuple of str
+        Columns that say which measurement a row is.
+    """
+
+    def __init__(self, frame: pl.DataFrame, source: str, place: tuple[str, ...] = ("lesion", "visit")) -> None:
         self.frame = frame
         self.source = source
+        self.place = place
         self.problems: list[Problem] = []
 
     def aside(self, bad: pl.Expr, got: str | pl.Expr, allowed: str, todo: str) -> None:
@@ -28,13 +39,13 @@ class Screen:
         found = marked.with_columns(text.alias("_got")).filter("_bad")
         worst = found.sort("row").group_by("subject", maintain_order=True).agg(pl.all().first(), pl.len().alias("_n"))
         for line in worst.iter_rows(named=True):
-            lesion, visit = (line[c] if line[c] is not None else "?" for c in ("lesion", "visit"))
+            item = ", ".join(f"{c} {'?' if line[c] is None else line[c]}" for c in self.place)
             self.problems.append(
                 Problem(
                     "response",
                     line["_got"],
                     subject=line["subject"],
-                    item=f"lesion {lesion}, visit {visit}",
+                    item=item,
                     where=f"{self.source}, row {line['row']}",
                     allowed=allowed,
                     todo=todo,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
-from scipy.special import betaincinv
 
 from radiolocus import schema
 from radiolocus.errors import InputError
+from radiolocus.stats.proportion import exact_limits
 
 __all__ = ["clopper_pearson", "response_rates"]
 
@@ -30,10 +30,8 @@ def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, fl
         raise InputError(
             f"{events} events of {n} at level {level}", allowed="0 ≤ events ≤ n, n at least 1, level between 0 and 1"
         )
-    tail = (1 - level) / 2
-    lower = 0.0 if events == 0 else float(betaincinv(events, n - events + 1, tail))
-    upper = 1.0 if events == n else float(betaincinv(events + 1, n - events, 1 - tail))
-    return lower, upper
+    lower, upper = exact_limits(events, n, level)
+    return float(lower), float(upper)
 
 
 def response_rates(best: pl.DataFrame) -> pl.DataFrame:

@@ -55,7 +55,7 @@ CTDNA: tuple[Table, ...] = (
             Column("upper", Real, "upper end of its exact 95 % interval", source="Clopper & Pearson 1934"),
             Column("limit", Real, "limit of detection here: that of the assay, or what this depth would have shown"),
             Column("detected", Flag, "at least the limit and the reads asked for"),
-            Column("status", Text, "baseline, persisting, new, cleared, absent or not covered"),
+            Column("status", Text, "baseline, persisting, new, new or missed before, cleared, absent or not covered"),
             Column("resistance", Text, "treatment it is known to resist, empty when none"),
             Column("source", Text, "paper behind it"),
         ),
