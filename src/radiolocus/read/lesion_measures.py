@@ -52,6 +52,7 @@ MEASURES: dict[str, Measure] = {
     "viable_mm": Measure("lesion", "longest diameter of the part enhancing in the arterial phase", "mm", most=500.0),
     "volume_ml": Measure("lesion", "volume", "mL", most=20000.0),
     "density_hu": Measure("lesion", "mean attenuation", "HU", most=3000.0, below_zero=True),
+    "adc": Measure("lesion", "mean apparent diffusion coefficient", "10⁻⁶ mm²/s", most=10000.0),
     "uptake": Measure("lesion", "SULpeak (PERCIST) or SUV (EORTC, Lugano) of the lesion", "SUV", most=500.0),
     "tlg": Measure("lesion", "total lesion glycolysis", "SUV·mL", most=1e6),
     "earlier_mm": Measure("lesion", "diameter on a scan before baseline, for the growth rate", "mm", most=500.0),

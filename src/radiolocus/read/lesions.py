@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -112,6 +113,9 @@ class LesionColumns:
         Days by which the assessments of one visit may differ; the visit is dated by its first.
     largest_mm : float
         Diameters above this are impossible.
+    unsaid_kind : {"", "target"}
+        What a lesion is where its source (a DICOM structured report) does not say: "target" takes those of the first
+        scan as targets and those seen later as new lesions; default: such a subject is set aside.
     """
 
     subject: str = "subject"
@@ -133,6 +137,7 @@ class LesionColumns:
     measures: dict[str, str] = field(default_factory=dict)
     visit_window_days: float = 0.0
     largest_mm: float = 500.0
+    unsaid_kind: Literal["", "target"] = ""
 
     def __post_init__(self) -> None:
         if self.visit_window_days < 0 or self.largest_mm <= 0:

@@ -18,6 +18,8 @@ from radiolocus.errors import TableError
 from radiolocus.model import Problem
 from radiolocus.read.clinical import SUFFIXES, ClinicalTable, read_table
 from radiolocus.read.lesions import LesionColumns, LesionTable, read_lesions, screen_lesions
+from radiolocus.read.sr import has_reports
+from radiolocus.read.sr_lesions import read_sr_lesions
 from radiolocus.read.xport import read_xport
 
 __all__ = ["ITEMS", "SdtmStudy", "find_domains", "read_lesion_source", "read_sdtm"]
@@ -178,13 +180,17 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
 
 
 def read_lesion_source(path: Path, columns: LesionColumns | None = None) -> tuple[LesionTable, SdtmStudy | None]:
-    """Read a lesion table, or the domains where `path` is a folder of them or one of them.
+    """Read a lesion table; or SDTM domains or DICOM structured reports, where `path` is one or a folder of them.
 
     Raises
     ------
     TableError
         As :func:`radiolocus.read.lesions.read_lesions` and :func:`read_sdtm`.
+    FormatError
+        As :func:`radiolocus.read.sr_lesions.read_sr_lesions`.
     """
+    if path.exists() and not find_domains(path) and has_reports(path):
+        return read_sr_lesions(path, columns).table, None
     if path.is_dir() or (path.is_file() and find_domains(path)):
         study = read_sdtm(path, columns)
         return study.lesions, study
