@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from radiolocus.associate.genetics_options import GeneticsOptions
 from radiolocus.associate.genotyping_options import GenotypingOptions
 from radiolocus.associate.link_options import LinkOptions
+from radiolocus.associate.mechanism_options import MechanismOptions
 from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
@@ -59,6 +60,8 @@ class Sections:
         Prediction of endpoints.
     response : ResponseOptions or None
         Response criteria from lesion measurements.
+    mechanism : MechanismOptions or None
+        Graph of markers, features and outcomes, and mediated effects.
     """
 
     cohort: CohortOptions
@@ -69,6 +72,7 @@ class Sections:
     genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
+    mechanism: MechanismOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -442,12 +446,27 @@ def _crossed(sections: Sections) -> list[Mistake]:
     if sections.link and not (sections.imaging and sections.molecular):
         absent = " and ".join(n for n in ("imaging", "molecular") if not getattr(sections, n))
         mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
+    mistakes += _mechanism(sections)
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
     if sections.genotyping and not sections.imaging:
         mistakes.append(Mistake("genotyping", "predicts from imaging features, but there is no [imaging]"))
     mistakes += _unknown_repeatability(sections)
     return mistakes + _nothing_to_scan(sections)
+
+
+def _mechanism(sections: Sections) -> list[Mistake]:
+    """Ends of paths that the study does not have, and a graph of nothing."""
+    if sections.mechanism is None:
+        return []
+    if not (sections.imaging and (sections.link or sections.genetics)):
+        return [Mistake("mechanism", "joins what [link] or [genetics] finds of [imaging], but they are not there")]
+    endpoints = sections.cohort.endpoints
+    return [
+        Mistake("mechanism.endpoints", f"no endpoint '{name}'; allowed: {', '.join(endpoints) or 'none is defined'}")
+        for name in sections.mechanism.endpoints
+        if name not in endpoints
+    ]
 
 
 def _nothing_to_scan(sections: Sections) -> list[Mistake]:

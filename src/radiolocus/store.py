@@ -59,6 +59,8 @@ _NO_CSV = {"sumstats/histogram", "features/thumbnails"}  # millions of rows of t
 _SCAN = {"by_phenotype", "effects", "multitrait.json", "options.json", "told.json"}
 # What the commands leave that read it.
 _SCAN |= {"clump.json", "finemap.json", "ldsc.json"}
+# What stands beside the tables of a room.
+_BESIDE = {"sumstats": _SCAN, "mechanism": {"graph.graphml"}}
 #: Below the results: scan of binary phenotypes, with rooms of its own.
 BINARY = "binary"
 ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name))
@@ -311,7 +313,7 @@ def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
 
 def _is_ours(room: str, path: Path) -> bool:
     known = {f"{name.split('/')[1]}{suffix}" for name in TABLES if name.startswith(f"{room}/") for suffix in _SUFFIXES}
-    known |= {"manifest.json", ".units"} | (_SCAN if room == "sumstats" else set())
+    known |= {"manifest.json", ".units"} | _BESIDE.get(room, set())
     return path.name in known or path.name.startswith((_PARTIAL, "chromosome=" if room == "sumstats" else _PARTIAL))
 
 

@@ -43,6 +43,8 @@ GENETICS = '[genetics]\nplink = "geno"\ncovariates = ["age"]\nmin_maf = 0.05\nbl
 CASES = 'binary = ["relapse"]\nkeep = { p_value = 0.05 }\n'
 MOLECULAR = '[molecular]\nmarkers = "markers.csv"\n[link]\nmin_n = 10\n'
 OUTCOME = '[outcome]\nclinical = ["age"]\nrepeats = 2\nfolds = 3\ninner_folds = 3\nbootstrap = 50\npenalties = 8\n'
+#: Behind MOLECULAR.
+MECHANISM = '[mechanism]\nmax_q = 1.0\npairs = 2\ndraws = 100\n'
 RESPONSE = '[response]\nlesions = "lesions.csv"\n'
 
 

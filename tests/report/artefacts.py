@@ -16,7 +16,7 @@ from radiolocus.schema import TABLES
 from radiolocus.store import write_json, write_table
 from report.artefact_results import genetics, link, outcome, response, write_scan
 
-STAGES = ("cohort", "features", "genetics", "molecular", "link", "outcome", "response")
+STAGES = ("cohort", "features", "genetics", "molecular", "link", "outcome", "response", "mechanism")
 SCRIPT = "<script>alert('x')</script>"
 
 _BASE = [

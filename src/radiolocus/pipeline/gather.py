@@ -114,6 +114,7 @@ def _mixed(study: Study, clinical: pl.DataFrame) -> list[Problem]:
         if name in told or clinical.schema.get(name) != pl.String:
             continue
         cells = clinical[name].drop_nulls()
+    named += [*(sections.mechanism.covariates if sections.mechanism else ())]
         text = cells.filter(cells.str.strip_chars().cast(pl.Float64, strict=False).is_null())
         if 0 < text.len() < cells.len():
             some = ", ".join(f"'{t}'" for t in text.unique(maintain_order=True)[:3])

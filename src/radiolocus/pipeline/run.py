@@ -23,7 +23,7 @@ __all__ = ["ORDER", "Progress", "Run", "bar", "problem_frame", "run_all"]
 
 Unit = TypeVar("Unit")
 
-ORDER = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response")
+ORDER = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response", "mechanism")
 
 
 class Progress(Protocol):

@@ -28,6 +28,7 @@ from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
+from radiolocus.pipeline.stage_mechanism import mechanism
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.respond import respond
 from radiolocus.schema import TABLES, Column, empty
@@ -286,4 +287,5 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "genotyping": genotypes,
     "outcome": outcome,
     "response": response,
+    "mechanism": mechanism,
 }

@@ -13,7 +13,7 @@ from radiolocus.store import read_json, read_table
 
 __all__ = ["STAGES", "Artefacts"]
 
-STAGES = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response")
+STAGES = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response", "mechanism")
 
 
 class Artefacts:

@@ -17,6 +17,7 @@ from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
 from radiolocus.schema.loci import LOCI
+from radiolocus.schema.mechanism import MECHANISM
 from radiolocus.schema.meta import META
 from radiolocus.schema.molecular import MOLECULAR
 from radiolocus.schema.outcome import OUTCOME
@@ -29,7 +30,19 @@ CONTROL = "control: "
 
 TABLES: Mapping[str, Table] = {
     table.name: table
-    for table in (*COHORT, *IMAGING, *GENETICS, *LOCI, *META, *MOLECULAR, *GENOTYPING, *OUTCOME, *RESPONSE, *CTDNA)
+    for table in (
+        *COHORT,
+        *IMAGING,
+        *GENETICS,
+        *LOCI,
+        *META,
+        *MECHANISM,
+        *MOLECULAR,
+        *GENOTYPING,
+        *OUTCOME,
+        *RESPONSE,
+        *CTDNA,
+    )
 }
 
 
