@@ -23,7 +23,7 @@ OF_A_SCAN |= {"genome/samples"}
 OTHER_ROOMS = ("demo", "mediation", "mendelian")
 ELSEWHERE = ("genome/", "sumstats/", *(f"{room}/" for room in OTHER_ROOMS))
 WRITTEN = sorted(name for name in TABLES if name in OF_A_SCAN or not name.startswith(ELSEWHERE))
-PLACES = {name: name for name in WRITTEN} | {f"binary/{name}": name for name in OF_A_SCAN}
+PLACES = {name: name for name in WRITTEN} | {f"binary/{name}": name for name in sorted(OF_A_SCAN)}
 PARTS = {
     f"{folder}/{part}/part": table
     for table, folder in ROWS.items()
