@@ -19,6 +19,7 @@ from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
 from radiolocus.app.compiling import compile_for
 from radiolocus.app.figures import add_commands as add_figures
+from radiolocus.app.lesions import add_commands as add_lesions
 from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
@@ -493,6 +494,7 @@ add_summary_commands(app)
 add_figures(app)
 add_cca(app)
 add_link(app)
+add_lesions(app)
 add_loci(app)
 add_scores(app)
 

@@ -160,11 +160,12 @@ def scan_reports(path: Path | str) -> ReportFolder:
             if header is None or not is_report(header):
                 problems.append(_left(file, f"no structured report ({header.Modality if header else 'not DICOM'})"))
                 continue
+            found = _groups(header, file.name)
             uid = str(header.get("SOPInstanceUID", ""))
             if (first := seen.setdefault(uid, file.name)) != file.name:
                 problems.append(_left(file, f"a copy of {first}"))
                 continue
-            groups += _groups(header, file.name)
+            groups += found
             read += 1
         except RadiolocusError as error:
             problems.append(
@@ -210,6 +211,13 @@ def _groups(header: Dataset, file: str) -> list[MeasurementGroup]:
             where=file,
             allowed="template TID 1500 (Measurement Report)",
             todo="export the measurements as TID 1500, or leave the file out",
+        )
+    if next(_children(header, _GROUPS[0]), None) is None:
+        raise FormatError(
+            "a report without Imaging Measurements (126010, DCM)",
+            where=file,
+            allowed="content of TID 1500",
+            todo="export it again; a file that was cut short ends before them",
         )
     subject = str(header.get("PatientID", "") or "").strip()
     date = _DATE.match(str(header.get("StudyDate", "") or "").strip())
