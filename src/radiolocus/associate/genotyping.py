@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from radiolocus.associate.genotyping_options import SIGNATURE, GenotypingOptions
+from radiolocus.associate.genotyping_options import SIGNATURE, GenotypingOptions, GenotypingTarget
 from radiolocus.associate.genotyping_targets import (
     Aim,
     aim_at,
@@ -156,14 +156,6 @@ def plan(
     ConfigError
         A column, marker or feature that is not there; features that were selected on a target.
     """
-    for column in options.clinical:
-        if column not in clinical.columns[1:]:
-            raise ConfigError(
-                f"no clinical column '{column}'",
-                where="genotyping.clinical",
-                allowed=", ".join(clinical.columns[1:]),
-                todo=suggest(column, clinical.columns[1:]),
-            )
     clinic = Clinic(clinical, options, section="genotyping")
     tasks: list[GenotypingTask] = []
     problems: list[Problem] = []
@@ -177,6 +169,7 @@ def plan(
                     where=f"genotyping.targets.{name}.features",
                     todo=suggest(wanted.features[0], imaging.columns[1:]) or "name features of this study",
                 )
+        known = _clinical(name, wanted, clinical, options)
         check_selected_on(name, columns, options.selected_on)
         aim, found = aim_at(name, wanted, markers, clinical)
         problems += found
@@ -187,7 +180,7 @@ def plan(
         except RadiolocusError as error:
             problems.append(_problem(error, name))
             continue
-        made, found = _candidates(aim, columns, imaging, clinical, clinic, options, controls or {})
+        made, found = _candidates(aim, columns, known, imaging, clinical, clinic, options, controls or {})
         tasks += made
         problems += found
     units = tuple(
@@ -197,6 +190,23 @@ def plan(
         for k in range(count)
     )
     return GenotypingPlan(units, tuple(problems))
+
+
+def _clinical(
+    name: str, wanted: GenotypingTarget, clinical: pl.DataFrame, options: GenotypingOptions
+) -> tuple[str, ...]:
+    """Clinical columns of a target."""
+    where = "genotyping.clinical" if wanted.clinical is None else f"genotyping.targets.{name}.clinical"
+    chosen = options.clinical if wanted.clinical is None else wanted.clinical
+    for column in chosen:
+        if column not in clinical.columns[1:]:
+            raise ConfigError(
+                f"no clinical column '{column}'",
+                where=where,
+                allowed=", ".join(clinical.columns[1:]),
+                todo=suggest(column, clinical.columns[1:]),
+            )
+    return chosen
 
 
 def _with_image(aim: Aim, imaging: pl.DataFrame, columns: Sequence[str], clinic: Clinic) -> tuple[Aim, list[Problem]]:
@@ -219,6 +229,7 @@ def _with_image(aim: Aim, imaging: pl.DataFrame, columns: Sequence[str], clinic:
 def _candidates(
     aim: Aim,
     columns: Sequence[str],
+    known: Sequence[str],
     imaging: pl.DataFrame,
     clinical: pl.DataFrame,
     clinic: Clinic,
@@ -239,12 +250,12 @@ def _candidates(
     image = imaging_predictors(imaging, aim.subject, columns)
     size = volume_columns(columns, options)
     sets: dict[str, tuple[Predictors, str]] = {}
-    if options.clinical:
-        clinical_part = clinical_predictors(clinical, aim.subject, options.clinical)
+    if known:
+        clinical_part = clinical_predictors(clinical, aim.subject, known)
         sets[CLINICAL] = (clinical_part, plain)
     if size:
         sets[VOLUME] = (imaging_predictors(imaging, aim.subject, size, VOLUME), plain)
-    if options.clinical and size:
+    if known and size:
         sets[BASE] = (join_predictors([sets[CLINICAL][0], sets[VOLUME][0]]), plain)
     tasks = [GenotypingTask(aim, n, clinic.dressed(d, aim.subject), options, m, rows) for n, (d, m) in sets.items()]
     dressed = clinic.dressed(image, aim.subject)
@@ -255,12 +266,10 @@ def _candidates(
         )
         for k, model in enumerate(models)
     ]  # fmt: skip
-    if options.clinical:
+    if known:
         joined = clinic.dressed(join_predictors([clinical_part, image]), aim.subject)
         tasks.append(GenotypingTask(aim, BOTH, joined, options, models[0], rows))
-    generator = np.random.default_rng(np.random.SeedSequence(options.seed, spawn_key=(104729,)))
-    stranger = dressed.take(generator.permutation(dressed.n))
-    tasks.append(GenotypingTask(aim, PERMUTED, stranger, options, models[0], rows))
+    tasks.append(GenotypingTask(aim, PERMUTED, dressed, options, models[0], rows))
     for name, frame in controls.items():
         there = frame.join(pl.DataFrame({"subject": aim.subject}), on="subject", how="right").select(frame.columns)
         kept = [c for c in there.columns[1:] if name == VOLUME or c in columns]
@@ -291,6 +300,10 @@ def run_unit(unit: GenotypingUnit) -> dict[str, pl.DataFrame]:
         within = task.rows.site if options.split == "site" else None
         statistic = protocol_statistic(task.protocol, task.data, task.rows)
         return {"value": _value(statistic(permuted(target, options.seed, unit.repeat, within=within)))}
+    if task.predictors == PERMUTED:
+        # Other strangers in every repetition: a single exchange can go with the marker by chance.
+        seed = np.random.SeedSequence(options.seed, spawn_key=(104729, unit.repeat))
+        task = replace(task, data=task.data.take(np.random.default_rng(seed).permutation(task.data.n)))
     found = task.protocol.run(task.data, target, unit.repeat, task.rows)
     conformal, thresholds = _uncertainty(unit, found)
     notes = pl.DataFrame(

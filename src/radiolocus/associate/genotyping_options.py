@@ -30,16 +30,19 @@ class GenotypingTarget:
         Only subjects whose clinical column (or marker) has one of these values.
     features : tuple of str
         Only these imaging features, by name or pattern (``MRI:*``); all by default.
+    clinical : tuple of str or None
+        Clinical columns of this target, instead of those of the section.
     """
 
     marker: str = ""
     positive: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
     features: tuple[str, ...] = ()
+    clinical: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("positive", "features"):
-            values = getattr(self, name)
+        for name in ("positive", "features", "clinical"):
+            values = getattr(self, name) or ()
             if len(set(values)) < len(values):
                 raise ConfigError(f"{name} = {list(values)}", where="genotyping.targets", allowed="every value once")
         for column, values in self.where.items():
@@ -82,6 +85,9 @@ class GenotypingOptions(ProtocolOptions, IccDemand):
     screen: int = 200
     models: tuple[str, ...] = ("ridge", "elastic_net")
     permutations: int = 99
+    stability_draws: int = 25
+    stability_threshold: float = 0.6
+    stability_errors: float = 3.0
     targets: dict[str, GenotypingTarget] = field(default_factory=dict)
     clinical: tuple[str, ...] = ()
     volume: tuple[str, ...] = ()

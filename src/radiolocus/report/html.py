@@ -16,8 +16,10 @@ from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_genetics import binary_genetics, genetics
+from radiolocus.report.sections_genotyping import genotyping
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
+from radiolocus.report.sections_mechanism import mechanism
 from radiolocus.report.sections_mr import mendelian
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_qc import quality
@@ -39,9 +41,11 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     genetics,
     binary_genetics,
     link,
+    genotyping,
     mendelian,
     outcome,
     response,
+    mechanism,
     problems,
     provenance,
 )
@@ -52,8 +56,10 @@ _SHOWN_IN = {
     "genetics": "genetics",
     "molecular": "links",
     "link": "links",
+    "genotyping": "genotyping",
     "outcome": "outcome",
     "response": "response",
+    "mechanism": "mechanism",
 }
 _JOINTS = re.compile(r"(?<=[_/:])(?=.)|(?<=[.,;])(?=[A-Za-z])")
 _SHORT, _CHUNK = 14, 24
