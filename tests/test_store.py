@@ -111,6 +111,15 @@ def test_another_studys_folder_is_refused_and_fresh_removes_only_ours(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_folder_where_a_study_left_no_result_is_free(tmp_path):
+    store.open_folder(tmp_path, "one", "id-one", fresh=False)
+    store.write_json(tmp_path / "study.json", {"name": "one", "identity": "id-one"})
+    store.open_folder(tmp_path, "two", "id-two", fresh=False)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="another study"):
+        store.open_folder(tmp_path, "two", "id-two", fresh=False)
+
+
 def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "thesis.docx").write_text("mine")
     with pytest.raises(StoreError, match=r"holds no study \(thesis.docx\)"):

@@ -282,7 +282,8 @@ def locked(root: Path) -> Iterator[None]:
 def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
     """Make `root` ready for a study: refuse another study's results, or clear them when `fresh`.
 
-    Only artefacts of Radiolocus are ever removed.
+    Only artefacts of Radiolocus are ever removed. A folder in which another study was refused before it left any result
+    is free.
 
     Raises
     ------
@@ -291,17 +292,17 @@ def open_folder(root: Path, name: str, identity: str, *, fresh: bool) -> None:
     """
     root.mkdir(parents=True, exist_ok=True)
     found = read_json(root, "study.json") if not fresh else None
-    foreign = sorted(p.name for p in root.iterdir() if not p.name.startswith(".")) if found is None else []
+    there = sorted(p.name for p in root.iterdir() if not p.name.startswith("."))
     if fresh:
         _clear(root)
-    elif found is None and foreign:
+    elif found is None and there:
         raise StoreError(
-            f"a folder that is not empty and holds no study ({', '.join(foreign[:5])})",
+            f"a folder that is not empty and holds no study ({', '.join(there[:5])})",
             where=str(root.name),
             allowed="a new or empty folder, or the folder of this study",
             todo="choose another --out, or give --fresh to write beside what is there",
         )
-    elif found is not None and found.get("identity") != identity:
+    elif found is not None and found.get("identity") != identity and there != ["study.json"]:
         raise StoreError(
             f"the results of another study ('{found.get('name')}', this one is '{name}')",
             where=str(root.name),

@@ -128,3 +128,39 @@ def test_relatives_are_modelled(files):
         assert isinstance(error, RadiolocusError)
         assert got in error.got
         assert allowed in error.allowed
+
+
+def test_lists_of_quality_control_and_sex(files):
+    (files / "keep.txt").write_text("".join(f"s{i}\n" for i in range(50)))
+    (files / "remove.txt").write_text("#IID\ns0\ns99\n")
+    (files / "extract.txt").write_text("".join(f"rs{i}\n" for i in range(20)))
+    (files / "exclude.txt").write_text("rs0\n")
+    (files / "sex.tsv").write_text("IID\tSEX\n" + "".join(f"s{i}\t{1 + i % 2}\n" for i in range(N)))
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--out", files / "out"]
+    for name in ("keep", "remove", "extract", "exclude"):
+        run += [f"--{name}", files / f"{name}.txt"]
+    done = call(*run, "--sex", files / "sex.tsv")
+    assert done.exit_code == 0, done.output
+    assert "38 tests (19 variants × 2 phenotypes) in 49 subjects" in done.stdout
+    told = pl.read_csv(files / "out/problems.csv")["got"].to_list()
+    for said in (
+        "extract.txt: 20 of 40 variants are taken",
+        "exclude.txt: 19 of 20 variants are taken",
+        "keep.txt: 50 of 60 subjects of pheno.tsv are taken",
+        "remove.txt: 49 of 50 subjects of pheno.tsv are taken",
+        "sex.tsv: sex of 60 of 60 samples",
+    ):
+        assert said in told
+    (files / "keep.txt").write_text("nobody\n")
+    refused = call(*run, "--fresh")
+    assert isinstance(refused.exception, RadiolocusError)
+    assert "none of the 60 subjects of pheno.tsv is left" in refused.exception.message
+
+
+def test_a_refused_command_leaves_the_folder_free(files):
+    run = ["gwas", files / "g", "--pheno", files / "pheno.tsv", "--out", files / "out", "--covar"]
+    assert isinstance(call(*run, files / "covar.tsv").exception, RadiolocusError)
+    pl.read_csv(files / "covar.tsv", separator="\t").select("#IID", "age").write_csv(files / "good.tsv", separator="\t")
+    assert call(*run, files / "good.tsv").exit_code == 0
+    refused = call(*run, files / "covar.tsv", "--covariate", "age")
+    assert "the results of another study ('Genome-wide scan of g.bed'" in refused.exception.message

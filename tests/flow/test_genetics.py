@@ -1,5 +1,6 @@
 """A study scans its genome as ``radiolocus gwas`` does: the same numbers, the same data set, and binary phenotypes."""
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -16,7 +17,7 @@ from radiolocus.cohort import phenotype_matrix
 from radiolocus.config import StudyError, load_study
 from radiolocus.errors import ConfigError
 from radiolocus.genome.qc import GenotypeOptions
-from radiolocus.read.plink import PlinkSource
+from radiolocus.read.plink import PlinkSource, write_plink
 from radiolocus.store import read_json, read_table
 
 ASKED = GENETICS + CASES.replace("0.05", "1.0").replace('["relapse"]', '["relapse", "egfr"]') + MOLECULAR
@@ -151,3 +152,44 @@ def test_relatedness_may_be_modelled(tmp_path):
     study.text = study.text.replace('mixed = { model = "lmm" }\n', "")
     study.run()
     assert not (root / "sumstats/mixed.parquet").exists()
+
+
+def test_lists_of_samples_and_variants_and_a_column_of_sex(tmp_path):
+    (folder := tmp_path / "study").mkdir()
+    study = SmallStudy(folder, n=20)
+    write_sexed(study)
+    (folder / "keep.txt").write_text("".join(f"{name}\n" for name in study.subjects[2:]))
+    (folder / "variants.txt").write_text("".join(f"rs{i}\n" for i in range(0, 100, 2)))
+    lists = 'samples = "keep.txt"\nvariants = "variants.txt"\n'
+    study.text += GENETICS + 'sex = "sex"\nkeep = { p_value = 1.0 }\n' + lists
+    assert not check_study(load_study(study.file())).mistakes
+    root = study.run().root
+    assert read_table(root, "genome/samples")["subject"].to_list() == study.subjects[2:]
+    variants = read_table(root, "sumstats/variants")
+    assert variants["variant_id"].to_list() == [f"rs{i}" for i in range(0, 100, 2)]
+    assert variants.filter(chromosome="X", kept=True).height > 0
+    told = read_table(root, "problems")["got"].to_list()
+    assert "keep.txt: 18 of 20 subjects with genotypes are taken" in told
+    assert "variants.txt: 50 of 100 variants are taken" in told
+    assert "column sex: sex of 20 of 20 samples" in told
+    # other samples are another scan
+    (folder / "keep.txt").write_text("".join(f"{name}\n" for name in study.subjects[3:]))
+    assert read_table(study.run().root, "genome/samples").height == 17
+    (folder / "keep.txt").write_text("nobody\n")
+    failed = [p for p in study.problems(study.run()) if p["where"] == "genetics.samples"]
+    assert [p["got"] for p in failed] == ["none of the 20 subjects with genotypes is in 'keep.txt'"]
+
+
+def write_sexed(study):
+    """Chromosome 2 becomes X of a file that knows no sex; the subjects table does."""
+    source = PlinkSource(study.root / "geno")
+    dosage = source.read(np.arange(study.n), 0, 100).dosage
+    male = np.arange(study.n) % 2 == 0
+    dosage[50:, male] = 2.0 * (dosage[50:, male] > 0)
+    write_plink(
+        study.root / "geno",
+        dosage,
+        source.variants.with_columns(pl.col("chromosome").replace("2", "X")),
+        study.subjects,
+    )
+    study.clinical = study.clinical.with_columns(pl.Series("sex", np.where(male, "male", "female")))

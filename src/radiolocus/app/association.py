@@ -74,6 +74,15 @@ def gwas(
     loco: Annotated[
         bool, typer.Option("--loco", help="With --model lmm: leave the variant's chromosome out of the relationship.")
     ] = False,
+    keep: Annotated[Path | None, typer.Option("--keep", help="List of samples that are analysed, one a line.")] = None,
+    remove: Annotated[Path | None, typer.Option("--remove", help="List of samples that are left out.")] = None,
+    extract: Annotated[
+        Path | None, typer.Option("--extract", help="List of variants that are analysed, one id a line.")
+    ] = None,
+    exclude: Annotated[Path | None, typer.Option("--exclude", help="List of variants that are left out.")] = None,
+    sex: Annotated[
+        Path | None, typer.Option("--sex", help="Table: IID (or FID IID), SEX; rules over the genotype file (X, Y).")
+    ] = None,
     minus_nine: Annotated[str, typer.Option(help="What −9 is in a table: refuse, missing or number.")] = "refuse",
     sample_id: Annotated[str, typer.Option(help="iid or fid_iid: what names a sample.")] = "iid",
     dosage: Annotated[str, typer.Option(help="auto, GT, DS or GP of a VCF.")] = "auto",
@@ -86,7 +95,7 @@ def gwas(
     with loading():
         from rich.console import Console
 
-        from radiolocus.app.gwas import GwasOrder, binary_options, mixed_options, told, write_gwas
+        from radiolocus.app.gwas import Chosen, GwasOrder, binary_options, mixed_options, told, write_gwas
         from radiolocus.app.progress import Bars
         from radiolocus.associate.gwas import GwasOptions
         from radiolocus.genome.qc import GenotypeOptions
@@ -104,7 +113,7 @@ def gwas(
     order = GwasOrder(
         genotypes, pheno, covar, options.sample_id, nine, tuple(categorical or ()), options,
         GwasOptions(p_value, tuple(all_rows or ()), effects, multi_trait, seed), binary_options(binary, **how),
-        mixed_options(model, relationship, loco=loco),
+        mixed_options(model, relationship, loco=loco), Chosen(keep, remove, extract, exclude, sex),
     )  # fmt: skip
     compile_for(*_parts(binary, model))
     with Bars(Console(stderr=True)) as bars:

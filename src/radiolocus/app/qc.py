@@ -23,6 +23,7 @@ from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import GenotypeSource
 from radiolocus.read.pgen import read_pvar
 from radiolocus.read.plink import read_bim
+from radiolocus.read.selection import sex_codes
 from radiolocus.registry import suggest
 from radiolocus.report.html import write as write_report
 from radiolocus.schema import TABLES, Column
@@ -39,8 +40,6 @@ from radiolocus.store import (
 )
 
 __all__ = ["QcOrder", "quality_control"]
-
-_SEX = {"1": 1, "m": 1, "male": 1, "2": 2, "f": 2, "female": 2}
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def quality_control(
     began = time.monotonic()
     source = open_genotypes(genotypes, sample_id=order.sample_id, dosage=order.dosage)  # type: ignore[arg-type]
     clinical, notes = _clinical(order, source)
-    sex = source.sex if clinical is None or not order.sex else _sexes(clinical[order.sex], order.sex)
+    sex = source.sex if clinical is None or not order.sex else sex_codes(clinical[order.sex], f"column {order.sex}")
     foreign, said = _foreign(order, source)
     notes += said
     name = f"Quality of {Path(source.path).name}"
@@ -241,21 +240,6 @@ def _variants_of(path: Path) -> pl.DataFrame:
 
 def _digest_of(flags: npt.NDArray[np.bool_] | None) -> str:
     return "" if flags is None else digest(flags.tobytes().hex())
-
-
-def _sexes(column: pl.Series, name: str) -> npt.NDArray[np.int8]:
-    text = column.cast(pl.String).str.strip_chars().str.to_lowercase()
-    strange = text.filter(text.is_not_null() & ~text.is_in([*_SEX, "", "0", "na", "unknown"])).unique(
-        maintain_order=True
-    )
-    if strange.len():
-        raise ConfigError(
-            f"sex '{strange[0]}'",
-            where=f"column {name}",
-            allowed="male, female, m, f, 1, 2 or empty",
-            todo="recode the column",
-        )
-    return text.replace_strict(_SEX, default=0, return_dtype=pl.Int8).to_numpy().astype(np.int8)
 
 
 def _write_lists(out: Path, found: Control) -> None:

@@ -27,12 +27,20 @@ class GeneticsOptions(GenotypeOptions):
         How these are tested.
     mixed : MixedOptions or None
         How relatedness is modelled in the scan of imaging phenotypes; None: not at all.
+    samples, variants : str
+        Lists of the samples and of the variants that are analysed, one id a line, such as ``radiolocus qc`` leaves
+        them; empty: all.
+    sex : str
+        Column of the subjects table (male, female, m, f, 1, 2), for X and Y; empty: what the genotype file says.
     """
 
     keep: GwasOptions = field(default_factory=GwasOptions)
     binary: tuple[str, ...] = ()
     logistic: BinaryOptions = field(default_factory=BinaryOptions)
     mixed: MixedOptions | None = None
+    samples: str = ""
+    variants: str = ""
+    sex: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

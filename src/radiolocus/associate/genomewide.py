@@ -127,12 +127,14 @@ def gwas(
         prints = Fingerprints(root)
         inputs = {path.name: prints.of(path) for path in source.files}
         prints.save()
+        if source.selection:
+            inputs["selection"] = source.selection
         tables = {
             "phenotypes": _bytes_of(phenotypes),
             "covariates": "" if covariates is None else _bytes_of(covariates),
         }
         identity = digest("gwas", inputs, tables)
-        open_folder(root, "gwas", identity, fresh=fresh)
+        open_folder(root, _name(source), identity, fresh=fresh)
         settings = tuple(chosen for chosen in (options, keep, binary, mixed) if chosen is not None)
         write_json(root / "study.json", _study(source, identity, settings))
         stage = Stage(root, "sumstats", settings, inputs | tables)
@@ -147,10 +149,14 @@ def gwas(
         return Finished(root, **told, problems=pl.read_parquet(root / "problems.parquet"))
 
 
+def _name(source: GenotypeSource) -> str:
+    return f"Genome-wide scan of {Path(source.path).name}"
+
+
 def _study(source: GenotypeSource, identity: str, settings: Sequence[Any]) -> dict[str, object]:
     """What the report says of a scan without a study file."""
     return {
-        "name": f"Genome-wide scan of {Path(source.path).name}",
+        "name": _name(source),
         "identity": identity,
         "radiolocus_version": version("radiolocus"),
         "artefact_schema": ARTEFACT_SCHEMA,

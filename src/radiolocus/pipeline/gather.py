@@ -9,22 +9,25 @@ from typing import TypeVar
 
 import polars as pl
 
+from radiolocus.associate.genetics_options import GeneticsOptions
 from radiolocus.cohort import Cohort, SourceTable, build
 from radiolocus.config import Study
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImageSource, ImagingOptions, Work, works_of
 from radiolocus.feature.pyradiomics import PyradiomicsParameters, read_pyradiomics
 from radiolocus.feature.tables import FeatureTable, id_column, read_feature_table, table_rows
-from radiolocus.genome.qc import GenotypeOptions
 from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, assemble
 from radiolocus.molecular.sheet import Molecules
 from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
 from radiolocus.read.genotype_files import open_genotypes
-from radiolocus.read.genotypes import GenotypeSource
+from radiolocus.read.genotypes import BlockSource, GenotypeSource
 from radiolocus.read.regions import each_region
 from radiolocus.read.sdtm import find_domains, read_lesion_source
+from radiolocus.read.variants import read_variants
+from radiolocus.read.selection import listed_samples, listed_variants, select_variants, sex_codes, with_sex
+from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
 
@@ -36,10 +39,14 @@ Options = TypeVar("Options")
 
 @dataclass(frozen=True, eq=False)
 class Genotypes:
-    """A genotype file and the subject of each of its samples (None: not in the cohort)."""
+    """A genotype file and the subject of each of its samples (None: not in the cohort).
+
+    `left_out` are the subjects whose samples the list of samples does not take.
+    """
 
     source: GenotypeSource
     subjects: tuple[str | None, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +62,8 @@ class Gathered:
     molecules : Molecules or None
     lesions : polars.DataFrame or None
         Lesion measurements of the subjects of the cohort, under their ids.
+    variants : dict of str to polars.DataFrame
+        Variants by sample of the subjects of the cohort, of ``ctdna`` and ``clones``.
     membership : polars.DataFrame
         Table ``cohort/membership`` over all sources.
     problems : dict of str to tuple of Problem
@@ -108,13 +117,13 @@ def _mixed(study: Study, clinical: pl.DataFrame) -> list[Problem]:
     named += [*(sections.link.covariates if sections.link else ())]
     named += [*(sections.genotyping.clinical if sections.genotyping else ())]
     named += [*(sections.outcome.clinical if sections.outcome else ())]
+    named += [*(sections.mechanism.covariates if sections.mechanism else ())]
     told = sections.cohort.columns
     problems = []
     for name in dict.fromkeys(named):
         if name in told or clinical.schema.get(name) != pl.String:
             continue
         cells = clinical[name].drop_nulls()
-    named += [*(sections.mechanism.covariates if sections.mechanism else ())]
         text = cells.filter(cells.str.strip_chars().cast(pl.Float64, strict=False).is_null())
         if 0 < text.len() < cells.len():
             some = ", ".join(f"'{t}'" for t in text.unique(maintain_order=True)[:3])
@@ -279,7 +288,7 @@ class _Gatherer:
         self.problems.setdefault("features", []).extend([*problems, *match.problems])
         return match.mapping
 
-    def genotypes(self, options: GenotypeOptions, cohort: Cohort) -> Genotypes:
+    def genotypes(self, options: GeneticsOptions, cohort: Cohort) -> Genotypes:
         key = "plink" if options.plink else "genotypes"
         path = inside(self.root, getattr(options, key), f"genetics.{key}")
         source = open_genotypes(path, sample_id=options.sample_id, dosage=options.dosage)
@@ -287,7 +296,33 @@ class _Gatherer:
         match = cohort.match(f"genotypes {Path(source.path).stem}", source.sample_ids)
         self.membership.append(match.membership)
         self.problems["genetics"] = list(match.problems)
-        return Genotypes(source, tuple(match.mapping.get(s) for s in source.sample_ids))
+        if options.variants:
+            listed = listed_variants(self.path("genetics", options.variants, "genetics.variants"))
+            source = select_variants(source, listed, where=options.variants)
+        subjects = tuple(match.mapping.get(s) for s in source.sample_ids)
+        if options.sex:
+            source = _with_sex(source, subjects, cohort.frame, options.sex)
+        return Genotypes(source, subjects, self._left_out(options, source.sample_ids, subjects))
+
+    def _left_out(
+        self, options: GeneticsOptions, samples: tuple[str, ...], subjects: tuple[str | None, ...]
+    ) -> tuple[str, ...]:
+        """Subjects whose samples the list of samples does not take."""
+        if not options.samples:
+            return ()
+        path = self.path("genetics", options.samples, "genetics.samples")
+        listed = set(listed_samples(path, sample_id=options.sample_id))
+        there = [subject for subject in subjects if subject is not None]
+        gone = tuple(u for s, u in zip(samples, subjects, strict=True) if u is not None and s not in listed)
+        if len(gone) == len(there):
+            raise ConfigError(
+                f"none of the {len(there)} subjects with genotypes is in '{options.samples}'",
+                where="genetics.samples",
+                allowed="ids of samples, one a line, as the genotype file has them",
+            )
+        told = f"{options.samples}: {len(there) - len(gone)} of {len(there)} subjects with genotypes are taken"
+        self.problems["genetics"].append(Problem("genetics", told, "note"))
+        return gone
 
     def molecules(self, options: MolecularOptions, cohort: Cohort) -> Molecules:
         names = [options.mutations, options.sequenced]
@@ -311,6 +346,23 @@ class _Gatherer:
         mapped = pl.col("subject").replace_strict(match.mapping, default=None, return_dtype=pl.String)
         return found.frame.with_columns(mapped).drop_nulls("subject")
 
+    def variants(self, options: ResponseOptions, cohort: Cohort) -> dict[str, pl.DataFrame]:
+        """Variants by sample, of every table of them that ``[response]`` names."""
+        found = {}
+        for name, table in (("ctdna", options.ctdna), ("clones", options.clones)):
+            if table is None:
+                continue
+            read = read_variants(self.path("response", table.table, f"response.{name}"), table.columns)
+            match = cohort.match(name, read.subjects)
+            self.membership.append(match.membership)
+            told = [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in read.problems]
+            self.problems.setdefault("response", []).extend([*told, *match.problems])
+            mapped = pl.col("subject").replace_strict(match.mapping, default=None, return_dtype=pl.String)
+            found[name] = read.frame.with_columns(mapped).drop_nulls("subject").sort("subject", maintain_order=True)
+        if options.ctdna is not None and options.ctdna.known:
+            self.path("response", options.ctdna.known, "response.ctdna.known")
+        return found
+
     def attempt(
         self, stage: str, make: Callable[[Options, Cohort], Value], options: Options | None, cohort: Cohort
     ) -> Value | None:
@@ -322,6 +374,22 @@ class _Gatherer:
         except RadiolocusError as error:
             self.failed[stage] = error
             return None
+
+
+def _with_sex(
+    source: BlockSource, subjects: tuple[str | None, ...], clinical: pl.DataFrame, column: str
+) -> BlockSource:
+    """Sex of the samples from a column of the subjects table."""
+    where = "genetics.sex"
+    if column not in clinical.columns:
+        raise ConfigError(
+            f"no column '{column}' in the subjects table", where=where, allowed=", ".join(clinical.columns[:20]),
+            todo=suggest(column, clinical.columns),
+        )  # fmt: skip
+    codes = clinical.select("subject", pl.Series("sex", sex_codes(clinical[column], where)))
+    samples = pl.DataFrame({"sample": source.sample_ids, "subject": subjects}, schema_overrides={"subject": pl.String})
+    joined = samples.join(codes, on="subject", how="inner", maintain_order="left")
+    return with_sex(source, joined.select(pl.col("sample").alias("subject"), "sex"), where=f"column {column}")
 
 
 def gather(study: Study) -> Gathered:
@@ -339,6 +407,7 @@ def gather(study: Study) -> Gathered:
     genotypes = g.attempt("genetics", g.genotypes, sections.genetics, cohort)
     molecules = g.attempt("molecular", g.molecules, sections.molecular, cohort)
     lesions = g.attempt("response", g.lesions, sections.response, cohort)
+    variants = g.attempt("response", g.variants, sections.response, cohort) if lesions is not None else None
     return Gathered(
         cohort,
         works or (),

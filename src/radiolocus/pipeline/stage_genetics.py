@@ -51,11 +51,22 @@ def genetics(run: Run, options: GeneticsOptions) -> str:
     return "; ".join(told)
 
 
+def _whose_samples(genotypes: Genotypes) -> str:
+    """Hash of who and what was chosen of the genotype file."""
+    return digest(genotypes.subjects, genotypes.left_out, genotypes.source.selection)
+
+
 def _imaging(run: Run, options: GeneticsOptions, genotypes: Genotypes) -> pl.DataFrame:
     """Scan the imaging phenotypes; returns the problems."""
     inputs = run.fingerprints(_STAGE) | upstream(run, "cohort/subjects", *upstream_of(options))
     mixed = () if options.mixed is None else (options.mixed,)
-    settings = (options.scan(), options.keep, analysed_images(run), digest(genotypes.subjects), *mixed)
+    settings = (
+        options.scan(),
+        options.keep,
+        analysed_images(run),
+        _whose_samples(genotypes),
+        *mixed,
+    )
     stage = run.stage("sumstats", settings, inputs)
     table, dropped = phenotypes(run, options, _STAGE)
     fresh = not stands(stage)
@@ -76,7 +87,12 @@ def _binary(
     inputs = run.fingerprints(_STAGE) | upstream(run, "cohort/subjects") | {"binary phenotypes": told}
     chosen = options.scan(phenotypes=(), icc_min=None)
     keep = GwasOptions(options.keep.p_value, tuple(n for n in options.keep.all_rows if n in options.binary))
-    settings = (chosen, keep, options.logistic, digest(genotypes.subjects))
+    settings = (
+        chosen,
+        keep,
+        options.logistic,
+        _whose_samples(genotypes),
+    )
     stage = run.stage("sumstats", settings, inputs, below=BINARY)
     fresh = not stands(stage)
     if fresh:
@@ -109,7 +125,7 @@ def _scan(
     scan_into(
         stage,
         genotypes.source,
-        table,
+        table.filter(~pl.col("subject").is_in(list(genotypes.left_out))),
         clinical(run, options.covariates, "genetics.covariates") if options.covariates else None,
         options,
         keep,

@@ -28,6 +28,7 @@ __all__ = [
     "expected_count",
     "named_samples",
     "packed_planes",
+    "runs_of",
     "said_of_split",
     "said_of_variants",
     "stated_info",
@@ -43,6 +44,8 @@ VARIANT = ("chromosome", "variant_id", "base_pair_location", "effect_allele", "o
 # What imputation programs call their quality in the INFO field: IMPUTE and SHAPEIT, Minimac, Beagle 5, Beagle 4.
 QUALITY_KEYS = ("INFO", "R2", "DR2", "AR2")
 _ALLELE = r"(?i)^([ACGTN]+|[1-4]|0|\.|\*|I|D|R|<.+>|.*[\[\]].*)$"
+#: A stretch of the file of which at least this part is wanted is read whole.
+_DENSE = 0.5
 _NUMBERED = {"23": "X", "24": "Y", "25": "XY", "26": "MT", "M": "MT", "PAR1": "XY", "PAR2": "XY"}
 
 
@@ -83,6 +86,10 @@ class GenotypeSource(Protocol):
         """Read from variant `start` to the end, at most `size` variants at a time."""
 
     @property
+    def selection(self) -> str:
+        """What was chosen of the file or put beside it, as a hash; empty: nothing."""
+
+    @property
     def hard(self) -> bool:
         """Whether the file holds whole copy numbers alone."""
 
@@ -106,8 +113,11 @@ class BlockSource(ABC):
         See :class:`GenotypeSource`.
     notes : tuple of str
         What a person should know about the files.
+    selection : str
+        See :class:`GenotypeSource`.
     """
 
+    selection: str = ""
     path: str
     files: tuple[Path, ...]
     samples: pl.DataFrame
@@ -215,6 +225,23 @@ class BlockSource(ABC):
     @abstractmethod
     def _dosages(self, rows: Whole, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Effect allele counts, shape (stop − start, rows); the range and the rows are inside the file."""
+
+
+def runs_of(place: Whole) -> list[tuple[int, int, Whole]]:
+    """Cut ascending places into ranges that are worth reading whole.
+
+    Returns
+    -------
+    list of (first, last, index)
+        Range of the file, `last` excluded, and which of its variants are wanted.
+    """
+    if place.size == 0:
+        return []
+    if place.size >= _DENSE * (place[-1] - place[0] + 1):
+        pieces = [place]
+    else:
+        pieces = np.split(place, np.flatnonzero(np.diff(place) > 1 / _DENSE) + 1)
+    return [(int(piece[0]), int(piece[-1]) + 1, piece - piece[0]) for piece in pieces]
 
 
 def packed_planes(calls: npt.NDArray[np.int8]) -> Planes:

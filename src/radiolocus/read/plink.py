@@ -5,6 +5,7 @@ Format: https://www.cog-genomics.org/plink/1.9/formats#bed
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,15 @@ import polars as pl
 from radiolocus.errors import FormatError
 from radiolocus.kernels.genotype import decode_bed, decode_bed_whole, encode_bed
 from radiolocus.kernels.planes import planes_of_bed, take_samples
-from radiolocus.read.genotypes import VARIANT, BlockSource, Planes, chromosome_names, named_samples, said_of_variants
+from radiolocus.read.genotypes import (
+    VARIANT,
+    BlockSource,
+    Planes,
+    chromosome_names,
+    named_samples,
+    runs_of,
+    said_of_variants,
+)
 
 __all__ = ["PlinkSource", "read_bim", "read_fam", "write_plink"]
 
@@ -67,7 +76,15 @@ class PlinkSource(BlockSource):
         self.samples = read_fam(fam, sample_id)
         self.variants, self.notes = read_bim(bim)
         self.stride = (self.samples.height + 3) // 4
+        self._place: npt.NDArray[np.int64] | None = None
         _check_bed(bed, self.samples.height, self.variants.height)
+
+    def only(self, place: npt.NDArray[np.int64]) -> PlinkSource:
+        """The same file as if it held no other variants than those at `place`, ascending."""
+        found = copy.copy(self)
+        found._place = place if self._place is None else self._place[place]
+        found.variants = self.variants[place]
+        return found
 
     def packed(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Read the codes of variants `start` to `stop` (excluded) of all samples as they lie in the file.
@@ -82,6 +99,14 @@ class PlinkSource(BlockSource):
         FormatError
             The file became shorter since it was opened.
         """
+        if self._place is not None:
+            runs = runs_of(self._place[start:stop])
+            none = np.empty((0, self.stride), dtype=np.uint8)
+            return np.concatenate([none, *(self._bytes(first, last)[index] for first, last, index in runs)])
+        return self._bytes(start, stop)
+
+    def _bytes(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+        """Codes of variants `start` to `stop` of the file, whatever was chosen of it."""
         count = stop - start
         packed = np.fromfile(self._bed, np.uint8, count * self.stride, offset=_HEADER + start * self.stride)
         if packed.size != count * self.stride:

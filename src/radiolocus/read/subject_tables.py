@@ -30,6 +30,7 @@ def read_subject_table(
     sample_id: Literal["iid", "fid_iid"] = "iid",
     minus_nine: Literal["refuse", "missing", "number"] = "refuse",
     categorical: Sequence[str] = (),
+    keep_sex: bool = False,
 ) -> pl.DataFrame:
     """Read a table of subjects.
 
@@ -45,6 +46,8 @@ def read_subject_table(
         are missing always.
     categorical : sequence of str
         Columns to dummy-code, whatever stands in them.
+    keep_sex : bool
+        A column SEX that stands before the values is one of them.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def read_subject_table(
         raise FormatError("no column FID", where=file.name, allowed="FID and IID", todo="take iid to name samples")
     keys = pl.concat_str(ids if sample_id == "fid_iid" else ["IID"], separator="_")
     values = names[len(ids) :]
-    while values and values[0] in _IDS[2:]:
+    while values and values[0] in (_IDS[2:-1] if keep_sex else _IDS[2:]):
         values = values[1:]
     for name in categorical:
         if name not in values:
