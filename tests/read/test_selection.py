@@ -115,7 +115,7 @@ def test_tables_of_sex(tmp_path):
     file.write_text("IID\tgender\na\tF\n")
     with pytest.raises(FormatError, match="no column SEX"):
         read_sex(file)
-    with pytest.raises(TableError, match="sex 'x'.*male, female"):
+    with pytest.raises(TableError, match=r"sex 'x'.*male, female"):
         sex_codes(pl.Series(["m", "x"]), "here")
     source = PlinkSource(sexed(tmp_path).path)
     with pytest.raises(TableError, match=f"sex of none of the {len(source.sample_ids)} samples"):
