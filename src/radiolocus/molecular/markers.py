@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from radiolocus.cohort import Cohort, Match
-from radiolocus.errors import ConfigError, TableError
-from radiolocus.model import Array, Problem
+from radiolocus.errors import ConfigError
+from radiolocus.model import Problem
 from radiolocus.molecular.drivers import mutation_table
+from radiolocus.molecular.expression import ExpressionTable, add_expression, date_genes
 from radiolocus.molecular.sheet import Marker, Molecules, Sheet, below
-from radiolocus.read.expression import Expression, Orientation, read_expression, spreadsheet_dates
 from radiolocus.read.maf import read_maf, read_sample_list
 from radiolocus.read.markers import MarkerKind, read_markers
-from radiolocus.registry import suggest
 
 __all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "assemble"]
 
@@ -64,48 +63,6 @@ class MarkerTable:
                 raise ConfigError(
                     f"'{kind}'", where=f"molecular.markers.kinds.{column}", allowed="binary, continuous, categorical"
                 )
-
-
-@dataclass(frozen=True)
-class ExpressionTable:
-    """An expression matrix.
-
-    Parameters
-    ----------
-    path : str
-        GCT, TSV or CSV file, plain or gzip-compressed.
-    orientation : {"genes_by_samples", "samples_by_genes"}
-        What stands in the rows.
-    id : str or None
-        Column that names the rows; the first one by default.
-    columns : tuple of str
-        Genes to use; all by default.
-    drop : tuple of str
-        Columns that hold neither a gene nor a sample.
-    log2 : bool
-        Take log2(x + 1); for counts, TPM and FPKM.
-    name : str
-        Goes in front of the genes' names, with a colon.
-    unit : str
-        Unit of the values as they stand in the file.
-    """
-
-    path: str
-    orientation: Orientation = "genes_by_samples"
-    id: str | None = None
-    columns: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    log2: bool = False
-    name: str = "expr"
-    unit: str = ""
-
-    def __post_init__(self) -> None:
-        if self.orientation not in ("genes_by_samples", "samples_by_genes"):
-            raise ConfigError(
-                f"'{self.orientation}'",
-                where="molecular.expression.orientation",
-                allowed="genes_by_samples, samples_by_genes",
-            )
 
 
 @dataclass(frozen=True)
@@ -180,7 +137,7 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
     for table in options.markers:
         _add_markers(sheet, table, root)
     for matrix in options.expression:
-        _add_expression(sheet, matrix, root)
+        add_expression(sheet, matrix, root)
     return sheet.result()
 
 
@@ -216,7 +173,7 @@ def _add_mutations(sheet: Sheet, options: MolecularOptions, root: Path) -> None:
     sheet.say(mutations.problems)
     subjects = mutations.frame["subject"].to_list()
     genes = mutations.frame.columns[1:]
-    sheet.say(_dates(genes, source))
+    sheet.say(date_genes(genes, source))
     for gene in genes:
         values = sheet.spread(subjects, mutations.frame[gene].to_numpy())
         sheet.add(Marker(f"mut:{gene}", "binary", source, "", values))
@@ -234,22 +191,6 @@ def _several(match: Match, barcodes: Iterable[str], source: str) -> list[Problem
     shown = "; ".join(f"{subject}: {', '.join(raw)}" for subject, raw in list(many.items())[:3])
     got = f"{len(many)} subjects have several samples, whose mutations count together ({shown})"
     return [Problem("molecular", got, "note", where=source, count=len(many))]
-
-
-def _dates(genes: Iterable[str], source: str) -> list[Problem]:
-    dates = spreadsheet_dates(list(genes))
-    if not dates:
-        return []
-    return [
-        Problem(
-            "molecular",
-            f"{len(dates)} genes whose names a spreadsheet turned into dates ({', '.join(dates[:5])})",
-            "note",
-            where=source,
-            todo="restore the symbols of the SEPTIN, MARCHF and DELEC1 genes in the file",
-            count=len(dates),
-        )
-    ]
 
 
 def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
@@ -293,57 +234,3 @@ def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
     for column in file.columns:
         aligned = sheet.spread(chosen, column.values[list(chosen.values())])
         sheet.add(Marker(prefix + column.name, column.kind, source, "", aligned))
-
-
-def _add_expression(sheet: Sheet, options: ExpressionTable, root: Path) -> None:
-    matrix = read_expression(
-        below(root, options.path), orientation=options.orientation, id_column=options.id, drop=options.drop
-    )
-    source = options.path
-    sheet.say(matrix.notes)
-    sheet.say(_dates(matrix.genes, source))
-    match = sheet.join(source, matrix.samples)
-    if not match.mapping:
-        turned = sum(sheet.cohort.ids.normalise(g) in sheet.row for g in matrix.genes)
-        raise TableError(
-            f"none of {len(matrix.samples)} samples ({', '.join(matrix.samples[:3])}, ...) is in the cohort",
-            where=source,
-            allowed="samples of the cohort",
-            todo=f"{turned} names of the other side are: change the orientation" if turned else "check cohort.ids",
-        )
-    chosen = _genes(matrix, options)
-    values = _scaled(matrix, chosen, options)
-    position = {sample: i for i, sample in enumerate(matrix.samples)}
-    columns = [position[raw] for raw in match.mapping]
-    unit = f"log2({options.unit or 'x'} + 1)" if options.log2 else options.unit
-    for g, row in zip(chosen, values, strict=True):
-        aligned = sheet.spread(match.mapping.values(), row[columns])
-        sheet.add(Marker(f"{options.name}:{matrix.genes[g]}", "continuous", source, unit, aligned))
-
-
-def _genes(matrix: Expression, options: ExpressionTable) -> list[int]:
-    if not options.columns:
-        return list(range(len(matrix.genes)))
-    position = {gene: i for i, gene in enumerate(matrix.genes)}
-    for gene in options.columns:
-        if gene not in position:
-            raise TableError(
-                f"no gene '{gene}'", where=options.path, todo=suggest(gene, matrix.genes) or "check the symbol"
-            )
-    return [position[gene] for gene in options.columns]
-
-
-def _scaled(matrix: Expression, genes: list[int], options: ExpressionTable) -> Array:
-    values = matrix.values[genes]
-    if not options.log2:
-        return values
-    negative = np.argwhere(values < 0)
-    if negative.size:
-        g, s = negative[0]
-        raise TableError(
-            f"{values[g, s]:g}",
-            where=f"{options.path}, gene {matrix.genes[genes[g]]}, sample {matrix.samples[s]}",
-            allowed="0 or more, as log2 demands",
-            todo="the values are logarithms or centred already: set log2 = false",
-        )
-    return np.asarray(np.log2(values + 1.0))

@@ -21,7 +21,7 @@ from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
 from radiolocus.registry import suggest
 
-__all__ = ["Discovery", "ImageUnit", "by_pattern", "by_table", "inside", "pattern_regex"]
+__all__ = ["Discovery", "ImageUnit", "by_pattern", "by_table", "glob_subjects", "inside", "pattern_regex"]
 
 _TOKEN = re.compile(r"(\{\w+\}|\*\*/|\*)")
 _COLUMNS = ("subject", "image", "mask", "visit", "roi")
@@ -86,7 +86,8 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
     return re.compile(out)
 
 
-def _glob(root: Path, pattern: str) -> dict[tuple[str, str], list[Path]]:
+def glob_subjects(root: Path, pattern: str) -> dict[tuple[str, str], list[Path]]:
+    """Find the files below `root` that match a pattern, by subject and visit."""
     regex = pattern_regex(pattern)
     wild = "".join(
         t if t in ("*", "**/") else "*" if t.startswith("{") else glob.escape(t) for t in _TOKEN.split(pattern)
@@ -116,7 +117,7 @@ def by_pattern(root: Path, name: str, image: str, mask: str, roi: str | None = N
     for pattern in (image, mask):
         if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
             raise ConfigError(f"'{pattern}' leads out of the study", allowed="a pattern below [cohort] root")
-    images, masks = _glob(root, image), _glob(root, mask)
+    images, masks = glob_subjects(root, image), glob_subjects(root, mask)
     units, problems = [], []
     for key in sorted(images.keys() | masks.keys()):
         subject, visit = key

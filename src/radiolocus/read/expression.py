@@ -66,6 +66,7 @@ def read_expression(
     orientation: Orientation = "genes_by_samples",
     id_column: str | None = None,
     drop: Sequence[str] = (),
+    repeats: bool = False,
 ) -> Expression:
     """Read an expression matrix from a ``.gct``, ``.tsv``, ``.txt`` or ``.csv`` file, plain or gzip-compressed.
 
@@ -78,6 +79,8 @@ def read_expression(
         Column that names the rows; the first one by default.
     drop : sequence of str
         Columns that are no gene (no sample) and are left out, whatever they hold.
+    repeats : bool
+        Let a gene stand in several rows (columns); whoever asks for it deals with them.
 
     Raises
     ------
@@ -118,8 +121,9 @@ def read_expression(
     rows = _row_names(table, key, path.name)
     columns = tuple(header[i] for i in kept)
     by_row, by_column = ("gene", "sample") if orientation == "genes_by_samples" else ("sample", "gene")
-    _refuse_repeats(rows, by_row, path.name)
-    _refuse_repeats(columns, by_column, path.name)
+    for names, what in ((rows, by_row), (columns, by_column)):
+        if what == "sample" or not repeats:
+            _refuse_repeats(names, what, path.name)
     values = _numbers(table, kept, rows, columns, path.name)
     missing = int(np.isnan(values).sum())
     notes = []
