@@ -95,6 +95,10 @@ _PAPERS = {
     "2002;21:1539–1558. doi:10.1002/sim.1186",
     "Mediation": "Imai K, Keele L, Tingley D. A general approach to causal mediation analysis. Psychol Methods "
     "2010;15:309–334. doi:10.1037/a0020761",
+    "Additive hazards": "Lin DY, Ying Z. Semiparametric analysis of the additive risk model. Biometrika 1994;81:61–71. "
+    "doi:10.1093/biomet/81.1.61",
+    "E-value": "VanderWeele TJ, Ding P. Sensitivity analysis in observational research: introducing the E-value. Ann "
+    "Intern Med 2017;167:268–274. doi:10.7326/M16-2607",
 }
 
 _USED_BY = {
@@ -121,6 +125,7 @@ _USED_BY = {
         "Steiger's direction",
     ),
     "mediation/effects": ("Mediation",),
+    "mechanism/paths": ("Mediation", "Additive hazards", "E-value"),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
@@ -290,6 +295,16 @@ def _response(art: Artefacts) -> str:
     return f"{recist}{beside}; rates have exact intervals (Clopper & Pearson 1934)."
 
 
+def _mechanism(art: Artefacts) -> str:
+    adjusted = art.setting("mechanism", "covariates") or ()
+    given = f" given {', '.join(adjusted)}" if adjusted else ""
+    return (
+        "Effects of markers on outcomes were split into what goes through an imaging feature and what does not"
+        f"{given} (Imai 2010): linear model of the feature, logistic model of a binary outcome, additive hazards "
+        "(Lin & Ying 1994) of a survival outcome, bootstrap intervals, E-values (VanderWeele & Ding 2017)."
+    )
+
+
 _TOLD = (
     (("features/features",), _features),
     (("features/repeatability",), _repeatability),
@@ -298,6 +313,7 @@ _TOLD = (
     (("mendelian/estimates",), _mendelian),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
+    (("mechanism/paths",), _mechanism),
 )
 
 
