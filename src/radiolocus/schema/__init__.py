@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from radiolocus.schema.benefit import BENEFIT
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.ctdna import CTDNA
@@ -41,6 +42,7 @@ TABLES: Mapping[str, Table] = {
         *GENOTYPING,
         *OUTCOME,
         *RESPONSE,
+        *BENEFIT,
         *CTDNA,
     )
 }

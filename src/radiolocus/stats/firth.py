@@ -16,7 +16,7 @@ from radiolocus.stats.logistic import binary_labels
 from radiolocus.stats.newton import standardise
 from radiolocus.stats.tail import neg_log10_p_chi2, neg_log10_p_normal
 
-__all__ = ["FirthFit", "fit_firth"]
+__all__ = ["FirthFit", "firth_block_test", "fit_firth"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,3 +126,30 @@ def _maximum(x: Array, y: Array, free: int, what: str) -> tuple[Array, float]:
             todo="leave out columns that are nearly collinear",
         )
     return beta, float(told[0])
+
+
+def firth_block_test(label: npt.ArrayLike, kept: npt.ArrayLike, tested: npt.ArrayLike) -> float:
+    """Penalised likelihood-ratio statistic of several columns at once, χ² with as many degrees of freedom.
+
+    The penalty of the model without them is that of the whole design, as for single columns.
+
+    Parameters
+    ----------
+    label : array_like, shape (n,)
+    kept : array_like, shape (n, p)
+        Columns of both models.
+    tested : array_like, shape (n, q)
+
+    Raises
+    ------
+    InputError, FitError
+        As :func:`fit_firth`.
+    """
+    labels = binary_labels(label)
+    first = np.asarray(kept, dtype=np.float64)
+    design = standardise(np.column_stack([first, tested]), labels.size)
+    p = first.shape[1]
+    full = np.ascontiguousarray(np.column_stack([np.ones(labels.size), design.Z]))
+    y = labels.astype(np.float64)
+    whole = _maximum(full, y, full.shape[1], "all columns")[1]
+    return max(2.0 * (whole - _maximum(full, y, p + 1, "the model without the tested columns")[1]), 0.0)
