@@ -29,6 +29,7 @@ from radiolocus.feature.settings import FeatureSettings
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
+from radiolocus.response.benefit_options import BenefitOptions
 from radiolocus.response.options import ResponseOptions
 
 __all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "study_schema"]
@@ -60,6 +61,8 @@ class Sections:
         Prediction of endpoints.
     response : ResponseOptions or None
         Response criteria from lesion measurements.
+    benefit : BenefitOptions or None
+        Choice of therapy: who benefits from which treatment.
     mechanism : MechanismOptions or None
         Graph of markers, features and outcomes, and mediated effects.
     """
@@ -72,6 +75,7 @@ class Sections:
     genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
+    benefit: BenefitOptions | None = None
     mechanism: MechanismOptions | None = None
 
 

@@ -23,7 +23,18 @@ __all__ = ["ORDER", "Progress", "Run", "bar", "problem_frame", "run_all"]
 
 Unit = TypeVar("Unit")
 
-ORDER = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response", "mechanism")
+ORDER = (
+    "cohort",
+    "features",
+    "genetics",
+    "molecular",
+    "link",
+    "genotyping",
+    "outcome",
+    "response",
+    "benefit",
+    "mechanism",
+)
 
 
 class Progress(Protocol):

@@ -25,6 +25,7 @@ from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
+from radiolocus.pipeline.stage_benefit import benefits
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
@@ -287,5 +288,6 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "genotyping": genotypes,
     "outcome": outcome,
     "response": response,
+    "benefit": benefits,
     "mechanism": mechanism,
 }

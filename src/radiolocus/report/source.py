@@ -13,7 +13,18 @@ from radiolocus.store import read_json, read_table
 
 __all__ = ["STAGES", "Artefacts"]
 
-STAGES = ("cohort", "features", "genetics", "molecular", "link", "genotyping", "outcome", "response", "mechanism")
+STAGES = (
+    "cohort",
+    "features",
+    "genetics",
+    "molecular",
+    "link",
+    "genotyping",
+    "outcome",
+    "response",
+    "benefit",
+    "mechanism",
+)
 
 
 class Artefacts:

@@ -1,0 +1,45 @@
+"""The stage of the choice of therapy: which tables it starts from, and what it leaves."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.cohort.repeatable import IccDemand
+from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, upstream_of
+from radiolocus.pipeline.run import Run, bar, problem_frame
+from radiolocus.response.benefit import NO_EVIDENCE, benefit
+from radiolocus.response.benefit_options import BenefitOptions
+from radiolocus.store import read_table
+
+__all__ = ["benefits"]
+
+
+def benefits(run: Run, options: BenefitOptions) -> str:
+    """Test treatment × marker, learn who benefits, and judge the rule that follows."""
+    everything = IccDemand()
+    inputs = upstream(run, "cohort/subjects", "cohort/endpoints", *upstream_of(everything), "molecular/markers")
+    stage = run.stage("benefit", (options, analysed_images(run)), inputs)
+    if stage.manifest() is None:
+        imaging, dropped = phenotypes(run, everything, "benefit")
+        further = {"imaging": imaging, "molecular": read_table(run.root, "molecular/markers")}
+        endpoints = len(options.endpoints or run.gathered.cohort.endpoints)
+        with bar(run, "benefit", endpoints * max(1, len(options.rule_arms or options.arms))) as step:
+            found = benefit(
+                run.gathered.cohort.endpoints,
+                run.gathered.cohort.frame,
+                options,
+                {name: frame for name, frame in further.items() if frame is not None and frame.width > 1},
+                step,
+            )
+        for name, table in found.tables.items():
+            stage.write(name, table)
+        run.finish("benefit", stage, problem_frame("benefit", (*dropped, *found.problems)), seed=options.seed)
+    verdicts = read_table(run.root, "benefit/verdicts")
+    told = [] if verdicts is None else verdicts["verdict"].to_list()
+    tests = read_table(run.root, "benefit/interactions")
+    shown = 0 if tests is None else tests.filter(pl.col("q_value") < 0.05).height
+    count = 0 if tests is None else tests.height
+    return (
+        f"{count} interactions tested, {shown} with q < 0.05; {NO_EVIDENCE} in {told.count(NO_EVIDENCE)} of {len(told)}"
+    )
