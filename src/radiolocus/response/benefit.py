@@ -1,4 +1,4 @@
-"""Choice of therapy: who benefits from which treatment, and is anything of it more than chance."""
+"""Choice of therapy: who benefits from which treatment, and whether any of it is more than chance."""
 
 from __future__ import annotations
 

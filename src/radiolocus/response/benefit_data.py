@@ -241,7 +241,9 @@ def known_outcome(endpoint: Endpoint, who: People, options: BenefitOptions) -> O
 
 
 def _number(column: pl.Series) -> Array:
-    return np.asarray(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+    value = np.array(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+    value[~np.isfinite(value)] = np.nan
+    return value
 
 
 def read_marker(column: pl.Series, family: str, least: int) -> Marker:
@@ -262,7 +264,6 @@ def read_marker(column: pl.Series, family: str, least: int) -> Marker:
     is_number = column.dtype.is_numeric() and column.drop_nulls().n_unique() > 2
     if is_number:
         value = _number(column)
-        value[~np.isfinite(value)] = np.nan
         cut = float(np.nanmedian(value))
         level = np.where(np.isnan(value), -1, (value > cut).astype(np.int64))
         names = (f"≤ {cut:.3g}", f"> {cut:.3g}")
