@@ -231,7 +231,7 @@ def _called(judged: _Judged) -> dict[str, npt.NDArray[np.bool_]]:
 
 
 def _predictions(judged: _Judged) -> pl.DataFrame:
-    level = 1.0 - judged.task.options.coverage
+    level = 1.0 - judged.task.options.coverage + 1e-9  # a p-value of exactly α is out, whatever its last digit
     return (
         _repeated(judged, "predictions")
         .filter(pl.col("fold") >= 0)
@@ -308,14 +308,21 @@ def _null_rows(judged: _Judged, null: Null) -> pl.DataFrame:
 
 
 def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Problem]]:
+    """Say whether the image tells the marker.
+
+    0.5 is in the interval unless the bootstrap and the permutation of the whole procedure both reject it: the bootstrap
+    alone takes the models as they happened to be fitted. Below 0.5 there is no information, only less than none.
+    """
     found, target, name = judged.overall, judged.target, judged.task.aim.name
     known = null is not None and null.finite.size > 0
     p = null.p_value if null is not None and known else float("nan")
     told = known and p <= _TOLD and found.lower > 0.5
-    verdict = _sentence(judged, null if known else None, told)
+    lower = found.lower if told or not known else min(found.lower, 0.5)
+    upper = max(found.upper, 0.5)
+    verdict = _sentence(judged, (lower, upper), null if known else None, told)
     row = {
-        "kind": target.kind, "metric": _metric(judged), "estimate": found.estimate, "lower": found.lower,
-        "upper": found.upper, "n": target.n, "positives": target.events,
+        "kind": target.kind, "metric": _metric(judged), "estimate": found.estimate, "lower": lower,
+        "upper": upper, "n": target.n, "positives": target.events,
         "null_mean": null.mean if null is not None and known else float("nan"),
         "p_value": p, "p_error": null.p_error if null is not None and known else float("nan"),
         "permutations": null.finite.size if null is not None else 0, "told": told if known else None,
@@ -325,9 +332,9 @@ def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Pro
     return pl.DataFrame([row]), problems
 
 
-def _sentence(judged: _Judged, null: Null | None, told: bool) -> str:
+def _sentence(judged: _Judged, interval: tuple[float, float], null: Null | None, told: bool) -> str:
     found, name = judged.overall, judged.task.aim.name
-    numbers = f"{_metric(judged)} {found.estimate:.2f} ({found.lower:.2f} to {found.upper:.2f})"
+    numbers = f"{_metric(judged)} {found.estimate:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
     if null is None:
         return f"not judged: {numbers}, but the procedure was not run on permuted markers"
     numbers += f"; whole procedure on {null.finite.size} permuted markers: p = {null.p_value:.3f}"
