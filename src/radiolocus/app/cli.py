@@ -23,6 +23,7 @@ from radiolocus.app.lesions import add_commands as add_lesions
 from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
+from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
@@ -491,6 +492,7 @@ def qc(
 
 add_commands(app)
 add_summary_commands(app)
+add_mediation(app)
 add_figures(app)
 add_cca(app)
 add_link(app)
