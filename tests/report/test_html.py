@@ -153,9 +153,9 @@ def test_stages_that_did_not_run_are_named_with_the_reason(bare):
     study["stages"]["response"] = {"ran": False, "why": "the study file has no [response]"}
     write_json(bare / "study.json", study)
     words = Page(build(bare)).words()
-    assert words.count("did not run") == 1 + 5  # the one with a reason of its own in the header; all among the stages
+    assert words.count("did not run") == 1 + 6  # the one with a reason of its own in the header; all among the stages
     assert "did not run: the study file has no [response]" in words
-    assert "genetics, molecular, link, outcome (no section in the study file)" in words
+    assert "genetics, molecular, link, outcome, mechanism (no section in the study file)" in words
 
 
 def test_a_stage_that_broke_or_left_nothing_stands_out_from_one_that_was_not_asked_for(bare):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from radiolocus.report.sections_response import response
 from radiolocus.report.source import STAGES, Artefacts
 from radiolocus.store import write_bytes
 
-__all__ = ["build", "write"]
+__all__ = ["build", "render", "write"]
 
 _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     planted,
@@ -108,6 +108,51 @@ def build(root: Path) -> str:
             todo="run the study first, or name its output folder",
         )
     sections = [s for s in (make(art) for make in _SECTIONS) if s is not None]
+    stages = art.study.get("stages", {})
+    order = [*STAGES, *sorted(set(stages) - set(STAGES))]
+    absent = {s: stages[s].get("why", "") for s in order if s in stages and not stages[s].get("ran")}
+    unasked = [s for s, why in absent.items() if why.startswith("no section")]
+    shown = {s.id for s in sections}
+    barren = [s for s, id in _SHOWN_IN.items() if stages.get(s, {}).get("ran") and id not in shown]
+    return render(
+        art.study.get("name") or "Study without a name",
+        sections,
+        version=art.study.get("radiolocus_version") or "",
+        failed={s: why.removeprefix(f"{s}: ") for s, why in absent.items() if s not in unasked},
+        barren=barren,
+        unasked=unasked,
+    )
+
+
+def render(
+    name: str,
+    sections: Sequence[Section],
+    *,
+    version: str,
+    kicker: str = "Imaging genomics report",
+    warning: str = "",
+    failed: Mapping[str, str] | None = None,
+    barren: Sequence[str] = (),
+    unasked: Sequence[str] = (),
+) -> str:
+    """Make a whole page of sections, which needs nothing from outside and runs no script but its own.
+
+    Parameters
+    ----------
+    name : str
+        Title.
+    sections : sequence of Section
+    version : str
+        Of Radiolocus.
+    kicker : str
+        What kind of page it is, above the title.
+    warning : str
+        What must be read before anything else; none when empty.
+    failed : mapping of str to str, optional
+        Stages that did not run, and why.
+    barren, unasked : sequence of str
+        Stages that left nothing, and those nobody asked for.
+    """
     script = _resource("script.js")
     seal = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     # Autoescape is on for every template; the only Markup made by us is the page's own style and script.
@@ -118,18 +163,14 @@ def build(root: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    stages = art.study.get("stages", {})
-    order = [*STAGES, *sorted(set(stages) - set(STAGES))]
     environment.filters["breakable"] = breakable
-    absent = {s: stages[s].get("why", "") for s in order if s in stages and not stages[s].get("ran")}
-    unasked = [s for s, why in absent.items() if why.startswith("no section")]
-    shown = {s.id for s in sections}
-    barren = [s for s, id in _SHOWN_IN.items() if stages.get(s, {}).get("ran") and id not in shown]
     return environment.get_template("template.html.j2").render(
-        name=art.study.get("name") or "Study without a name",
-        version=art.study.get("radiolocus_version") or "",
+        name=name,
+        kicker=kicker,
+        warning=warning,
+        version=version,
         sections=sections,
-        failed={s: why.removeprefix(f"{s}: ") for s, why in absent.items() if s not in unasked},
+        failed=failed or {},
         barren=barren,
         unasked=unasked,
         style=Markup(_resource("style.css")),  # noqa: S704
