@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from flow.small_study import CASES, GENETICS, MECHANISM, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from flow.small_study import CASES, FOLLOW_UP, GENETICS, MECHANISM, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
 from radiolocus.schema import TABLES
 from radiolocus.store import ROOMS
 
@@ -38,7 +38,9 @@ def root(tmp_path_factory):
     folder.mkdir()
     study = SmallStudy(folder, n=24)
     study.text = study.text.replace("[imaging]\n", '[imaging]\ncontrols = ["shuffled", "volume"]\n')
-    study.text += "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + MECHANISM
+    study.text += (
+        "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + FOLLOW_UP + MECHANISM
+    )
     return study.run().root
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from radiolocus.config import load_study
 from radiolocus.pipeline import run_study
 from radiolocus.read.plink import write_plink
+from radiolocus.simulate.blood import simulate_blood, simulate_clones
 from radiolocus.store import read_table
 
 AFFINE = np.diag([-2.0, -2.0, 3.0, 1.0])
@@ -44,8 +45,11 @@ CASES = 'binary = ["relapse"]\nkeep = { p_value = 0.05 }\n'
 MOLECULAR = '[molecular]\nmarkers = "markers.csv"\n[link]\nmin_n = 10\n'
 OUTCOME = '[outcome]\nclinical = ["age"]\nrepeats = 2\nfolds = 3\ninner_folds = 3\nbootstrap = 50\npenalties = 8\n'
 #: Behind MOLECULAR.
-MECHANISM = '[mechanism]\nmax_q = 1.0\npairs = 2\ndraws = 100\n'
+MECHANISM = "[mechanism]\nmax_q = 1.0\npairs = 2\ndraws = 100\n"
 RESPONSE = '[response]\nlesions = "lesions.csv"\n'
+#: Behind RESPONSE: circulating tumour DNA, clones and resistance.
+FOLLOW_UP = '[response.ctdna]\ntable = "ctdna.csv"\n[response.clones]\ntable = "samples.csv"\n'
+FOLLOW_UP += '[response.resistance]\nclinical = ["age"]\nprior_lines = "age"\nmin_group = 2\n'
 
 
 @dataclass
@@ -94,6 +98,18 @@ class SmallStudy:
         ]
         columns = ["subject", "visit", "day", "lesion", "kind", "organ", "diameter_mm"]
         pl.DataFrame(rows, schema=columns, orient="row").write_csv(self.root / "lesions.csv")
+        self._blood()
+
+    def _blood(self) -> None:
+        """Tables of circulating tumour DNA and of two samples of some tumours."""
+        rng = np.random.default_rng(9)
+        blood = [r for s in self.subjects for r in simulate_blood(rng, s, [(0, 1.0), (56, float(rng.uniform(0, 2)))])]
+        pl.DataFrame(blood).write_csv(self.root / "ctdna.csv")
+        clones = ((1.0, 1.0), (0.5, 0.1), (0.0, 0.6))
+        tumours = [
+            simulate_clones(rng, s, clones, (4, 4, 4), purity=(0.8, 0.7), days=(0, 90)) for s in self.subjects[:2]
+        ]
+        pl.DataFrame([r for rows, _ in tumours for r in rows]).write_csv(self.root / "samples.csv")
 
     def picture(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng((1, seed))

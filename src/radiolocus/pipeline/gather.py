@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,8 +25,8 @@ from radiolocus.read.genotype_files import open_genotypes
 from radiolocus.read.genotypes import BlockSource, GenotypeSource
 from radiolocus.read.regions import each_region
 from radiolocus.read.sdtm import find_domains, read_lesion_source
-from radiolocus.read.variants import read_variants
 from radiolocus.read.selection import listed_samples, listed_variants, select_variants, sex_codes, with_sex
+from radiolocus.read.variants import read_variants
 from radiolocus.registry import suggest
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform
@@ -62,8 +62,6 @@ class Gathered:
     molecules : Molecules or None
     lesions : polars.DataFrame or None
         Lesion measurements of the subjects of the cohort, under their ids.
-    variants : dict of str to polars.DataFrame
-        Variants by sample of the subjects of the cohort, of ``ctdna`` and ``clones``.
     membership : polars.DataFrame
         Table ``cohort/membership`` over all sources.
     problems : dict of str to tuple of Problem
@@ -76,6 +74,8 @@ class Gathered:
         What the parameter files of images say, by image.
     measured : tuple of polars.DataFrame
         Features that another program measured, as rows of ``features/features``, table by table.
+    variants : dict of str to polars.DataFrame
+        Variants by sample of the subjects of the cohort, of ``ctdna`` and ``clones``.
     """
 
     cohort: Cohort
@@ -89,6 +89,7 @@ class Gathered:
     inputs: dict[str, dict[str, Path]]
     pyradiomics: dict[str, PyradiomicsParameters]
     measured: tuple[pl.DataFrame, ...] = ()
+    variants: dict[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def as_problem(stage: str, error: Exception, **where: str) -> Problem:
@@ -420,4 +421,5 @@ def gather(study: Study) -> Gathered:
         g.inputs,
         g.pyradiomics,
         tuple(g.measured),
+        variants or {},
     )

@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from radiolocus.errors import ConfigError
+from radiolocus.molecular.clones import CloneOptions
 from radiolocus.read.lesions import LesionColumns
 from radiolocus.response.assess import CRITERION_NAMES
+from radiolocus.response.combined import CombinedOptions
 from radiolocus.response.criterion import CriteriaOptions
+from radiolocus.response.ctdna_rules import CtdnaOptions
+from radiolocus.response.resistance import ResistanceOptions
 
 __all__ = ["CriterionName", "ResponseOptions"]
 
@@ -34,6 +38,14 @@ class ResponseOptions(CriteriaOptions):
         Further criteria, whose calls stand beside it.
     visit_days : float
         Planned days between visits, by which missed visits are told; 0: not known.
+    ctdna : CtdnaOptions or None
+        Circulating tumour DNA.
+    clones : CloneOptions or None
+        Clones from variants in several samples.
+    combined : CombinedOptions
+        Imaging and circulating tumour DNA in one call.
+    resistance : ResistanceOptions or None
+        Classes of resistance and what goes with them.
     """
 
     lesions: str
@@ -41,6 +53,10 @@ class ResponseOptions(CriteriaOptions):
     criterion: CriterionName = "recist11"
     further: tuple[CriterionName, ...] = ()
     visit_days: float = 0.0
+    ctdna: CtdnaOptions | None = None
+    clones: CloneOptions | None = None
+    combined: CombinedOptions = field(default_factory=CombinedOptions)
+    resistance: ResistanceOptions | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

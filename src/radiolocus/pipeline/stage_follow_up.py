@@ -1,0 +1,98 @@
+"""What ``[response]`` asks beside the criteria: circulating tumour DNA, clones, the combined call, resistance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from radiolocus.model import Problem
+from radiolocus.molecular.clones import clones
+from radiolocus.pipeline.inputs import clinical
+from radiolocus.pipeline.phenotypes import phenotypes, upstream_of
+from radiolocus.pipeline.run import Run
+from radiolocus.read.discover import inside
+from radiolocus.response.combined import combine
+from radiolocus.response.criterion import CRITERIA
+from radiolocus.response.ctdna import ctdna
+from radiolocus.response.known import known_resistance
+from radiolocus.response.options import ResponseOptions
+from radiolocus.response.resistance import ResistanceOptions, resistance
+from radiolocus.store import read_table
+
+__all__ = ["follow_up", "upstream_of_follow_up"]
+
+
+def upstream_of_follow_up(options: ResponseOptions) -> tuple[str, ...]:
+    """Artefacts of earlier stages that the response stage starts from."""
+    return ("molecular/markers", *upstream_of(options.resistance)) if options.resistance else ()
+
+
+def follow_up(
+    run: Run, options: ResponseOptions, tables: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    """Make the tables that are asked for beside those of the criteria.
+
+    Parameters
+    ----------
+    run : Run
+    options : ResponseOptions
+    tables : mapping of str to polars.DataFrame
+        Tables of the criteria.
+    """
+    found: dict[str, pl.DataFrame] = {}
+    problems: list[Problem] = []
+    variants = run.gathered.variants
+    if options.ctdna is not None and variants["ctdna"].height:
+        own = options.ctdna.known
+        known = known_resistance(inside(run.study.root, own, "response.ctdna.known") if own else None)
+        blood = ctdna(variants["ctdna"], options.ctdna, known)
+        found |= {"response/ctdna": blood.samples, "response/ctdna_variants": blood.variants}
+        problems += blood.problems
+        visits = tables["response/criteria"].filter(pl.col("criterion") == options.criterion)
+        words = CRITERIA[options.criterion].words if options.criterion in CRITERIA else {}
+        found["response/combined"] = combine(visits, blood.samples, options.combined, words=words)
+    if options.clones is not None and variants["clones"].height:
+        grown = clones(variants["clones"], options.clones)
+        found |= {
+            "response/clones": grown.clones,
+            "response/clone_variants": grown.variants,
+            "response/clone_trees": grown.trees,
+        }
+        problems += grown.problems
+    if options.resistance is not None:
+        made, notes = _resistance(run, options, options.resistance, tables, found)
+        found |= made
+        problems += notes
+    return found, problems
+
+
+def _resistance(
+    run: Run,
+    options: ResponseOptions,
+    asked: ResistanceOptions,
+    tables: Mapping[str, pl.DataFrame],
+    found: Mapping[str, pl.DataFrame],
+) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    best = tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
+    markers, problems = phenotypes(run, asked, "response.resistance")
+    if (molecular := read_table(run.root, "molecular/markers")) is not None:
+        markers = markers.join(molecular, on="subject", how="full", coalesce=True)
+    if asked.clinical:
+        told = clinical(run, asked.clinical, "response.resistance.clinical")
+        markers = markers.join(told, on="subject", how="full", coalesce=True)
+    lines = None
+    if asked.prior_lines is not None:
+        lines = clinical(run, [asked.prior_lines], "response.resistance.prior_lines").rename(
+            {asked.prior_lines: "prior_lines"}
+        )
+    told_of = resistance(
+        best,
+        markers.sort("subject"),
+        asked,
+        prior_lines=lines,
+        samples=found.get("response/ctdna"),
+        variants=found.get("response/ctdna_variants"),
+    )
+    made = {"response/resistance_classes": told_of.classes, "response/resistance": told_of.tests}
+    return made, [*problems, *told_of.problems]
