@@ -44,10 +44,10 @@ def row(summary, **where):
 
 
 def test_a_planted_signal_is_told_and_the_plain_models_stand_beside_it():
-    _, found = told(cohort(strength=2.0), options(clinical=("age", "grade"), permutations=19))
+    _, found = told(cohort(strength=2.0), options(clinical=("age", "grade"), permutations=39))
     verdict = found.tables["genotyping/verdict"].row(0, named=True)
     assert verdict["told"]
-    assert verdict["p_value"] == pytest.approx(0.05)
+    assert verdict["p_value"] == pytest.approx(0.025)
     assert verdict["verdict"].startswith("the image tells IDH: AUC 0.")
     assert 0.4 < verdict["null_mean"] < 0.6
     image = row(found, predictors="imaging", metric="AUC")
@@ -84,7 +84,7 @@ def test_folds_are_shared_and_every_subject_is_predicted_once_a_repetition():
 def noise(seeds, **changes):
     """Verdicts on markers that the image cannot see, and bootstrap intervals beside them."""
     for seed in seeds:
-        _, found = told(cohort(n=60, p=6, seed=seed), options(permutations=19, bootstrap=100, repeats=2, **changes))
+        _, found = told(cohort(n=60, p=6, seed=seed), options(permutations=39, bootstrap=100, **changes))
         yield (
             found,
             found.tables["genotyping/verdict"].row(0, named=True),
@@ -93,25 +93,28 @@ def noise(seeds, **changes):
 
 
 def test_noise_is_not_told_whatever_the_seed():
-    """On a marker that the image cannot see the interval covers 0.5, and the sentence says so."""
+    """On markers that the image cannot see the interval covers 0.5, but for one in forty, and the sentence says so."""
+    wrongly = 0
     for found, verdict, _ in noise(range(6)):
-        assert verdict["lower"] <= 0.5 <= verdict["upper"]
-        assert not verdict["told"]
-        assert verdict["verdict"].startswith("no evidence that the image tells IDH: AUC 0.")
-        assert any("no evidence" in problem.got for problem in found.problems)
+        wrongly += verdict["told"]
+        if not verdict["told"]:
+            assert verdict["lower"] <= 0.5 <= verdict["upper"]
+            assert verdict["verdict"].startswith("no evidence that the image tells IDH: AUC 0.")
+            assert any("no evidence" in problem.got for problem in found.problems)
+    assert wrongly <= 1  # two of six with a probability below 1 %
 
 
 @pytest.mark.slow
 def test_intervals_and_p_values_of_noise_over_many_cohorts():
     told_of, p, missed = [], [], 0
-    for _, verdict, boot in noise(range(100, 160)):
+    for _, verdict, boot in noise(range(100, 140)):
         told_of.append(verdict["told"])
         p.append(verdict["p_value"])
         missed += not boot["lower"] <= 0.5 <= boot["upper"]
         assert (verdict["lower"] <= 0.5 <= verdict["upper"]) is not verdict["told"]
-    assert np.sum(told_of) <= 60 * 0.05 + 3 * np.sqrt(60 * 0.05 * 0.95)
-    assert missed <= 60 * 0.05 + 3 * np.sqrt(60 * 0.05 * 0.95)
-    assert abs(np.mean(np.array(p) <= 0.2) - 0.2) < 3 * np.sqrt(0.2 * 0.8 / 60)
+    assert np.sum(told_of) <= 40 * 0.025 + 3 * np.sqrt(40 * 0.025 * 0.975)
+    assert missed <= 40 * 0.08 + 3 * np.sqrt(40 * 0.08 * 0.92)
+    assert abs(np.mean(np.array(p) <= 0.2) - 0.2) < 3 * np.sqrt(0.2 * 0.8 / 40)
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.5])

@@ -44,7 +44,8 @@ _NAMES = (
 )
 # What is compared with what: (first, second), of the first model.
 _PAIRS = ((CLINICAL, IMAGING), (VOLUME, IMAGING), (CLINICAL, BOTH), (BASE, BOTH), (PERMUTED, IMAGING))
-_TOLD = 0.05
+# One side of a 95 % interval.
+_TOLD = 0.025
 
 
 @dataclass(frozen=True, eq=False)
