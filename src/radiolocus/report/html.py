@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
+from radiolocus.report.sections_benefit import benefit
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_genotyping import genotyping
@@ -45,6 +46,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     mendelian,
     outcome,
     response,
+    benefit,
     mechanism,
     problems,
     provenance,
@@ -59,6 +61,7 @@ _SHOWN_IN = {
     "genotyping": "genotyping",
     "outcome": "outcome",
     "response": "response",
+    "benefit": "benefit",
     "mechanism": "mechanism",
 }
 _JOINTS = re.compile(r"(?<=[_/:])(?=.)|(?<=[.,;])(?=[A-Za-z])")

@@ -99,6 +99,28 @@ _PAPERS = {
     "doi:10.1093/biomet/81.1.61",
     "E-value": "VanderWeele TJ, Ding P. Sensitivity analysis in observational research: introducing the E-value. Ann "
     "Intern Med 2017;167:268–274. doi:10.7326/M16-2607",
+    "Overlap weights": "Li F, Morgan KL, Zaslavsky AM. Balancing covariates via propensity score weighting. J Am Stat "
+    "Assoc 2018;113:390–400. doi:10.1080/01621459.2016.1260466",
+    "Balance": "Austin PC. Balance diagnostics for comparing the distribution of baseline covariates between treatment "
+    "groups in propensity-score matched samples. Stat Med 2009;28:3083–3107. doi:10.1002/sim.3697",
+    "Doubly robust scores": "Chernozhukov V, Chetverikov D, Demirer M, et al. Double/debiased machine learning for "
+    "treatment and structural parameters. Econom J 2018;21:C1–C68. doi:10.1111/ectj.12097",
+    "Meta-learners": "Künzel SR, Sekhon JS, Bickel PJ, Yu B. Metalearners for estimating heterogeneous treatment "
+    "effects using machine learning. Proc Natl Acad Sci USA 2019;116:4156–4165. doi:10.1073/pnas.1804597116",
+    "R-learner": "Nie X, Wager S. Quasi-oracle estimation of heterogeneous treatment effects. Biometrika "
+    "2021;108:299–319. doi:10.1093/biomet/asaa076",
+    "DR-learner": "Kennedy EH. Towards optimal doubly robust estimation of heterogeneous causal effects. Electron J "
+    "Stat 2023;17:3008–3049. doi:10.1214/23-EJS2157",
+    "Policy value": "Athey S, Wager S. Policy learning with observational data. Econometrica 2021;89:133–161. "
+    "doi:10.3982/ECTA15732",
+    "Calibration of benefit": "Chernozhukov V, Demirer M, Duflo E, Fernández-Val I. Generic machine learning inference "
+    "on heterogeneous treatment effects in randomized experiments. arXiv:1712.04802",
+    "Benefit curve": "Yadlowsky S, Fleming S, Shah N, Brunskill E, Wager S. Evaluating treatment prioritization rules "
+    "via rank-weighted average treatment effects. arXiv:2111.07966",
+    "Number needed to treat": "Altman DG. Confidence intervals for the number needed to treat. BMJ "
+    "1998;317:1309–1312. doi:10.1136/bmj.317.7168.1309",
+    "Trial emulation": "Hernán MA, Robins JM. Using big data to emulate a target trial when a randomized trial is not "
+    "available. Am J Epidemiol 2016;183:758–764. doi:10.1093/aje/kwv254",
 }
 
 _USED_BY = {
@@ -134,6 +156,12 @@ _USED_BY = {
     "cohort/endpoints": ("Follow-up",),
     "response/best": ("RECIST 1.1",),
     "response/rates": ("Exact interval",),
+    "benefit/interactions": ("False discovery rate",),
+    "benefit/balance": ("Balance", "Overlap weights"),
+    "benefit/effects": ("Number needed to treat",),
+    "benefit/policy": ("Doubly robust scores", "Meta-learners", "R-learner", "DR-learner", "Policy value"),
+    "benefit/heterogeneity": ("Calibration of benefit", "Benefit curve"),
+    "benefit/checks": ("Trial emulation",),
 }
 
 
@@ -305,6 +333,22 @@ def _mechanism(art: Artefacts) -> str:
     )
 
 
+def _benefit(art: Artefacts) -> str:
+    lot = art.setting("benefit", "randomised")
+    strata = art.setting("benefit", "strata") or ()
+    confounders = art.setting("benefit", "confounders") or ()
+    within = f" in each stratum of {', '.join(strata)}" if strata else ""
+    chosen = f"a model of {', '.join(confounders) or 'no confounder'}"
+    chance = f"the share treated{within} (drawn by lot)" if lot else chosen
+    return (
+        "Treatment × marker was tested by likelihood ratio (penalised where the classes are separated), with "
+        "Bonferroni and the false discovery rate within families of markers. Benefit was predicted by meta-learners (Künzel 2019; "
+        f"Nie & Wager 2021; Kennedy 2023), cross-fitted, with probabilities of treatment from {chance}; the "
+        "value of the rule (Athey & Wager 2021), its calibration (Chernozhukov 2018) and benefit curve (Yadlowsky "
+        "2021) rest on doubly robust scores of subjects held out."
+    )
+
+
 _TOLD = (
     (("features/features",), _features),
     (("features/repeatability",), _repeatability),
@@ -313,6 +357,7 @@ _TOLD = (
     (("mendelian/estimates",), _mendelian),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
+    (("benefit/verdicts",), _benefit),
     (("mechanism/paths",), _mechanism),
 )
 

@@ -267,7 +267,7 @@ def read_marker(column: pl.Series, family: str, least: int) -> Marker:
         cut = float(np.nanmedian(value))
         level = np.where(np.isnan(value), -1, (value > cut).astype(np.int64))
         names = (f"≤ {cut:.3g}", f"> {cut:.3g}")
-        return Marker(column.name, family, value[:, None], level, names, "one standard deviation", True)
+        return Marker(column.name, family, value[:, None], level, names, "SD", True)
     text = as_text(column.cast(pl.Int64) if column.dtype == pl.Boolean else column)
     counts = text.drop_nulls().value_counts()
     levels = tuple(counts.filter(pl.col("count") >= least)[column.name].sort())

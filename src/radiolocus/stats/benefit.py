@@ -213,7 +213,7 @@ def benefit_curve(
 
     References
     ----------
-    Yadlowsky et al., JASA 2025;120:38 (rank-weighted average treatment effects).
+    Yadlowsky et al., arXiv:2111.07966 (rank-weighted average treatment effects).
     """
     tau = np.asarray(benefit, dtype=np.float64)
     gamma = np.asarray(treated, dtype=np.float64) - np.asarray(control, dtype=np.float64)
