@@ -17,7 +17,10 @@ from radiolocus.errors import ConfigError
 from radiolocus.model import Problem
 from radiolocus.molecular.drivers import mutation_table
 from radiolocus.molecular.expression import ExpressionTable, add_expression, date_genes
+from radiolocus.molecular.score_options import DerivedOptions
+from radiolocus.molecular.scores import add_scores, complete
 from radiolocus.molecular.sheet import Marker, Molecules, Sheet, below
+from radiolocus.molecular.subtypes import add_subtypes
 from radiolocus.read.maf import read_maf, read_sample_list
 from radiolocus.read.markers import MarkerKind, read_markers
 
@@ -66,7 +69,7 @@ class MarkerTable:
 
 
 @dataclass(frozen=True)
-class MolecularOptions:
+class MolecularOptions(DerivedOptions):
     """The tumour's molecular data.
 
     Parameters
@@ -103,6 +106,7 @@ class MolecularOptions:
                 where="molecular.sequenced",
                 todo="name the MAF under mutations",
             )
+        self.check_derived([table.name for table in self.expression])
         if not (self.mutations or self.markers or self.expression):
             raise ConfigError(
                 "no source", where="molecular", allowed="mutations, markers, expression", todo="name at least one"
@@ -136,8 +140,11 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
         _add_mutations(sheet, options, root)
     for table in options.markers:
         _add_markers(sheet, table, root)
-    for matrix in options.expression:
-        add_expression(sheet, matrix, root)
+    matrices = [add_expression(sheet, table, root) for table in options.expression]
+    if options.derives:
+        matrices = [complete(matrix, sheet) for matrix in matrices]
+    add_scores(sheet, options, matrices, root)
+    add_subtypes(sheet, options, matrices, root)
     return sheet.result()
 
 

@@ -44,11 +44,11 @@ class Method:
 
 
 def _rank_sum(values: Array, weights: Array, offset: float) -> Array:
-    return np.asarray(weights @ rankdata(values, axis=0))
+    return np.asarray((weights[:, None] * rankdata(values, axis=0)).sum(axis=0))
 
 
 def _weighted_sum(values: Array, weights: Array, offset: float) -> Array:
-    return np.asarray(weights @ values)
+    return np.asarray((weights[:, None] * values).sum(axis=0))
 
 
 def _mean(values: Array, weights: Array, offset: float) -> Array:
@@ -60,7 +60,7 @@ def _geometric_mean(values: Array, weights: Array, offset: float) -> Array:
 
 
 def _mean_z(values: Array, weights: Array, offset: float) -> Array:
-    return mean_z(values, [np.arange(values.shape[0])])[0]
+    return np.asarray(mean_z(values, [np.arange(values.shape[0])])[0])
 
 
 def _median_signs(values: Array, weights: Array, offset: float) -> Array:
