@@ -62,7 +62,7 @@ class CloneOptions:
     margin : float
         Change of the cancer cell fraction that counts as rise or fall.
     present : float
-        Cancer cell fraction from which a clone is there.
+        Cancer cell fraction below which the upper limit must lie for a clone to be told as new or lost.
     seed : int
         Seed of the search.
     """
@@ -296,7 +296,7 @@ class _Person:
                         "change": now - before if j else None,
                         "probability_rise": rise,
                         "probability_fall": fall,
-                        "state": self._state(before, now, rise, fall),
+                        "state": self._state(highest_density(GRID, first)[1], upper, rise, fall),
                         "parent": parent,
                         "parent_support": support,
                     }
@@ -304,6 +304,7 @@ class _Person:
         return rows
 
     def _state(self, before: float, now: float, rise: float | None, fall: float | None) -> str:
+        """Name what happened; new and lost are clones whose upper limit was or is below what counts as present."""
         if rise is None or fall is None:
             return "first"
         if rise >= _SURE:

@@ -68,7 +68,7 @@ def mean_limits(estimate: Array, lower: Array, upper: Array) -> tuple[float, flo
     mean = float(estimate.mean())
     below = float(np.sqrt(((estimate - lower) ** 2).sum()) / estimate.size)
     above = float(np.sqrt(((upper - estimate) ** 2).sum()) / estimate.size)
-    return mean, max(0.0, mean - below), mean + above
+    return mean, float(np.maximum(0.0, mean - below)), mean + above
 
 
 def ratio_limits(top: tuple[float, float, float], bottom: tuple[float, float, float]) -> tuple[float, float, float]:
