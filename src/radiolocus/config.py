@@ -264,9 +264,10 @@ def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     if isinstance(cohort := shaped.get("cohort"), dict) and "subjects" in cohort:
         cohort["subjects"] = _tables(cohort["subjects"])
     if isinstance(molecular := shaped.get("molecular"), dict):
-        for key in ("markers", "expression"):
+        for key in ("markers", "expression", "copy_number", "fusions"):
             if key in molecular:
                 molecular[key] = _tables(molecular[key])
+    _name_tables(shaped.get("response"), "ctdna", "clones")
     if isinstance(imaging := shaped.get("imaging"), dict):
         base = imaging.setdefault("settings", {})
         if "families" in imaging and isinstance(base, dict):
@@ -277,6 +278,13 @@ def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
             if isinstance(image, dict) and isinstance(image.get("settings"), dict) and isinstance(base, dict):
                 image["settings"] = _override(base, image["settings"])
     return shaped, mistakes
+
+
+def _name_tables(section: object, *keys: str) -> None:
+    """Write out a path where a table of options is meant."""
+    for key in keys if isinstance(section, dict) else ():
+        if isinstance(section.get(key), str):
+            section[key] = {"table": section[key]}
 
 
 def _override(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

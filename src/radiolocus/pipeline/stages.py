@@ -26,6 +26,7 @@ from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
+from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
@@ -263,16 +264,16 @@ def response(run: Run, options: ResponseOptions) -> str:
     told = problem_frame("response", run.gathered.problems["response"])
     # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
     settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)))
-    stage = run.stage(
-        "response", settings, run.fingerprints("response") | {"subjects": digest(run.gathered.cohort.subjects)}
-    )
+    inputs = run.fingerprints("response") | upstream(run, *upstream_of_follow_up(options))
+    stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
     if stage.manifest() is None:
         with bar(run, "response", 1) as step:
             found = respond(lesions, options.criteria, options, options.visit_days)
+            further, notes = follow_up(run, options, found.tables)
             step()
-        for name, table in found.tables.items():
+        for name, table in {**found.tables, **further}.items():
             stage.write(name, table)
-        run.finish("response", stage, pl.concat([told, problem_frame("response", found.problems)]))
+        run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes])]))
     best = read_table(run.root, "response/criteria_best")
     best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == options.criterion)
     counts = best["best_response"].value_counts(sort=True)
