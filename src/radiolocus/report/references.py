@@ -342,10 +342,10 @@ def _benefit(art: Artefacts) -> str:
     chance = f"the share treated{within} (drawn by lot)" if lot else chosen
     return (
         "Treatment × marker was tested by likelihood ratio (penalised where the classes are separated), with "
-        "Bonferroni and the false discovery rate within families of markers. Benefit was predicted by meta-learners (Künzel 2019; "
-        f"Nie & Wager 2021; Kennedy 2023), cross-fitted, with probabilities of treatment from {chance}; the "
-        "value of the rule (Athey & Wager 2021), its calibration (Chernozhukov 2018) and benefit curve (Yadlowsky "
-        "2021) rest on doubly robust scores of subjects held out."
+        "Bonferroni and the false discovery rate within families of markers. Benefit was predicted by meta-learners "
+        "(Künzel 2019; Nie & Wager 2021; Kennedy 2023), cross-fitted, with probabilities of treatment from "
+        f"{chance}; the value of the rule (Athey & Wager 2021), its calibration (Chernozhukov 2018) and benefit "
+        "curve (Yadlowsky 2021) rest on doubly robust scores of subjects held out."
     )
 
 
