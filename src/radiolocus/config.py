@@ -264,7 +264,7 @@ def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
     if isinstance(cohort := shaped.get("cohort"), dict) and "subjects" in cohort:
         cohort["subjects"] = _tables(cohort["subjects"])
     if isinstance(molecular := shaped.get("molecular"), dict):
-        for key in ("markers", "expression", "copy_number", "fusions"):
+        for key in ("markers", "expression", "scores", "copy_number", "fusions"):
             if key in molecular:
                 molecular[key] = _tables(molecular[key])
     _name_tables(shaped.get("response"), "ctdna", "clones")
@@ -464,6 +464,7 @@ def _crossed(sections: Sections) -> list[Mistake]:
     if sections.genotyping and not sections.imaging:
         mistakes.append(Mistake("genotyping", "predicts from imaging features, but there is no [imaging]"))
     mistakes += _unknown_repeatability(sections)
+    mistakes += _unknown_selected_on(sections)
     return mistakes + _nothing_to_scan(sections)
 
 
@@ -502,6 +503,20 @@ def _nothing_to_scan(sections: Sections) -> list[Mistake]:
                 )
             )
     return mistakes
+
+
+def _unknown_selected_on(sections: Sections) -> list[Mistake]:
+    known = list(sections.cohort.endpoints)
+    tables = sections.molecular.expression if sections.molecular else ()
+    return [
+        Mistake(
+            f"molecular.expression '{table.name}'.selected_on",
+            f"unknown endpoint '{name}'; allowed: {', '.join(known) or 'none is defined'}",
+        )
+        for table in tables
+        for name in table.selected_on
+        if name not in known
+    ]
 
 
 def _unknown_repeatability(sections: Sections) -> list[Mistake]:

@@ -16,7 +16,7 @@ import polars as pl
 
 from radiolocus.errors import ConfigError, RadiolocusError, TableError
 from radiolocus.model import Array, Problem
-from radiolocus.molecular.expression import Matrix, on_scale
+from radiolocus.molecular.expression import ExpressionTable, Matrix, expression_files, on_scale
 from radiolocus.molecular.published_signatures import METHODS, Signature, chosen_signatures
 from radiolocus.molecular.score_options import DerivedOptions, GeneSetScores
 from radiolocus.molecular.sheet import Marker, Sheet, below
@@ -26,7 +26,7 @@ from radiolocus.registry import suggest
 from radiolocus.schema import empty
 from radiolocus.stats.gene_scores import gsva, mean_z, singscore, ssgsea
 
-__all__ = ["Score", "add_scores", "complete", "derived_files", "matrix_called", "score_signature"]
+__all__ = ["Score", "add_scores", "complete", "expression_inputs", "matrix_called", "score_signature"]
 
 _MISSING = 0.1  # of the genes: a subject with more of them missing gets no score
 _TOLD = 60  # genes that are listed as missing
@@ -70,12 +70,15 @@ class Score:
     reason: str = ""
 
 
-def derived_files(options: DerivedOptions, root: Path) -> dict[str, Path]:
-    """Return the files that scores and subtypes are made with, by their path below `root`."""
+def expression_inputs(options: DerivedOptions, tables: Sequence[ExpressionTable], root: Path) -> dict[str, Path]:
+    """Return the files of expression matrices and of what is made of them, by their path below `root`."""
     names = [s.path for s in options.scores]
     names += [name for name in options.signatures if name.endswith(".toml")]
     names += [s.centroids for s in options.subtypes.values() if s.centroids]
-    return {name: below(root, name) for name in names}
+    found = {name: below(root, name) for name in names}
+    for table in tables:
+        found |= expression_files(table, root)
+    return found
 
 
 def matrix_called(matrices: Sequence[Matrix], of: str | None) -> Matrix:

@@ -18,6 +18,7 @@ from radiolocus.feature.pyradiomics import PyradiomicsParameters, read_pyradiomi
 from radiolocus.feature.tables import FeatureTable, id_column, read_feature_table, table_rows
 from radiolocus.model import Problem
 from radiolocus.molecular.markers import MolecularOptions, assemble
+from radiolocus.molecular.scores import expression_inputs
 from radiolocus.molecular.sheet import Molecules
 from radiolocus.read.clinical import read_table
 from radiolocus.read.discover import Discovery, by_pattern, by_table, inside
@@ -327,7 +328,7 @@ class _Gatherer:
 
     def molecules(self, options: MolecularOptions, cohort: Cohort) -> Molecules:
         names = [options.mutations, options.sequenced]
-        names += [t.path for t in options.markers] + [t.path for t in options.expression]
+        names += [t.path for t in options.markers] + list(expression_inputs(options, options.expression, self.root))
         for name in dict.fromkeys(n for n in names if n):
             self.path("molecular", name, "molecular")
         molecules = assemble(options, cohort, self.root)

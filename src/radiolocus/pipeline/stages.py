@@ -23,6 +23,7 @@ from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
@@ -235,13 +236,14 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
     before = ("cohort/subjects", "cohort/endpoints", *upstream_of(options), "features/controls", "molecular/markers")
     inputs = upstream(run, *before)
+    endpoints = {endpoint.name: endpoint for endpoint in run.gathered.cohort.endpoints}
+    markers, learned = molecular_predictors(run, options.endpoints or list(endpoints))
     stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
         imaging, dropped = phenotypes(run, options, "outcome")
         frames = {"clinical": run.gathered.cohort.frame, "imaging": imaging}
-        if (markers := read_table(run.root, "molecular/markers")) is not None:
+        if markers is not None:
             frames["molecular"] = markers
-        endpoints = {endpoint.name: endpoint for endpoint in run.gathered.cohort.endpoints}
         frames = {name: frame for name, frame in frames.items() if frame.width > 1}
         planned = judge.plan(endpoints, frames, options, control_frames(run, imaging))
         keys = [digest(stage.key, unit.name) for unit in planned.units]
@@ -249,7 +251,7 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         summary = judge.summarise(planned, results)
         for name, table in summary.tables.items():
             stage.write(name, table)
-        problems = problem_frame("outcome", (*dropped, *planned.problems, *summary.problems))
+        problems = problem_frame("outcome", (*dropped, *learned, *planned.problems, *summary.problems))
         run.finish("outcome", stage, problems, seed=options.seed)
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)

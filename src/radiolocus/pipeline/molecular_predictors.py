@@ -1,0 +1,70 @@
+"""Molecular markers as predictors: what was learned from the whole cohort, or selected on the endpoint, is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from radiolocus.errors import ConfigError
+from radiolocus.model import Problem
+from radiolocus.molecular.expression import ExpressionTable
+from radiolocus.molecular.markers import MolecularOptions
+from radiolocus.molecular.subtypes import CLUSTER
+from radiolocus.pipeline.run import Run
+from radiolocus.store import read_table
+
+__all__ = ["molecular_predictors"]
+
+
+def molecular_predictors(run: Run, endpoints: Sequence[str]) -> tuple[pl.DataFrame | None, list[Problem]]:
+    """Return the markers that may predict.
+
+    Parameters
+    ----------
+    run : Run
+    endpoints : sequence of str
+        Endpoints that are to be predicted.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        Table ``molecular/markers`` without clusters; None where there are no markers.
+    list of Problem
+        A note on the clusters that were left out.
+
+    Raises
+    ------
+    ConfigError
+        An endpoint that the genes of an expression matrix were selected on.
+    """
+    markers, options = read_table(run.root, "molecular/markers"), run.sections.molecular
+    if markers is None or options is None:
+        return markers, []
+    for table in options.expression:
+        made = _made_of(table, options, markers.columns, read_table(run.root, "molecular/scores"))
+        for endpoint in endpoints if made else ():
+            if endpoint in table.selected_on:
+                raise ConfigError(
+                    f"'{made[0]}' ({len(made)} markers of '{table.path}') was selected on '{endpoint}' and would "
+                    "predict it",
+                    where=f"molecular.expression '{table.name}'.selected_on",
+                    allowed="predictors chosen without the endpoint, or inside the folds",
+                    todo=f"leave '{endpoint}' out of outcome.endpoints, or the matrix out, or give all genes",
+                )
+    learned = [name for name in markers.columns if name.startswith(CLUSTER)]
+    if not learned:
+        return markers, []
+    got = f"{len(learned)} clusters were learned from the whole cohort and predict nothing ({', '.join(learned[:3])})"
+    todo = "take centroids of another cohort, or learn clusters inside the folds (discover_clusters)"
+    return markers.drop(learned), [Problem("outcome", got, "note", where="molecular.subtypes", todo=todo)]
+
+
+def _made_of(
+    table: ExpressionTable, options: MolecularOptions, columns: Sequence[str], scores: pl.DataFrame | None
+) -> list[str]:
+    """Markers that are genes of a matrix, or made of them."""
+    names = set() if scores is None else set(scores.filter(pl.col("of") == table.name)["score"])
+    schemes = [name for name, scheme in options.subtypes.items() if scheme.of in (None, table.name)]
+    prefixes = (f"{table.name}:", *(f"subtype:{name}=" for name in schemes))
+    return [name for name in columns if name in names or name.startswith(prefixes)]
