@@ -54,7 +54,8 @@ def test_everything_lands_on_the_subjects_of_the_cohort(folder):
     known = {r["marker"]: r for r in result.dictionary.to_dicts()}
     assert list(known) == result.table.columns[1:]
     assert known["mut:TP53"] == {
-        "marker": "mut:TP53", "kind": "binary", "source": "m.maf", "unit": "", "n": 3, "n_positive": 2, "definition": "",
+        "marker": "mut:TP53", "kind": "binary", "source": "m.maf", "unit": "", "n": 3, "n_positive": 2,
+        "definition": "a nonsynonymous variant of the gene (nine MAF classes; Mayakonda et al. 2018)",
     }  # fmt: skip
     assert known["expr:MYC"] == {
         "marker": "expr:MYC", "kind": "continuous", "source": "rna.tsv", "unit": "log2(TPM + 1)", "n": 2,

@@ -9,8 +9,7 @@ classes (silent, untranslated, intronic, intergenic, RNA, splice region) do not 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,7 @@ import polars as pl
 from radiolocus.errors import TableError
 from radiolocus.model import Problem
 
-__all__ = ["NONSYNONYMOUS", "OTHER_CLASSES", "Mutations", "mutation_table", "nonsynonymous"]
+__all__ = ["NONSYNONYMOUS", "OTHER_CLASSES", "incidence", "nonsynonymous"]
 
 NONSYNONYMOUS = (
     "Frame_Shift_Del",
@@ -54,24 +53,6 @@ OTHER_CLASSES = (
 )
 # Rows that are no somatic change of the tumour (cBioPortal does not load the last three either).
 _NOT_SOMATIC = ("germline", "loh", "wildtype", "none")
-
-
-@dataclass(frozen=True, eq=False)
-class Mutations:
-    """The gene × subject mutation table.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-        `subject`, then a column per gene in alphabetical order: 1 mutated, 0 sequenced and not mutated.
-    counts : polars.DataFrame
-        `gene`, `n_mutated` for every gene with a mutation, most frequent first.
-    problems : tuple of Problem
-    """
-
-    frame: pl.DataFrame
-    counts: pl.DataFrame
-    problems: tuple[Problem, ...] = ()
 
 
 def nonsynonymous(maf: pl.DataFrame, where: str = "") -> tuple[pl.DataFrame, tuple[Problem, ...]]:
@@ -123,69 +104,35 @@ def nonsynonymous(maf: pl.DataFrame, where: str = "") -> tuple[pl.DataFrame, tup
     return maf.filter(keep), tuple(problems)
 
 
-def mutation_table(
-    maf: pl.DataFrame,
-    subject_of: Mapping[str, str],
-    *,
-    sequenced: Collection[str] = (),
-    min_mutated: int = 5,
-    where: str = "",
-) -> Mutations:
-    """Turn the rows of a MAF into a gene × subject table of 0 and 1.
+def incidence(pairs: pl.DataFrame, subjects: Sequence[str], least: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Turn pairs of item and subject into a table of 0 and 1.
 
     Parameters
     ----------
-    maf : polars.DataFrame
-        As :func:`radiolocus.read.maf.read_maf` gives it.
-    subject_of : mapping of str to str
-        Subject of each barcode; rows of other barcodes are not counted. Several barcodes may name one subject: the
-        gene is mutated when it is so in any of them.
-    sequenced : collection of str
-        Subjects known to be sequenced beside those with a row in `maf`. They are 0 where they have no mutation; a
-        subject who is neither here nor in `maf` has no row, because nobody looked.
-    min_mutated : int
-        Genes mutated in fewer subjects get no column.
+    pairs : polars.DataFrame
+        `item` and `subject`, every pair once.
+    subjects : sequence of str
+        Rows of the table: all who were looked at.
+    least : int
+        Items of fewer subjects get no column.
 
     Returns
     -------
-    Mutations
+    frame : polars.DataFrame
+        `subject` and a column an item, in alphabetical order.
+    counts : polars.DataFrame
+        `item` and `n_subjects` of all items, most frequent first.
     """
-    rows, problems = nonsynonymous(maf, where)
-    looked_at = {subject_of[b] for b in maf["Tumor_Sample_Barcode"].unique().to_list() if b in subject_of}
-    subjects = sorted(looked_at | set(sequenced))
-    barcodes = pl.DataFrame(
-        {"Tumor_Sample_Barcode": list(subject_of), "subject": list(subject_of.values())},
-        schema={"Tumor_Sample_Barcode": pl.String, "subject": pl.String},
-    )
-    pairs = (
-        rows.join(barcodes, on="Tumor_Sample_Barcode", how="inner")
-        .select("subject", gene="Hugo_Symbol")
-        .unique()
-        .sort("gene", "subject")
-    )
     counts = (
-        pairs.group_by("gene")
-        .agg(n_mutated=pl.len().cast(pl.Int64))
-        .sort(["n_mutated", "gene"], descending=[True, False])
+        pairs.group_by("item")
+        .agg(n_subjects=pl.len().cast(pl.Int64))
+        .sort(["n_subjects", "item"], descending=[True, False])
     )
-    genes = sorted(counts.filter(pl.col("n_mutated") >= min_mutated)["gene"].to_list())
-    matrix = np.zeros((len(subjects), len(genes)))
-    row_of, column_of = {s: i for i, s in enumerate(subjects)}, {g: j for j, g in enumerate(genes)}
-    hits = [(row_of[s], column_of[g]) for s, g in pairs.iter_rows() if g in column_of]
+    items = sorted(counts.filter(pl.col("n_subjects") >= least)["item"].to_list())
+    matrix = np.zeros((len(subjects), len(items)))
+    row_of, column_of = {s: i for i, s in enumerate(subjects)}, {g: j for j, g in enumerate(items)}
+    hits = [(row_of[s], column_of[g]) for g, s in pairs.select("item", "subject").iter_rows() if g in column_of]
     if hits:
         matrix[tuple(np.array(hits).T)] = 1.0
-    frame = pl.DataFrame(
-        [pl.Series("subject", subjects, pl.String), *(pl.Series(g, matrix[:, j]) for j, g in enumerate(genes))]
-    )
-    if not genes:
-        most = int(counts["n_mutated"][0]) if counts.height else 0
-        problems += (
-            Problem(
-                "molecular",
-                f"no gene is mutated in {min_mutated} subjects (the most frequent in {most})",
-                "note",
-                where=where,
-                todo="lower min_mutated, or leave mutations out",
-            ),
-        )
-    return Mutations(frame, counts, problems)
+    columns = [pl.Series(g, matrix[:, j]) for j, g in enumerate(items)]
+    return pl.DataFrame([pl.Series("subject", list(subjects), pl.String), *columns]), counts

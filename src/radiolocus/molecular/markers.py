@@ -6,25 +6,40 @@ keep the names of their columns, with ``NAME:`` in front when the table was give
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from radiolocus.cohort import Cohort, Match
+from radiolocus.cohort import Cohort
 from radiolocus.errors import ConfigError
 from radiolocus.model import Problem
-from radiolocus.molecular.drivers import mutation_table
-from radiolocus.molecular.expression import ExpressionTable, add_expression, date_genes
+from radiolocus.molecular.alterations import DriverOptions
+from radiolocus.molecular.burden import BurdenOptions
+from radiolocus.molecular.copies import (
+    CopyNumberTable,
+    FusionTable,
+    SegmentOptions,
+    add_copy_number,
+    add_fusions,
+    add_segments,
+)
+from radiolocus.molecular.expression import ExpressionTable, add_expression
+from radiolocus.molecular.mutational_signatures import SignatureOptions
+from radiolocus.molecular.mutations import MutationPlan, VcfOptions, add_mutations, files_of
 from radiolocus.molecular.score_options import DerivedOptions
 from radiolocus.molecular.scores import add_scores, complete
 from radiolocus.molecular.sheet import Marker, Molecules, Sheet, below
 from radiolocus.molecular.subtypes import add_subtypes
-from radiolocus.read.maf import read_maf, read_sample_list
 from radiolocus.read.markers import MarkerKind, read_markers
+from radiolocus.read.readings import READINGS
+from radiolocus.registry import suggest
 
 __all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "assemble"]
+
+
+TABLES = tuple(f"molecular/{name}" for name in ("mutations", "burden", "mutational_signatures", "genomes", "fusions"))
+"""Tables beside markers and dictionary; empty where their source is not asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +64,10 @@ class MarkerTable:
         Kind of a column, instead of the inferred one.
     positive : dict of str to str
         Text of a column that counts as present; every other text is absent.
+    readings : dict of str to str
+        What a column of pathology is: tps, cps, ic, ki67, percent, her2, receptor, msi, mgmt, idh, 1p19q.
+    rename : dict of str to str
+        Name of the marker that a column becomes, instead of its own.
     """
 
     path: str
@@ -59,8 +78,18 @@ class MarkerTable:
     name: str = ""
     kinds: dict[str, MarkerKind] = field(default_factory=dict)
     positive: dict[str, str] = field(default_factory=dict)
+    readings: dict[str, str] = field(default_factory=dict)
+    rename: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for column, reading in self.readings.items():
+            if reading not in READINGS:
+                raise ConfigError(
+                    f"'{reading}'",
+                    where=f"molecular.markers.readings.{column}",
+                    allowed=", ".join(READINGS),
+                    todo=suggest(reading, list(READINGS)),
+                )
         for column, kind in self.kinds.items():
             if kind not in ("binary", "continuous", "categorical"):
                 raise ConfigError(
@@ -75,12 +104,26 @@ class MolecularOptions(DerivedOptions):
     Parameters
     ----------
     mutations : str or None
-        MAF file.
+        MAF file, or VCF or BCF annotated by VEP or SnpEff; for one file a subject a pattern with ``{subject}``.
     sequenced : str or None
         Who was sequenced: one id a line, or a table with an id column. Without it only those with a row in the MAF
         count as sequenced, and the others are missing.
     min_mutated : int
-        Genes mutated in fewer subjects of the cohort are no markers.
+        Genes, protein changes, fusions and so on of fewer subjects of the cohort are no markers.
+    vcf : VcfOptions
+        How a VCF is read.
+    drivers : DriverOptions
+        Which markers the mutations become.
+    burden : BurdenOptions or None
+        Tumour mutational burden.
+    mutational_signatures : SignatureOptions or None
+        Mutational signatures.
+    segments : SegmentOptions or None
+        Copy-number segments: scars of homologous recombination deficiency, ploidy, aneuploidy.
+    copy_number : tuple of CopyNumberTable
+        Copy number by gene.
+    fusions : tuple of FusionTable
+        Gene fusions.
     markers : tuple of MarkerTable
         Tables of binary, categorical and continuous markers.
     expression : tuple of ExpressionTable
@@ -93,6 +136,13 @@ class MolecularOptions(DerivedOptions):
     mutations: str | None = None
     sequenced: str | None = None
     min_mutated: int = 5
+    vcf: VcfOptions = field(default_factory=VcfOptions)
+    drivers: DriverOptions = field(default_factory=DriverOptions)
+    burden: BurdenOptions | None = None
+    mutational_signatures: SignatureOptions | None = None
+    segments: SegmentOptions | None = None
+    copy_number: tuple[CopyNumberTable, ...] = ()
+    fusions: tuple[FusionTable, ...] = ()
     markers: tuple[MarkerTable, ...] = ()
     expression: tuple[ExpressionTable, ...] = ()
     precedence: tuple[str, ...] = ()
@@ -100,17 +150,39 @@ class MolecularOptions(DerivedOptions):
     def __post_init__(self) -> None:
         if self.min_mutated < 1:
             raise ConfigError(f"{self.min_mutated}", where="molecular.min_mutated", allowed="at least 1")
-        if self.sequenced is not None and self.mutations is None:
-            raise ConfigError(
-                f"sequenced = '{self.sequenced}' without mutations",
-                where="molecular.sequenced",
-                todo="name the MAF under mutations",
-            )
+        for name in ("sequenced", "burden", "mutational_signatures"):
+            if getattr(self, name) is not None and self.mutations is None:
+                got = f"sequenced = '{self.sequenced}'" if name == "sequenced" else name
+                raise ConfigError(
+                    f"{got} without mutations", where=f"molecular.{name}", todo="name the MAF under mutations"
+                )
         self.check_derived([table.name for table in self.expression])
-        if not (self.mutations or self.markers or self.expression):
-            raise ConfigError(
-                "no source", where="molecular", allowed="mutations, markers, expression", todo="name at least one"
-            )
+        sources = ("mutations", "markers", "expression", "segments", "copy_number", "fusions")
+        if not any(getattr(self, name) for name in sources):
+            raise ConfigError("no source", where="molecular", allowed=", ".join(sources), todo="name at least one")
+
+    @property
+    def plan(self) -> MutationPlan | None:
+        """The options that concern the mutations."""
+        if self.mutations is None:
+            return None
+        return MutationPlan(
+            self.mutations,
+            self.sequenced,
+            self.min_mutated,
+            self.vcf,
+            self.drivers,
+            self.burden,
+            self.mutational_signatures,
+        )
+
+    def files(self, root: Path) -> list[str]:
+        """Return the files of mutations, copy number, fusions and markers, below `root`."""
+        found = self.plan.files(root) if self.plan else []
+        patterns = [f.path for f in self.fusions] + ([self.segments.path] if self.segments else [])
+        found += [path for pattern in patterns for path, _ in files_of(root, pattern)]
+        found += [f.tested for f in self.fusions if f.tested]
+        return [*found, *(t.path for t in self.copy_number), *(t.path for t in self.markers)]
 
 
 def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules:
@@ -136,8 +208,14 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
         A source that cannot be read, or two sources with the same marker.
     """
     sheet = Sheet(cohort, options.precedence)
-    if options.mutations is not None:
-        _add_mutations(sheet, options, root)
+    if options.plan is not None:
+        add_mutations(sheet, options.plan, root)
+    if options.segments is not None:
+        add_segments(sheet, options.segments, root)
+    for copies in options.copy_number:
+        add_copy_number(sheet, copies, options.min_mutated, root)
+    for fusions in options.fusions:
+        add_fusions(sheet, fusions, options.min_mutated, root)
     for table in options.markers:
         _add_markers(sheet, table, root)
     matrices = [add_expression(sheet, table, root) for table in options.expression]
@@ -145,59 +223,7 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
         matrices = [complete(matrix, sheet) for matrix in matrices]
     add_scores(sheet, options, matrices, root)
     add_subtypes(sheet, options, matrices, root)
-    return sheet.result()
-
-
-def _add_mutations(sheet: Sheet, options: MolecularOptions, root: Path) -> None:
-    source = str(options.mutations)
-    maf = read_maf(below(root, source))
-    sheet.say(maf.notes)
-    mutated = maf.frame["Tumor_Sample_Barcode"].unique(maintain_order=True).to_list()
-    barcodes = dict.fromkeys((*mutated, *maf.sequenced))
-    if options.sequenced is not None:
-        barcodes |= dict.fromkeys(read_sample_list(below(root, options.sequenced)))
-    match = sheet.join(source, barcodes, several=True)
-    sheet.say(_several(match, mutated, source))
-    if options.sequenced is None and not maf.sequenced:
-        sheet.say(
-            [
-                Problem(
-                    "molecular",
-                    "nothing says who was sequenced: subjects without a row in the MAF are missing, not unmutated",
-                    "note",
-                    where=source,
-                    todo="name the list of sequenced samples under molecular.sequenced",
-                )
-            ]
-        )
-    mutations = mutation_table(
-        maf.frame,
-        match.mapping,
-        sequenced=set(match.mapping.values()),
-        min_mutated=options.min_mutated,
-        where=source,
-    )
-    sheet.say(mutations.problems)
-    subjects = mutations.frame["subject"].to_list()
-    genes = mutations.frame.columns[1:]
-    sheet.say(date_genes(genes, source))
-    for gene in genes:
-        values = sheet.spread(subjects, mutations.frame[gene].to_numpy())
-        sheet.add(Marker(f"mut:{gene}", "binary", source, "", values))
-
-
-def _several(match: Match, barcodes: Iterable[str], source: str) -> list[Problem]:
-    """Say whose mutations come from more than one sample."""
-    samples: dict[str, list[str]] = {}
-    for raw in barcodes:
-        if raw in match.mapping:
-            samples.setdefault(match.mapping[raw], []).append(raw)
-    many = {subject: raw for subject, raw in samples.items() if len(raw) > 1}
-    if not many:
-        return []
-    shown = "; ".join(f"{subject}: {', '.join(raw)}" for subject, raw in list(many.items())[:3])
-    got = f"{len(many)} subjects have several samples, whose mutations count together ({shown})"
-    return [Problem("molecular", got, "note", where=source, count=len(many))]
+    return sheet.result(TABLES)
 
 
 def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
@@ -209,6 +235,7 @@ def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
         drop=options.drop,
         kinds=options.kinds,
         positive=options.positive,
+        readings=options.readings,
     )
     source = options.path + (f", sheet '{options.sheet}'" if options.sheet else "")
     sheet.say(file.notes)
@@ -240,4 +267,5 @@ def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
     prefix = f"{options.name}:" if options.name else ""
     for column in file.columns:
         aligned = sheet.spread(chosen, column.values[list(chosen.values())])
-        sheet.add(Marker(prefix + column.name, column.kind, source, "", aligned))
+        name = options.rename.get(column.name, column.name)
+        sheet.add(Marker(prefix + name, column.kind, source, column.unit, aligned, column.definition))

@@ -327,9 +327,8 @@ class _Gatherer:
         return gone
 
     def molecules(self, options: MolecularOptions, cohort: Cohort) -> Molecules:
-        names = [options.mutations, options.sequenced]
-        names += [t.path for t in options.markers] + list(expression_inputs(options, options.expression, self.root))
-        for name in dict.fromkeys(n for n in names if n):
+        names = [*options.files(self.root), *expression_inputs(options, options.expression, self.root)]
+        for name in dict.fromkeys(names):
             self.path("molecular", name, "molecular")
         molecules = assemble(options, cohort, self.root)
         self.membership.append(molecules.membership)
@@ -340,6 +339,10 @@ class _Gatherer:
         path = self.path("response", options.lesions, "response.lesions")
         # What stands beside TR is read too: a change of it makes the stage run again.
         self.inputs["response"] |= {file.name: file for file in find_domains(path).values()}
+        if options.treatments:
+            self.path("response", options.treatments, "response.treatments")
+        if options.delta.repeatability:
+            self.path("response", options.delta.repeatability, "response.delta.repeatability")
         found, _ = read_lesion_source(path, options.columns)
         match = cohort.match("lesions", found.subjects)
         self.membership.append(match.membership)

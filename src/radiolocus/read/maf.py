@@ -31,13 +31,14 @@ _KEPT = (
     "Tumor_Seq_Allele1",
     "Tumor_Seq_Allele2",
     "HGVSp_Short",
+    "CONTEXT",
     "Mutation_Status",
     "t_depth",
     "t_ref_count",
     "t_alt_count",
 )
-# TCGA files before the GDC wrote the protein change under other names.
-_ALIASES = {"protein_change": "HGVSp_Short", "amino_acid_change": "HGVSp_Short"}
+# TCGA files before the GDC wrote the protein change under other names, and Oncotator the bases around the variant.
+_ALIASES = {"protein_change": "HGVSp_Short", "amino_acid_change": "HGVSp_Short", "ref_context": "CONTEXT"}
 _SEQUENCED = "#sequenced_samples:"
 _EMPTY = ("", ".", "NA", "N/A", "NaN", "null", "-1")
 _ID_COLUMNS = ("tumor_sample_barcode", "sample_id", "sample", "case_id", "patient_id", "patient id", "subject")
@@ -53,7 +54,7 @@ class Maf:
         One row a mutation, columns under their GDC names: `Hugo_Symbol`, `Tumor_Sample_Barcode`,
         `Variant_Classification` always (text, never null); `Variant_Type`, `NCBI_Build`, `Chromosome`,
         `Start_Position`, `End_Position` (1-based, bp), `Reference_Allele`, `Tumor_Seq_Allele1`, `Tumor_Seq_Allele2`,
-        `HGVSp_Short`, `Mutation_Status` and read counts where the file has them.
+        `HGVSp_Short`, `CONTEXT` (bases around the variant), `Mutation_Status` and read counts where the file has them.
     sequenced : tuple of str
         Barcodes of the ``#sequenced_samples:`` line that cBioPortal writes; empty when there is none.
     notes : tuple of Problem
@@ -68,7 +69,8 @@ class Maf:
 def read_maf(path: Path) -> Maf:
     """Read a MAF file, plain or gzip-compressed.
 
-    Column names are matched whatever their case; ``Protein_Change`` is taken for ``HGVSp_Short`` where that is absent.
+    Column names are matched whatever their case; ``Protein_Change`` is taken for ``HGVSp_Short`` and Oncotator's
+    ``ref_context`` for ``CONTEXT`` where those are absent.
     Rows that repeat an earlier row in every field are counted and dropped; so are rows without a gene (intergenic).
 
     Raises

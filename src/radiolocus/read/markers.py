@@ -27,6 +27,7 @@ import polars as pl
 from radiolocus.errors import TableError
 from radiolocus.model import Array, Problem
 from radiolocus.read.clinical import ClinicalTable, read_table
+from radiolocus.read.readings import READINGS, read_reading
 from radiolocus.registry import suggest
 
 __all__ = ["MarkerColumn", "MarkerFile", "MarkerKind", "infer_markers", "read_markers"]
@@ -58,14 +59,18 @@ class MarkerColumn:
     Parameters
     ----------
     name : str
-    kind : {"binary", "continuous"}
+    kind : {"binary", "continuous", "ordinal"}
     values : ndarray of float64, shape (rows,)
-        1 present and 0 absent, or the number; NaN where missing.
+        1 present and 0 absent, or the number or grade; NaN where missing.
+    unit, definition : str
+        Of a reading of pathology; empty otherwise.
     """
 
     name: str
-    kind: Literal["binary", "continuous"]
+    kind: Literal["binary", "continuous", "ordinal"]
     values: Array
+    unit: str = ""
+    definition: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +105,7 @@ def read_markers(
     drop: Sequence[str] = (),
     kinds: Mapping[str, MarkerKind] | None = None,
     positive: Mapping[str, str] | None = None,
+    readings: Mapping[str, str] | None = None,
 ) -> MarkerFile:
     """Read a marker table (CSV, TSV, Excel or Parquet).
 
@@ -116,6 +122,9 @@ def read_markers(
         Columns whose kind is demanded instead of inferred.
     positive : mapping of str to str, optional
         For a column, the text that counts as present; every other text is then absent.
+    readings : mapping of str to str, optional
+        For a column, what it is in pathology (:data:`radiolocus.read.readings.READINGS`). A score becomes the marker of
+        the column's name and, where it has grades, a second one called ``NAME grade``.
 
     Raises
     ------
@@ -124,11 +133,12 @@ def read_markers(
     FormatError
         A file that is not what its ending says.
     """
-    kinds, positive = kinds or {}, positive or {}
-    table = _load(path, sheet, id_column, kinds)
+    kinds, positive, readings = kinds or {}, positive or {}, readings or {}
+    # "<1%" in a column of numbers must reach the reading as it stands.
+    table = _load(path, sheet, id_column, kinds, readings)
     key = id_column or table.frame.columns[0]
     offered = [c for c in table.frame.columns if c != key]
-    for name in (*columns, *drop, *kinds, *positive):
+    for name in (*columns, *drop, *kinds, *positive, *readings):
         if name not in offered:
             raise TableError(
                 f"no marker column '{name}'",
@@ -141,6 +151,11 @@ def read_markers(
     notes = [replace(p, stage="molecular") for p in table.problems if p.item is None or p.item in chosen]
     markers: list[MarkerColumn] = []
     for name in chosen:
+        if name in readings:
+            found, said = _as_reading(table.frame[name], table.row_number, table.source, readings[name])
+            markers += found
+            notes += said
+            continue
         found, said = infer_markers(
             table.frame[name], table.row_number, table.source, kind=kinds.get(name), positive=positive.get(name)
         )
@@ -151,9 +166,24 @@ def read_markers(
     return MarkerFile(_ids(table, key), table.row_number, tuple(markers), table.source, tuple(notes))
 
 
-def _load(path: Path, sheet: str | None, id_column: str | None, kinds: Mapping[str, MarkerKind]) -> ClinicalTable:
+def _as_reading(
+    column: pl.Series, rows: Sequence[int], source: str, name: str
+) -> tuple[tuple[MarkerColumn, ...], tuple[Problem, ...]]:
+    reading = READINGS[name]
+    read = read_reading(column, rows, source, name)
+    if reading.kind == "binary":
+        return (MarkerColumn(column.name, "binary", read.values, reading.unit, reading.definition),), read.notes
+    found = [MarkerColumn(column.name, "continuous", read.values, reading.unit, reading.definition)]
+    if reading.cuts:
+        found.append(MarkerColumn(f"{column.name} grade", "ordinal", read.grades, "", reading.definition))
+    return tuple(c for c in found if not np.isnan(c.values).all()), read.notes
+
+
+def _load(
+    path: Path, sheet: str | None, id_column: str | None, kinds: Mapping[str, MarkerKind], readings: Mapping[str, str]
+) -> ClinicalTable:
     numeric = [name for name, kind in kinds.items() if kind == "continuous"]
-    text = [name for name, kind in kinds.items() if kind == "categorical"]
+    text = [*(name for name, kind in kinds.items() if kind == "categorical"), *readings]
     table = read_table(path, sheet=sheet, id_column=id_column, numeric=numeric, text=text)
     if id_column is None:
         # The first column is known only now; read as ids it keeps its leading zeros.

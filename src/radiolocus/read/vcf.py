@@ -26,7 +26,7 @@ from radiolocus.read.genotypes import (
     said_of_variants,
 )
 
-__all__ = ["FIELDS", "VcfSource"]
+__all__ = ["FIELDS", "VcfSource", "open_vcf"]
 
 Whole = npt.NDArray[np.int64]
 Single = npt.NDArray[np.float32]
@@ -72,7 +72,7 @@ class VcfSource(BlockSource):
             raise ConfigError(f"dosage = '{field}'", where="genetics", allowed=" or ".join(map(repr, FIELDS)))
         file = Path(path)
         self.path, self.files = str(file), (file,)
-        reader = _opened(file)
+        reader = open_vcf(file)
         people = list(reader.samples)
         listed = pl.DataFrame({"individual_id": pl.Series(people, dtype=pl.String), "sex": ["0"] * len(people)})
         self.samples = named_samples(listed, file.name, "iid")
@@ -86,7 +86,7 @@ class VcfSource(BlockSource):
     def _records(self, index: int) -> cyvcf2.VCF:
         """Return a reader whose next record is `index`."""
         if getattr(self._open, "reader", None) is None or self._open.next > index:
-            self._open.reader, self._open.next = _opened(Path(self.path)), 0
+            self._open.reader, self._open.next = open_vcf(Path(self.path)), 0
         for _ in islice(self._open.reader, index - self._open.next):
             pass
         self._open.next = index
@@ -125,7 +125,8 @@ class VcfSource(BlockSource):
         return out
 
 
-def _opened(path: Path) -> cyvcf2.VCF:
+def open_vcf(path: Path) -> cyvcf2.VCF:
+    """Open a VCF or BCF; refuses what is absent, truncated or no VCF with a `FormatError`."""
     if not path.is_file():
         raise FormatError(f"no file {path.name}", where=str(path), todo="correct the path")
     _whole(path)
@@ -173,7 +174,7 @@ def _field(reader: cyvcf2.VCF, wanted: Field, name: str) -> str:
 
 
 def _listed(path: Path) -> tuple[pl.DataFrame, Whole, tuple[str, ...]]:
-    reader = _opened(path)
+    reader = open_vcf(path)
     reader.set_samples([])  # sites alone: genotypes are not parsed
     try:
         found = [(r.CHROM, r.ID or ".", r.POS, r.REF, r.ALT, _quality(r)) for r in reader]
