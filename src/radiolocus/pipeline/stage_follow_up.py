@@ -11,6 +11,7 @@ from radiolocus.molecular.clones import clones
 from radiolocus.pipeline.inputs import clinical
 from radiolocus.pipeline.phenotypes import phenotypes, upstream_of
 from radiolocus.pipeline.run import Run
+from radiolocus.pipeline.stage_delta import UPSTREAM, changes
 from radiolocus.read.discover import inside
 from radiolocus.response.combined import combine
 from radiolocus.response.criterion import CRITERIA
@@ -25,7 +26,8 @@ __all__ = ["follow_up", "upstream_of_follow_up"]
 
 def upstream_of_follow_up(options: ResponseOptions) -> tuple[str, ...]:
     """Artefacts of earlier stages that the response stage starts from."""
-    return ("molecular/markers", *upstream_of(options.resistance)) if options.resistance else ()
+    further = ("molecular/markers", *upstream_of(options.resistance)) if options.resistance else ()
+    return tuple(dict.fromkeys((*UPSTREAM, *further)))
 
 
 def follow_up(
@@ -40,8 +42,7 @@ def follow_up(
     tables : mapping of str to polars.DataFrame
         Tables of the criteria.
     """
-    found: dict[str, pl.DataFrame] = {}
-    problems: list[Problem] = []
+    found, problems = changes(run, options)
     variants = run.gathered.variants
     if options.ctdna is not None and variants["ctdna"].height:
         own = options.ctdna.known
@@ -51,7 +52,9 @@ def follow_up(
         problems += blood.problems
         visits = tables["response/criteria"].filter(pl.col("criterion") == options.criterion)
         words = CRITERIA[options.criterion].words if options.criterion in CRITERIA else {}
-        found["response/combined"] = combine(visits, blood.samples, options.combined, words=words)
+        found["response/combined"] = combine(
+            visits, blood.samples, options.combined, function=found["response/function"], words=words
+        )
     if options.clones is not None and variants["clones"].height:
         grown = clones(variants["clones"], options.clones)
         found |= {

@@ -55,6 +55,11 @@ MEASURES: dict[str, Measure] = {
     "adc": Measure("lesion", "mean apparent diffusion coefficient", "10⁻⁶ mm²/s", most=10000.0),
     "uptake": Measure("lesion", "SULpeak (PERCIST) or SUV (EORTC, Lugano) of the lesion", "SUV", most=500.0),
     "tlg": Measure("lesion", "total lesion glycolysis", "SUV·mL", most=1e6),
+    "mtv_ml": Measure("lesion", "metabolic tumour volume", "mL", most=20000.0),
+    "ktrans": Measure("lesion", "mean volume transfer constant Ktrans", "1/min", most=20.0),
+    "hypoxic_fraction": Measure(
+        "lesion", "share of the volume above the tumour-to-background threshold", "1", most=1.0
+    ),
     "earlier_mm": Measure("lesion", "diameter on a scan before baseline, for the growth rate", "mm", most=500.0),
     "change": Measure("lesion", "change of a lesion that is not measured", words=("increase", "same", "decrease")),
     "pet": Measure("lesion", "FDG-PET of a new lesion", words=("positive", "negative")),

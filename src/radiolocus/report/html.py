@@ -16,6 +16,8 @@ from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
 from radiolocus.report.sections_benefit import benefit
 from radiolocus.report.sections_cohort import cohort
+from radiolocus.report.sections_ctdna import follow_up
+from radiolocus.report.sections_follow_up import changes, timelines
 from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_genotyping import genotyping
 from radiolocus.report.sections_images import features, images
@@ -46,6 +48,8 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     mendelian,
     outcome,
     response,
+    changes,
+    timelines,
     benefit,
     mechanism,
     problems,

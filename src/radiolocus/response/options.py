@@ -12,6 +12,7 @@ from radiolocus.response.assess import CRITERION_NAMES
 from radiolocus.response.combined import CombinedOptions
 from radiolocus.response.criterion import CriteriaOptions
 from radiolocus.response.ctdna_rules import CtdnaOptions
+from radiolocus.response.delta import DeltaOptions
 from radiolocus.response.resistance import ResistanceOptions
 
 __all__ = ["CriterionName", "ResponseOptions"]
@@ -28,7 +29,8 @@ class ResponseOptions(CriteriaOptions):
     Parameters
     ----------
     lesions : str
-        Table of lesion measurements, one row a lesion and visit; or the file or folder of the SDTM domains TR, TU, RS.
+        Table of lesion measurements, one row a lesion and visit; or the file or folder of the SDTM domains TR, TU, RS,
+        or of DICOM structured reports (TID 1500).
     columns : LesionColumns
         Names of the columns, sheet and unit, where they differ from the usual.
     criterion : str
@@ -38,6 +40,10 @@ class ResponseOptions(CriteriaOptions):
         Further criteria, whose calls stand beside it.
     visit_days : float
         Planned days between visits, by which missed visits are told; 0: not known.
+    treatments : str
+        Table of treatments (subject, treatment, start, end and line), for the figures.
+    delta : DeltaOptions
+        Change between visits, of imaging features and of what the lesions measure.
     ctdna : CtdnaOptions or None
         Circulating tumour DNA.
     clones : CloneOptions or None
@@ -53,6 +59,8 @@ class ResponseOptions(CriteriaOptions):
     criterion: CriterionName = "recist11"
     further: tuple[CriterionName, ...] = ()
     visit_days: float = 0.0
+    treatments: str = ""
+    delta: DeltaOptions = field(default_factory=DeltaOptions)
     ctdna: CtdnaOptions | None = None
     clones: CloneOptions | None = None
     combined: CombinedOptions = field(default_factory=CombinedOptions)

@@ -1,0 +1,49 @@
+"""Change between visits in a study, of its imaging features and of what its lesions measure, and its treatments."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.model import Problem
+from radiolocus.pipeline.run import Run
+from radiolocus.read.discover import inside
+from radiolocus.read.therapy_lines import read_therapy_lines
+from radiolocus.response.changes import changes_of, read_repeatability
+from radiolocus.response.options import ResponseOptions
+from radiolocus.schema import conform, empty
+from radiolocus.store import read_table
+
+__all__ = ["UPSTREAM", "changes"]
+
+UPSTREAM = ("features/features", "features/repeatability")
+
+
+def changes(run: Run, options: ResponseOptions) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    """Make the tables of change: those of :func:`changes_of`, and ``response/treatments``."""
+    features = read_table(run.root, "features/features")
+    imaging = run.sections.imaging
+    if features is not None and imaging is not None and imaging.retest is not None:
+        # The repeats of a test say what noise is; they are no follow-up.
+        features = features.filter(~pl.col("visit").is_in(list(imaging.retest.visits[1:])))
+    named = options.delta.repeatability
+    own = read_repeatability(inside(run.study.root, named, "response.delta.repeatability")) if named else None
+    tables, problems = changes_of(
+        run.gathered.lesions, features, read_table(run.root, "features/repeatability"), options.delta, stated=own
+    )
+    given, told = _treatments(run, options)
+    return tables | {"response/treatments": given}, [*problems, *told]
+
+
+def _treatments(run: Run, options: ResponseOptions) -> tuple[pl.DataFrame, list[Problem]]:
+    """Lines of treatment of the subjects whose lesions are followed."""
+    if not options.treatments:
+        return empty("response/treatments"), []
+    found = read_therapy_lines(inside(run.study.root, options.treatments, "response.treatments"))
+    cohort = run.gathered.cohort
+    normal = pl.col("subject").map_elements(cohort.ids.normalise, pl.String)
+    known = found.frame.with_columns(normal).filter(pl.col("subject").is_in(list(cohort.subjects)))
+    problems = list(found.problems)
+    if lost := found.frame.height - known.height:
+        got = f"{lost} lines of treatment of nobody of the cohort left out"
+        problems.append(Problem("response", got, "note", where=options.treatments, count=lost))
+    return conform(known, "response/treatments"), problems
