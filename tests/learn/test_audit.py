@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from radiolocus.learn.audit import after_outcome, duplicates, fewer_events, permuted_outcome, predicts_alone
+from radiolocus.learn.audit import after_outcome, duplicates, fewer_events, permuted_outcome, predicts_alone, too_few
 from radiolocus.learn.null import Null, permuted, protocol_statistic
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.preprocess import Predictors
@@ -111,3 +111,15 @@ def test_fewer_events_than_parameters(candidates, verdict):
     found = fewer_events(Target(np.r_[np.ones(10), np.zeros(20)]), candidates)
     assert found.verdict == verdict
     assert found.value == 10 / candidates
+
+
+def test_subjects_are_compared_with_those_that_riley_asks_for():
+    rng = np.random.default_rng(0)
+    event = (rng.random(400) < 0.3).astype(float)
+    few, many = too_few(Target(event), 40), too_few(Target(event), 3)
+    assert (few.verdict, many.verdict) == ("suspect", "pass")
+    assert few.value > 400 > many.value
+    assert "400 subjects" in few.got
+    timed = too_few(Target(event, rng.exponential(2.0, 400)), 40)
+    assert timed.value > 400
+    assert too_few(Target(np.ones(5)), 3).verdict == "not checked"

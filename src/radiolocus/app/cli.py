@@ -25,6 +25,8 @@ from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
 from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
+from radiolocus.app.planning import add_commands as add_planning
+from radiolocus.app.responding import add_commands as add_response
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
 
@@ -451,6 +453,9 @@ def qc(
     prune_kb: Annotated[int, typer.Option(help="Window of LD pruning, kilobases.")] = 1000,
     prune_r2: Annotated[float, typer.Option(help="Largest r² within a window.")] = 0.1,
     components: Annotated[int, typer.Option(help="Principal components.")] = 10,
+    component_tolerance: Annotated[
+        float, typer.Option(help="Largest ‖Av − λv‖ / λ₁ of a component; 1e-4 costs about half.")
+    ] = 1e-6,
     table: Annotated[Path | None, typer.Option(help="Table of the samples.")] = None,
     id_: Annotated[str, typer.Option("--id", help="Its column of ids; default: the first.")] = "",
     sex: Annotated[str, typer.Option(help="Its column of sex; default: what the genotype file says.")] = "",
@@ -473,7 +478,7 @@ def qc(
     try:
         options = QcOptions(
             min_call_rate, min_sample_call_rate, min_maf, min_hwe_p, min_info, max_f_deviation, True, max_kinship,
-            duplicates, prune_kb, prune_r2, components,
+            duplicates, prune_kb, prune_r2, components, component_tolerance,
         )  # fmt: skip
         order = QcOrder(sample_id, dosage, table, id_, sex, tuple(colour or ()), alleles)
         found, notes = quality_control(
@@ -495,9 +500,11 @@ add_summary_commands(app)
 add_mediation(app)
 add_figures(app)
 add_cca(app)
+add_planning(app)
 add_link(app)
 add_lesions(app)
 add_loci(app)
+add_response(app)
 add_scores(app)
 
 

@@ -16,8 +16,9 @@ from radiolocus.learn.null import Null
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.target import Target
 from radiolocus.model import Array
+from radiolocus.stats.sample_size import needed_binary, needed_survival
 
-__all__ = ["Finding", "after_outcome", "duplicates", "fewer_events", "permuted_outcome", "predicts_alone"]
+__all__ = ["Finding", "after_outcome", "duplicates", "fewer_events", "permuted_outcome", "predicts_alone", "too_few"]
 
 Verdict = Literal["pass", "suspect", "leak", "not checked"]
 
@@ -34,7 +35,7 @@ class Finding:
     Parameters
     ----------
     check : str
-        ``permuted outcome``, ``duplicates``, ``predicts alone``, ``after the outcome`` or ``events``.
+        ``permuted outcome``, ``duplicates``, ``predicts alone``, ``after the outcome``, ``events`` or ``sample size``.
     verdict : {"pass", "suspect", "leak", "not checked"}
     got : str
         What was found, in words.
@@ -224,3 +225,25 @@ def fewer_events(target: Target, candidates: int) -> Finding:
     return Finding(
         "events", "suspect", f"{got}: fewer events than parameters; only a penalty or a selection fits", "", ratio
     )
+
+
+def too_few(target: Target, candidates: int) -> Finding:
+    """Compare the subjects with those that Riley's criteria ask for.
+
+    The Cox–Snell R² is taken as 0.15 of the largest possible, as the authors advise where nothing is known; risk is
+    predicted by the median time of follow-up.
+    """
+    if candidates < 1 or not 0 < target.events < target.n or target.levels:
+        return Finding("sample size", "not checked", "the criteria are for events among others, and for predictors")
+    if target.time is None:
+        need = needed_binary(candidates, target.events / target.n)
+    else:
+        follow_up = float(target.time.mean())
+        rate = target.events / (target.n * follow_up)
+        need = needed_survival(candidates, rate, follow_up, float(np.median(target.time[target.time > 0])))
+    got = (
+        f"{target.n} subjects; without a penalty {candidates} candidate predictors need {need.subjects:,} "
+        f"({need.shrinkage:,} for a shrinkage of 0.9, {need.optimism:,} for an optimism of R² of 0.05, {need.risk:,} "
+        f"for the risk of all ± 0.05; Riley 2020, R² {need.r2:.2g})"
+    )
+    return Finding("sample size", "pass" if target.n >= need.subjects else "suspect", got, "", float(need.subjects))

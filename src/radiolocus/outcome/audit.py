@@ -8,7 +8,15 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from radiolocus.learn.audit import Finding, after_outcome, duplicates, fewer_events, permuted_outcome, predicts_alone
+from radiolocus.learn.audit import (
+    Finding,
+    after_outcome,
+    duplicates,
+    fewer_events,
+    permuted_outcome,
+    predicts_alone,
+    too_few,
+)
 from radiolocus.learn.clinic import Clinic
 from radiolocus.learn.null import Null
 from radiolocus.learn.preprocess import Predictors
@@ -16,7 +24,10 @@ from radiolocus.learn.target import Target
 from radiolocus.model import Array, Problem
 from radiolocus.schema import conform
 
-__all__ = ["data_audit", "permutation_audit"]
+__all__ = ["SIZE", "data_audit", "permutation_audit"]
+
+#: Checks of how many subjects and events there are.
+SIZE = ("events", "sample size")
 
 
 class _Task(Protocol):
@@ -65,6 +76,7 @@ def data_audit(
         *duplicates(task.data, task.subject),
         *predicts_alone(single["predictor"].to_list(), single["estimate"].to_numpy(), metric),
         fewer_events(task.target, task.data.candidates),
+        too_few(task.target, task.data.candidates),
     ]
     offered = {*task.data.numeric_names, *task.data.categorical_names, *members}
     findings += [
@@ -96,9 +108,9 @@ def _known(value: float) -> float | None:
 
 
 def _problems(task: _Task, findings: Sequence[Finding]) -> list[Problem]:
-    """Lines for what a person should look at; fewer events than predictors are the rule and stand in the table."""
+    """Lines for what a person should look at; few subjects for many predictors are the rule and stand in the table."""
     return [
         Problem("outcome", f"{f.check}: {f.got}", "note", item=f.item or task.label, where=task.label)
         for f in findings
-        if f.verdict in ("suspect", "leak") and f.check != "events"
+        if f.verdict in ("suspect", "leak") and f.check not in SIZE
     ]

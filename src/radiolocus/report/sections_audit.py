@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from radiolocus.outcome.audit import SIZE
 from radiolocus.report.blocks import Block, Row, Table, Text
 from radiolocus.report.numbers import count, number_cell
 
@@ -14,7 +15,7 @@ _RANK = {"leak": 0, "suspect": 1, "not checked": 2, "pass": 3}
 
 def audit_verdict(audit: pl.DataFrame) -> str:
     """One line: how many checks found something."""
-    wrong = {v: audit.filter((pl.col("verdict") == v) & (pl.col("check") != "events")).height for v in _RANK}
+    wrong = {v: audit.filter((pl.col("verdict") == v) & ~pl.col("check").is_in(SIZE)).height for v in _RANK}
     if wrong["leak"] or wrong["suspect"]:
         return f"leakage audit: {wrong['leak']} leaks, {wrong['suspect']} suspicions; see the table"
     return f"leakage audit: nothing found by {count(wrong['pass'])} checks"
@@ -28,7 +29,7 @@ def audit_blocks(audit: pl.DataFrame) -> list[Block]:
         ["rank", "check", "endpoint", "predictors", "item"]
     )
     shown = pl.col("verdict").is_in(["leak", "suspect"]) | (pl.col("check") == "permuted outcome")
-    top = ranked.filter(shown & (pl.col("check") != "events"))
+    top = ranked.filter(shown & ~pl.col("check").is_in(SIZE))
     head = ["verdict", "check", "endpoint", "predictors", "model", "item", "what was found", "value", "± error"]
     numeric = [False] * 7 + [True] * 2
     note = (
@@ -36,14 +37,15 @@ def audit_blocks(audit: pl.DataFrame) -> list[Block]:
         "outcome: everything, done again on an outcome that means nothing, must not predict it better than a coin; "
         "below 0.5 is no leak. Duplicates: subjects alike in columns that tell subjects apart. Predicts alone: a "
         "column that orders more than 98 % of the pairs. After the outcome: declared times of measurement against the "
-        "event. Events: events for each candidate predictor."
+        "event. Events: events for each candidate predictor. Sample size: subjects that so many candidate predictors "
+        "need by the criteria of Riley and colleagues (BMJ 2020;368:m441)."
     )
     blocks: list[Block] = []
     if top.height:
         blocks.append(Table("Leakage audit", head, _rows(top), numeric, note=note))
     else:
         blocks.append(Text(f"Leakage audit: nothing found by {count(audit.height)} checks. {note}", "note"))
-    rest = ranked.filter(~shown | (pl.col("check") == "events"))
+    rest = ranked.filter(~shown | pl.col("check").is_in(SIZE))
     if rest.height:
         told = f"Other checks of the audit ({count(rest.height)})"
         blocks.append(Table(told, head, _rows(rest), numeric, folded=True, sortable=True))

@@ -55,7 +55,7 @@ OUTCOME: tuple[Table, ...] = (
             Column(
                 "check",
                 Text,
-                "'permuted outcome', 'duplicates', 'predicts alone', 'after the outcome' or 'events'",
+                "'permuted outcome', 'duplicates', 'predicts alone', 'after the outcome', 'events' or 'sample size'",
             ),
             Column("verdict", Text, "'pass', 'suspect', 'leak' or 'not checked'"),
             Column("item", Text, "column or subjects concerned; empty: all together"),
