@@ -53,6 +53,5 @@ def sample_size(
     typer.echo(f"  {need.shrinkage:>9,}  expected shrinkage of at least 0.9")
     typer.echo(f"  {need.optimism:>9,}  Nagelkerke's R² at most 0.05 too high")
     typer.echo(f"  {need.risk:>9,}  risk of everybody known to ±0.05")
-    typer.echo(
-        f"Cox–Snell R² {need.r2:.3g}{' (0.15 of the largest, assumed)' if r2 is None else ''}; largest {need.largest_r2:.3g}"
-    )
+    assumed = " (0.15 of the largest, assumed)" if r2 is None else ""
+    typer.echo(f"Cox–Snell R² {need.r2:.3g}{assumed}; largest {need.largest_r2:.3g}")
