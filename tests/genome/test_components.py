@@ -3,9 +3,10 @@ import polars as pl
 import pytest
 
 from plink2 import linked, needs_plink2, plink2
-from radiolocus.errors import FitError
+from radiolocus.errors import ConfigError, FitError
 from radiolocus.genome import components
 from radiolocus.genome.components import leading_components, project, randomised_components
+from radiolocus.genome.control import QcOptions
 from radiolocus.genome.qc import GenotypeOptions, assess
 from radiolocus.genome.structure import principal_components, thin
 from radiolocus.read.plink import PlinkSource
@@ -36,6 +37,28 @@ def test_randomised_components_equal_the_exact_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(components, "_ROOM", 0)
     again, _ = randomised_components(source, rows, chosen, 4, seed=1)
     assert (again.scores == found.scores).all()
+
+
+def test_a_wider_tolerance_is_held_and_costs_fewer_passes(tmp_path, monkeypatch):
+    source = linked(tmp_path, samples=400, variants=2400, seed=7)
+    rows = np.arange(400)
+    chosen = thin(source, rows, assess(source, rows, GenotypeOptions()).variants)
+    exact = principal_components(source, rows, chosen, 5)
+    gap = np.abs(np.diff(exact.eigenvalues)).min() / exact.eigenvalues[0]
+    passes, times = [], components._Relationship.times
+    monkeypatch.setattr(components._Relationship, "times", lambda *args: passes.append(1) or times(*args))
+    cost = {}
+    for tolerance in (1e-6, 1e-3):
+        passes.clear()
+        found, residual = randomised_components(source, rows, chosen, 4, tolerance=tolerance)
+        cost[tolerance] = len(passes)
+        assert residual.max() <= tolerance
+        # sin of the angle, Davis and Kahan
+        cosine = np.abs((found.scores * exact.scores[:, :4]).sum(axis=0))
+        assert np.sqrt(np.maximum(1 - cosine**2, 0)).max() <= 1.01 * residual.max() / gap + 1e-7
+    assert cost[1e-3] < cost[1e-6]
+    with pytest.raises(ConfigError, match=r"component_tolerance = 0.1.*1e-10 to 0.01"):
+        QcOptions(component_tolerance=0.1)
 
 
 @needs_plink2

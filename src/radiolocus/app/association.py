@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,7 +151,7 @@ def query(
 ) -> None:
     """Find the rows that were kept, by position or by phenotype, in well under a second."""
     with loading():
-        from radiolocus.app.rows import write_rows
+        from radiolocus.app.rows import scientific_p, write_rows
         from radiolocus.associate.query import query as ask
         from radiolocus.associate.query import variants_of
 
@@ -160,9 +161,11 @@ def query(
         typer.echo(f"{rows.height:,} rows: {out}")
     else:
         _show(rows)
+    if rows.is_empty() and not rsid:
+        typer.echo("no kept row answers this: gwas keeps rows up to its --p-value, and all of --all-rows", err=True)
     for name in rsid or ():
         for found in variants_of(folder, [name]).iter_rows(named=True):
-            typer.echo(_variant(found), err=True)
+            typer.echo(_variant(found, scientific_p), err=True)
 
 
 def export(
@@ -189,13 +192,11 @@ def _show(rows: pl.DataFrame) -> None:
     typer.echo(rows.write_csv(separator="\t"), nl=False)
 
 
-def _variant(found: dict[str, Any]) -> str:
+def _variant(found: dict[str, Any], written: Callable[[float], str]) -> str:
     place = f"{found['variant_id']} at {found['chromosome']}:{found['base_pair_location']}"
     if not found["kept"]:
         return f"{place}: not analysed: {found['reason']}"
     if found["top_phenotype"] is None:
         return f"{place}: no test could be made"
-    return (
-        f"{place}: {found['tests']:,} tests, the smallest p-value is 1e-{found['top_neg_log_10_p_value']:.3f} "
-        f"({found['top_phenotype']})"
-    )
+    smallest = written(found["top_neg_log_10_p_value"])
+    return f"{place}: {found['tests']:,} tests, the smallest p-value is {smallest} ({found['top_phenotype']})"

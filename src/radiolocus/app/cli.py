@@ -19,6 +19,7 @@ from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
 from radiolocus.app.compiling import compile_for
 from radiolocus.app.figures import add_commands as add_figures
+from radiolocus.app.genotyping import add_commands as add_genotyping
 from radiolocus.app.lesions import add_commands as add_lesions
 from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
@@ -27,6 +28,7 @@ from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
 from radiolocus.app.planning import add_commands as add_planning
 from radiolocus.app.responding import add_commands as add_response
+from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
 
@@ -502,10 +504,12 @@ add_figures(app)
 add_cca(app)
 add_planning(app)
 add_link(app)
+add_genotyping(app)
 add_lesions(app)
 add_loci(app)
 add_response(app)
 add_scores(app)
+add_personal(app)
 
 
 def _study(file: Path, root: Path | None) -> Study:

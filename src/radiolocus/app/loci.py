@@ -53,6 +53,7 @@ def clump(
 ) -> None:
     """Gather associated variants around the strongest, of each phenotype and of all, and merge them into loci."""
     with loading():
+        from radiolocus.app.rows import scientific_p
         from radiolocus.associate.clump import ClumpOptions, write_clumps
         from radiolocus.read.genotype_files import open_genotypes
 
@@ -71,7 +72,7 @@ def clump(
     for row in found.loci.sort("neg_log_10_p_value", descending=True).head(10).iter_rows(named=True):
         place = f"{row['chromosome']}:{row['start']}-{row['stop']}  {row['lead_variant']}"
         counts = f"{row['n_phenotypes']} phenotypes  {row['independent']} independent"
-        typer.echo(f"{place}  1e-{row['neg_log_10_p_value']:.2f}  {counts}  {row['top_phenotype']}")
+        typer.echo(f"{place}  p = {scientific_p(row['neg_log_10_p_value'])}  {counts}  {row['top_phenotype']}")
     typer.echo(f"results: {folder / 'sumstats/loci.csv'}")
 
 

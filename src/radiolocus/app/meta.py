@@ -126,6 +126,7 @@ def mr(
 ) -> None:
     """Estimate the effect of a phenotype on an outcome by variants as instruments, with every check of them."""
     with loading():
+        from radiolocus.app.rows import scientific_p
         from radiolocus.associate.genomewide import problem_rows
         from radiolocus.associate.instruments import open_traits
         from radiolocus.associate.mendelian import MendelianOptions, write_mendelian
@@ -147,7 +148,7 @@ def mr(
         typer.echo(
             f"{row['exposure']} → {row['outcome']}, {row['method']}, {row['instruments']} instruments: "
             f"{row['estimate']:.4g} ({row['lower']:.4g} to {row['upper']:.4g}), "
-            f"p = 1e-{row['neg_log_10_p_value']:.3g}"
+            f"p = {scientific_p(row['neg_log_10_p_value'])}"
         )
     typer.echo(f"report: {write_report(out)}")
     _end(problem_rows(found.problems), out)

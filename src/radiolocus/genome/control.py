@@ -60,6 +60,9 @@ class QcOptions:
         Largest squared correlation within a window.
     components : int
         Number of principal components; 0 leaves them out.
+    component_tolerance : float
+        Largest ‖Av − λv‖ over λ₁ of any component, see :func:`radiolocus.genome.components.randomised_components`;
+        1e-6 gives the digits of an exact decomposition, 1e-4 costs about half.
     """
 
     min_call_rate: float = 0.95
@@ -74,6 +77,7 @@ class QcOptions:
     prune_kb: int = 1000
     prune_r2: float = 0.1
     components: int = 10
+    component_tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         tops = {
@@ -94,6 +98,9 @@ class QcOptions:
                 where="qc",
                 allowed="0 or more",
             )
+        if not 1e-10 <= self.component_tolerance <= 0.01:
+            told = f"component_tolerance = {self.component_tolerance:g}"
+            raise ConfigError(told, where="qc", allowed="1e-10 to 0.01")
         PruneOptions(self.prune_kb, 1, self.prune_r2)
 
 
@@ -370,7 +377,9 @@ def _components(
         # what varies among all may not vary among the unrelated
         minor = _filled(variant_quality(source, base, np.zeros(base.size, dtype=np.int8)), "minor_allele_frequency")
         varied = pruned[minor[pruned] > 0]
-        found, residual = randomised_components(source, base, varied, options.components, tolerance=TOLERANCE)
+        found, residual = randomised_components(
+            source, base, varied, options.components, tolerance=options.component_tolerance
+        )
         scores = np.full((alone.size, options.components), np.nan)
         scores[base] = found.scores
         if others.size:
