@@ -26,9 +26,9 @@ from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
 from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
+from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.planning import add_commands as add_planning
 from radiolocus.app.responding import add_commands as add_response
-from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
 

@@ -109,6 +109,8 @@ def _values(name: str, wanted: GenotypingTarget, markers: pl.DataFrame, clinical
     one_hot = [c for c in markers.columns if c.startswith(f"{marker}=")]
     if marker in markers.columns[1:]:
         found = markers.select("subject", pl.col(marker).alias("value"))
+    elif len(one_hot) == 1:  # two texts of which neither means present: the second one, as markers have it
+        found = markers.select("subject", pl.col(one_hot[0]).alias("value"))
     elif len(one_hot) > 1:
         found = _from_one_hot(markers, one_hot, len(marker) + 1)
     elif marker in clinical.columns[1:]:
