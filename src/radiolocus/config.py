@@ -30,6 +30,7 @@ from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
 from radiolocus.response.benefit_options import BenefitOptions
+from radiolocus.response.early_options import EarlyOptions
 from radiolocus.response.options import ResponseOptions
 
 __all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "study_schema"]
@@ -61,6 +62,8 @@ class Sections:
         Prediction of endpoints.
     response : ResponseOptions or None
         Response criteria from lesion measurements.
+    early : EarlyOptions or None
+        Prediction from the first scan on treatment, against that from baseline.
     benefit : BenefitOptions or None
         Choice of therapy: who benefits from which treatment.
     mechanism : MechanismOptions or None
@@ -75,6 +78,7 @@ class Sections:
     genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
+    early: EarlyOptions | None = None
     benefit: BenefitOptions | None = None
     mechanism: MechanismOptions | None = None
 

@@ -32,6 +32,7 @@ ORDER = (
     "genotyping",
     "outcome",
     "response",
+    "early",
     "benefit",
     "mechanism",
 )

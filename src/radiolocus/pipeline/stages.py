@@ -27,6 +27,7 @@ from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
+from radiolocus.pipeline.stage_early import early_prediction
 from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
@@ -291,6 +292,7 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "genotyping": genotypes,
     "outcome": outcome,
     "response": response,
+    "early": early_prediction,
     "benefit": benefits,
     "mechanism": mechanism,
 }

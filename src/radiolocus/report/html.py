@@ -17,6 +17,7 @@ from radiolocus.report.blocks import Section
 from radiolocus.report.sections_benefit import benefit
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_ctdna import follow_up
+from radiolocus.report.sections_early import early
 from radiolocus.report.sections_follow_up import changes, timelines
 from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_genotyping import genotyping
@@ -50,6 +51,8 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     response,
     changes,
     timelines,
+    follow_up,
+    early,
     benefit,
     mechanism,
     problems,
@@ -65,6 +68,7 @@ _SHOWN_IN = {
     "genotyping": "genotyping",
     "outcome": "outcome",
     "response": "response",
+    "early": "early",
     "benefit": "benefit",
     "mechanism": "mechanism",
 }

@@ -22,6 +22,7 @@ STAGES = (
     "genotyping",
     "outcome",
     "response",
+    "early",
     "benefit",
     "mechanism",
 )

@@ -17,7 +17,7 @@ from radiolocus.registry import suggest
 from radiolocus.response.benefit_options import BenefitOptions
 from radiolocus.stats.competing import pseudo_observations
 
-__all__ = ["Marker", "Outcome", "People", "known_outcome", "people", "predictors_of", "read_marker"]
+__all__ = ["Marker", "Outcome", "People", "known_outcome", "numeric_column", "people", "predictors_of", "read_marker"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +240,8 @@ def known_outcome(endpoint: Endpoint, who: People, options: BenefitOptions) -> O
     return Outcome(endpoint.name, event, time, endpoint.name in options.favourable, endpoint.unit)
 
 
-def _number(column: pl.Series) -> Array:
+def numeric_column(column: pl.Series) -> Array:
+    """Values of a column as numbers; NaN where there is none, or none that is finite."""
     value = np.array(column.cast(pl.Float64).fill_null(float("nan")).to_numpy(), dtype=np.float64)
     value[~np.isfinite(value)] = np.nan
     return value
@@ -263,7 +264,7 @@ def read_marker(column: pl.Series, family: str, least: int) -> Marker:
     """
     is_number = column.dtype.is_numeric() and column.drop_nulls().n_unique() > 2
     if is_number:
-        value = _number(column)
+        value = numeric_column(column)
         cut = float(np.nanmedian(value))
         level = np.where(np.isnan(value), -1, (value > cut).astype(np.int64))
         names = (f"≤ {cut:.3g}", f"> {cut:.3g}")
@@ -295,7 +296,7 @@ def predictors_of(frame: pl.DataFrame, names: Sequence[str]) -> Predictors:
         for n, known in zip(category, levels, strict=True)
     ]
     return Predictors(
-        np.column_stack([np.empty((frame.height, 0)), *(_number(frame[n]) for n in numeric)]),
+        np.column_stack([np.empty((frame.height, 0)), *(numeric_column(frame[n]) for n in numeric)]),
         tuple(numeric),
         ("",) * len(numeric),
         np.column_stack([np.empty((frame.height, 0), dtype=np.int64), *codes]),

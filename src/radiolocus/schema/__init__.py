@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from radiolocus.schema.benefit import BENEFIT
+from radiolocus.schema.benefit import BENEFIT, EARLY
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.ctdna import CTDNA
@@ -43,6 +43,7 @@ TABLES: Mapping[str, Table] = {
         *OUTCOME,
         *RESPONSE,
         *BENEFIT,
+        *EARLY,
         *CTDNA,
     )
 }

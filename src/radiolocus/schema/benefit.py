@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from radiolocus.schema.columns import INTERVAL, SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
 
-__all__ = ["BENEFIT"]
+__all__ = ["BENEFIT", "EARLY"]
 
 _PLACE = (
     Column("endpoint", Text, "endpoint of the study file"),
@@ -192,6 +192,85 @@ BENEFIT: tuple[Table, ...] = (
             Column("got", Text, "what was found"),
             Column("todo", Text, "what to do about it"),
             Column("value", Real, "number that was judged"),
+        ),
+    ),
+)
+
+_FROM = (
+    Column("endpoint", Text, "endpoint of the study file"),
+    Column("predictors", Text, "baseline, change, both, and each with the clinical columns"),
+)
+
+EARLY: tuple[Table, ...] = (
+    Table(
+        "early/visits",
+        "how many visits the subjects have",
+        (
+            Column("visits", Whole, "visits"),
+            Column("subjects", Whole, "subjects with so many"),
+            Column("order", Text, "how the order of the visits was told"),
+            Column("early_visit", Whole, "which of them is the early one; 1 is baseline"),
+        ),
+    ),
+    Table(
+        "early/performance",
+        "out-of-fold prediction from baseline, from the change and from both",
+        (
+            *_FROM,
+            Column("model", Text, "model fitted"),
+            Column("metric", Text, "AUC or Harrell's C"),
+            *INTERVAL,
+            N,
+            Column("events", Whole, "events among them"),
+            Column("candidates", Whole, "predictors offered"),
+            Column("repeats", Whole, "repetitions of the cross-validation"),
+            Column("folds", Whole, "folds of each"),
+        ),
+    ),
+    Table(
+        "early/comparisons",
+        "what one set of predictors tells beyond another, on the same folds",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("first", Text, "set of predictors"),
+            Column("second", Text, "set of predictors"),
+            Column("metric", Text, "AUC or Harrell's C; the estimate is that of the second less that of the first"),
+            *INTERVAL,
+            N,
+        ),
+    ),
+    Table(
+        "early/predictions",
+        "out-of-fold predictions",
+        (
+            *_FROM,
+            SUBJECT,
+            Column("repeat", Whole, "repetition, from 0"),
+            Column("fold", Whole, "fold that held the subject out"),
+            Column("prediction", Real, "risk: higher means the event"),
+        ),
+    ),
+    Table(
+        "early/audit",
+        "leakage audit",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("check", Text, "visit order, permuted outcome or duplicates"),
+            Column("verdict", Text, "pass, suspect, leak or not checked"),
+            Column("item", Text, "subjects concerned"),
+            Column("got", Text, "what was found"),
+        ),
+    ),
+    Table(
+        "early/lead_time",
+        "how long before progression by the criterion the early visit was",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            SUBJECT,
+            Column("early_day", Real, "day of the early visit", "d"),
+            Column("called", Real, "share of repetitions in which the change put the subject at high risk"),
+            Column("progression_day", Real, "day of progression by the criterion", "d"),
+            Column("lead_days", Real, "days between them", "d"),
         ),
     ),
 )

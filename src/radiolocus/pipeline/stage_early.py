@@ -1,0 +1,51 @@
+"""The stage of early prediction: features of several visits are read, ordered and judged."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.run import Run, bar, problem_frame
+from radiolocus.read.clinical import read_table as read_file
+from radiolocus.read.discover import inside
+from radiolocus.response.early import early, visits_of
+from radiolocus.response.early_options import EarlyOptions
+from radiolocus.store import read_table
+
+__all__ = ["early_prediction"]
+
+
+def early_prediction(run: Run, options: EarlyOptions) -> str:
+    """Predict endpoints from baseline, from the early change and from both, on the same folds."""
+    path = inside(run.study.root, options.table, "early.table")
+    inputs = upstream(run, "cohort/subjects", "cohort/endpoints", "response/criteria_best")
+    inputs |= {options.table: run.prints.of(path)} if path.exists() else {}
+    stage = run.stage("early", (options, run.sections.cohort.ids), inputs)
+    if stage.manifest() is None:
+        table = read_file(path, sheet=options.sheet, id_column=options.id)
+        key = options.id or table.frame.columns[0]
+        raw = table.frame[key].cast(pl.String)
+        match = run.gathered.cohort.match(f"visits {path.name}", raw.to_list(), several=True)
+        subject = pl.Series("subject", [match.mapping.get(r or "") for r in raw.to_list()], pl.String)
+        rows = table.frame.drop(key).insert_column(0, subject).drop_nulls("subject")
+        cohort = run.gathered.cohort
+        visits, told = visits_of(rows, options)
+        with bar(run, "early", len(options.endpoints or cohort.endpoints)) as step:
+            found = early(visits, cohort.endpoints, cohort.frame, options, _progression(run), step)
+        for name, part in found.tables.items():
+            stage.write(name, part)
+        problems = (*match.problems, *told, *found.problems)
+        run.finish("early", stage, problem_frame("early", problems), seed=options.seed)
+    told_of = read_table(run.root, "early/performance")
+    models = 0 if told_of is None else told_of.height
+    subjects = told_of["n"].to_list()[0] if told_of is not None and models else 0
+    return f"{models} models of {subjects} subjects with baseline and early visit judged out of fold"
+
+
+def _progression(run: Run) -> dict[str, float]:
+    """Day of progression of those who progressed by the criterion of the study."""
+    best, options = read_table(run.root, "response/criteria_best"), run.sections.response
+    if best is None or options is None:
+        return {}
+    rows = best.filter((pl.col("criterion") == options.criterion) & pl.col("progression_day").is_not_null())
+    return dict(rows.select("subject", "progression_day").iter_rows())
