@@ -2,9 +2,11 @@
 
 The counts of the 96 classes are written as a sum of signatures with coefficients of 0 or more (non-negative least
 squares; Lawson & Hanson 1974, as in Blokzijl et al. 2018, Genome Med 10:33). The signatures, such as those of COSMIC
-(https://cancer.sanger.ac.uk/signatures), are the study's to supply. The interval is that of a bootstrap of the
-substitutions (Huang et al. 2018, Bioinformatics 34:330): where few substitutions make signatures that look alike
-interchangeable it is wide, and should be read before the estimate.
+(https://cancer.sanger.ac.uk/signatures), are the study's to supply. The interval is that of a parametric
+bootstrap (after Huang et al. 2018, Bioinformatics 34:330): where few substitutions make signatures that look alike
+interchangeable it is wide, and should be read before the estimate. Because shares cannot fall below 0, signatures that
+are absent take from those that are present and percentiles alone hold the truth too seldom; the interval reaches from
+the smaller to the larger of percentiles and reflected percentiles (Davison & Hinkley 1997, section 5.2).
 """
 
 from __future__ import annotations
@@ -136,10 +138,10 @@ def fit_signatures(counts: pl.DataFrame, signatures: Signatures, options: Signat
         if total < options.min_mutations:
             continue
         found, _ = nnls(signatures.profiles, spectrum)
-        shares = found / max(found.sum(), 1e-300)
+        shares = found / found.sum()
         rebuilt = signatures.profiles @ found
         cosine = float(rebuilt @ spectrum / (np.linalg.norm(rebuilt) * np.linalg.norm(spectrum)))
-        lower, upper = _interval(spectrum, signatures.profiles, options, subject)
+        lower, upper = _interval(shares, rebuilt, signatures.profiles, options, subject, total)
         part = pl.DataFrame(
             {
                 "subject": [subject] * len(signatures.names),
@@ -154,15 +156,16 @@ def fit_signatures(counts: pl.DataFrame, signatures: Signatures, options: Signat
     return pl.concat(parts)
 
 
-def _interval(spectrum: Array, profiles: Array, options: SignatureOptions, subject: str) -> tuple[Array, Array]:
-    """Percentiles of the shares when the substitutions are drawn again; a subject's own seed, whoever else is there."""
+def _interval(
+    shares: Array, rebuilt: Array, profiles: Array, options: SignatureOptions, subject: str, total: int
+) -> tuple[Array, Array]:
+    """Interval of the shares from spectra drawn by the fit; a subject's own seed, whoever else is there."""
     rng = np.random.default_rng(np.random.SeedSequence([options.seed, *subject.encode()]))
-    total = int(spectrum.sum())
-    draws = rng.multinomial(total, spectrum / total, size=options.bootstrap).astype(np.float64)
+    draws = rng.multinomial(total, rebuilt / rebuilt.sum(), size=options.bootstrap).astype(np.float64)
     fitted = np.array([nnls(profiles, draw)[0] for draw in draws])
-    shares = fitted / np.maximum(fitted.sum(axis=1, keepdims=True), 1e-300)
-    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
-    return np.asarray(low), np.asarray(high)
+    low, high = np.quantile(fitted / fitted.sum(axis=1, keepdims=True), [0.025, 0.975], axis=0)
+    ends = np.array([low, high, 2 * shares - low, 2 * shares - high])
+    return np.clip(ends.min(axis=0), 0, 1), np.clip(ends.max(axis=0), 0, 1)
 
 
 def marker_name(signature: str) -> str:

@@ -104,7 +104,7 @@ def read_somatic_vcf(
                 told.counts["records that the caller filtered were left out"] += 1
                 continue
             for row in _rows(record, tumours, key, fields, reference, told):
-                identity = (row[1], *row[4:6], *row[7:9])
+                identity = (row[1], *row[4:6], row[7], row[9])
                 if identity in seen:
                     told.counts["alleles that stand twice in a sample count once"] += 1
                     continue
