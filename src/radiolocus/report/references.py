@@ -7,6 +7,7 @@ from typing import Any
 from radiolocus.report.figures_outcome import protocol
 from radiolocus.report.source import Artefacts
 from radiolocus.response.criterion import CRITERIA
+from radiolocus.response.ctdna_rules import DEFINITIONS
 from radiolocus.store import BINARY, read_json
 
 __all__ = ["methods_of", "references_of"]
@@ -70,6 +71,23 @@ _PAPERS = {
     "revised RECIST guideline (version 1.1). Eur J Cancer 2009;45:228–247. doi:10.1016/j.ejca.2008.10.026",
     "Exact interval": "Clopper CJ, Pearson ES. The use of confidence or fiducial limits illustrated in the case of the "
     "binomial. Biometrika 1934;26:404–413. doi:10.1093/biomet/26.4.404",
+    "Molecular response": "Goldberg SB, Narayan A, Kole AJ, et al. Early assessment of lung cancer immunotherapy "
+    "response via circulating tumor DNA. Clin Cancer Res 2018;24:1872–1880. doi:10.1158/1078-0432.CCR-17-1341",
+    "Molecular response by logs": "Kurtz DM, Scherer F, Jin MC, et al. Circulating tumor DNA measurements as early "
+    "outcome predictors in diffuse large B-cell lymphoma. J Clin Oncol 2018;36:2845–2853. doi:10.1200/JCO.2018.78.5246",
+    "Limits of means and ratios": "Zou GY, Donner A. Construction of confidence limits about effect measures: a "
+    "general approach. Stat Med 2008;27:1693–1702. doi:10.1002/sim.3095",
+    "Multiplicity of mutations": "McGranahan N, Favero F, de Bruin EC, et al. Clonal status of actionable driver "
+    "events and the timing of mutational processes in cancer evolution. Sci Transl Med 2015;7:283ra54. "
+    "doi:10.1126/scitranslmed.aaa1408",
+    "Number of clones": "Schwarz G. Estimating the dimension of a model. Ann Stat 1978;6:461–464. "
+    "doi:10.1214/aos/1176344136",
+    "Pseudoprogression": "Lee JH, Long GV, Menzies AM, et al. Association between circulating tumor DNA and "
+    "pseudoprogression in patients with metastatic melanoma treated with anti-programmed cell death 1 antibodies. JAMA "
+    "Oncol 2018;4:717–721. doi:10.1001/jamaoncol.2017.5332",
+    "Classes of resistance": "Kluger HM, Tawbi HA, Ascierto ML, et al. Defining tumor resistance to PD-1 pathway "
+    "blockade: recommendations from the first meeting of the SITC Immunotherapy Resistance Taskforce. J Immunother "
+    "Cancer 2020;8:e000398. doi:10.1136/jitc-2019-000398",
     "Mendelian randomisation": "Burgess S, Butterworth A, Thompson SG. Mendelian randomization analysis with multiple "
     "genetic variants using summarized data. Genet Epidemiol 2013;37:658–665. doi:10.1002/gepi.21758",
     "Egger's line": "Bowden J, Davey Smith G, Burgess S. Mendelian randomization with invalid instruments: effect "
@@ -156,6 +174,16 @@ _USED_BY = {
     "cohort/endpoints": ("Follow-up",),
     "response/best": ("RECIST 1.1",),
     "response/rates": ("Exact interval",),
+    "response/ctdna": (
+        "Molecular response",
+        "Molecular response by logs",
+        "Exact interval",
+        "Limits of means and ratios",
+    ),
+    "response/clones": ("Multiplicity of mutations", "Number of clones"),
+    "response/combined": ("Pseudoprogression",),
+    "response/resistance_classes": ("Classes of resistance",),
+    "response/resistance": ("Penalised likelihood", "False discovery rate"),
     "benefit/interactions": ("False discovery rate",),
     "benefit/balance": ("Balance", "Overlap weights"),
     "benefit/effects": ("Number needed to treat",),
@@ -323,6 +351,25 @@ def _response(art: Artefacts) -> str:
     return f"{recist}{beside}; rates have exact intervals (Clopper & Pearson 1934)."
 
 
+def _blood(art: Artefacts) -> str:
+    parts = []
+    if art.has("response/ctdna"):
+        name = art.setting("response", "ctdna", "definition") or "fall50"
+        told = DEFINITIONS[name]
+        parts.append(
+            f"Molecular response: {told.meaning} ({told.source}); intervals of means and changes were recovered from "
+            "exact limits of every variant (Zou & Donner 2008)."
+        )
+    if art.has("response/clones"):
+        parts.append(
+            "Clones: cancer cell fractions from allele fraction, purity and copy number, clustered over samples by a "
+            "binomial mixture with the number of clones of the smallest BIC (Schwarz 1978); trees by the sum rule."
+        )
+    if art.has("response/resistance_classes"):
+        parts.append("Resistance was classed after Kluger 2020 and compared by Firth's logistic regression.")
+    return " ".join(parts)
+
+
 def _mechanism(art: Artefacts) -> str:
     adjusted = art.setting("mechanism", "covariates") or ()
     given = f" given {', '.join(adjusted)}" if adjusted else ""
@@ -357,6 +404,7 @@ _TOLD = (
     (("mendelian/estimates",), _mendelian),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
+    (("response/ctdna", "response/clones", "response/resistance_classes"), _blood),
     (("benefit/verdicts",), _benefit),
     (("mechanism/paths",), _mechanism),
 )
