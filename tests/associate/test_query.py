@@ -69,6 +69,7 @@ def test_a_region_a_variant_a_phenotype_and_all_at_once(results):
     strong = pl.col("neg_log_10_p_value") >= -np.log10(0.5)
     assert both.equals(near.filter(pl.col("phenotype").is_in(["y1", "y3"]) & strong))
     assert query(root, region="7").height == 0
+    assert query(root, p_value=0.01).equals(rows.filter(pl.col("neg_log_10_p_value") >= 2))
     assert query(root, region="7").columns == rows.columns
 
 
@@ -85,6 +86,8 @@ def test_questions_that_have_no_answer(results, tmp_path):
     root, _ = results
     with pytest.raises(ConfigError, match="no condition"):
         query(root)
+    with pytest.raises(ConfigError, match="no condition"):
+        query(root, p_value=1)
     with pytest.raises(ConfigError, match="no variant 'rs999999'"):
         query(root, rsid=["rs1", "rs999999"])
     with pytest.raises(ConfigError, match="no phenotype 'y33'"):

@@ -149,7 +149,7 @@ def query(
     p_value: Annotated[float, typer.Option(help="Only rows at most this large.")] = 1.0,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Write .csv, .tsv or .parquet.")] = None,
 ) -> None:
-    """Find the rows that were kept, by position or by phenotype, in well under a second."""
+    """Find the rows that were kept, by position, phenotype or p-value, in well under a second."""
     with loading():
         from radiolocus.app.rows import scientific_p, write_rows
         from radiolocus.associate.query import query as ask

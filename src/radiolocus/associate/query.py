@@ -81,7 +81,7 @@ def query(
         Variant ids.
     phenotype : sequence of str
     p_value : float
-        Only rows at most this large.
+        Only rows at most this large; alone it asks the whole genome.
 
     Returns
     -------
@@ -97,8 +97,9 @@ def query(
     StoreError
         The folder holds no finished scan.
     """
-    if region is None and not rsid and not phenotype:
-        raise ConfigError("no condition", where="query", allowed="a region, variant ids or phenotypes")
+    if region is None and not rsid and not phenotype and p_value >= 1:
+        allowed = "a region, variant ids, phenotypes or a p-value below 1"
+        raise ConfigError("no condition", where="query", allowed=allowed)
     scans = _finished(Path(root))
     if phenotype:
         _known_phenotypes(scans, phenotype)
@@ -114,6 +115,8 @@ def _query(
     rule = pl.col("neg_log_10_p_value") >= -np.log10(p_value)
     if phenotype:
         rule &= pl.col("phenotype").is_in(list(phenotype))
+    if region is None and not rsid and not phenotype:
+        return pl.concat([empty(table), *(_read(part, rule, table) for part in _parts(folder))])
     if region is None and not rsid:
         return _read(folder / "sumstats/by_phenotype/part.parquet", rule, table)
     places = [parse_region(region) if isinstance(region, str) else region] if region is not None else None
@@ -172,6 +175,12 @@ def _table(folder: Path) -> str:
     """Which table the rows are."""
     options = json.loads((folder / "sumstats/options.json").read_text())
     return next((f"sumstats/{kind}" for kind in ("binary", "meta") if kind in options), "sumstats/sumstats")
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Rows of every chromosome that has some: 1 to 22, then MT, X, XY, Y."""
+    named = {part.parent.name.partition("=")[2]: part for part in folder.glob(f"{chromosome_part('*')}.parquet")}
+    return [named[name] for name in sorted(named, key=lambda name: (not name.isdigit(), name.zfill(2)))]
 
 
 def _read(file: Path, rule: pl.Expr, table: str) -> pl.DataFrame:
