@@ -286,9 +286,8 @@ def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
 
 def _name_tables(section: object, *keys: str) -> None:
     """Write out a path where a table of options is meant."""
-    for key in keys if isinstance(section, dict) else ():
-        if isinstance(section.get(key), str):
-            section[key] = {"table": section[key]}
+    if isinstance(section, dict):
+        section |= {key: {"table": section[key]} for key in keys if isinstance(section.get(key), str)}
 
 
 def _override(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
