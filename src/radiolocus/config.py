@@ -33,7 +33,7 @@ from radiolocus.response.benefit_options import BenefitOptions
 from radiolocus.response.early_options import EarlyOptions
 from radiolocus.response.options import ResponseOptions
 
-__all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "study_schema"]
+__all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "sections_of", "study_schema"]
 
 
 Place = tuple[int | str, ...]
@@ -161,6 +161,20 @@ def load_study(file: Path | str, root: Path | str | None = None) -> Study:
         raise StudyError(file.name, tuple(mistakes))
     name = sections.cohort.name or f"{file.resolve().parent.name}/{file.stem}"
     return Study(name, folder.resolve(), replace(sections, cohort=replace(sections.cohort, name=name)))
+
+
+def sections_of(settings: dict[str, Any], where: str) -> Sections:
+    """Read the settings that a run wrote into ``study.json``.
+
+    Raises
+    ------
+    StudyError
+        They are not those of this version.
+    """
+    sections, mistakes = _validate(Sections, copy.deepcopy(settings), settings)
+    if sections is None:
+        raise StudyError(where, tuple(mistakes))
+    return sections
 
 
 def load_settings(file: Path | str) -> FeatureSettings:
