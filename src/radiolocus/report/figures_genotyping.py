@@ -109,11 +109,12 @@ def _null(axes: Axes, null: pl.DataFrame, auc: dict[str, float]) -> None:
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", color=GREY)
         return
     ends = [*draws, *observed, auc["estimate"], 0.35, 0.65]
-    bins = np.arange(np.floor(min(ends) / 0.025) * 0.025, max(ends) + 0.05, 0.025)
+    # Bins have their middle, not an edge, at 0.5, where the draws are that found nothing at all.
+    bins = 0.5125 + 0.025 * np.arange(np.floor((min(ends) - 0.5125) / 0.025), np.ceil((max(ends) - 0.5125) / 0.025) + 1)
     axes.hist(draws, bins=bins.tolist(), color=LIGHT, edgecolor=INK, lw=0.5, label=f"{draws.size} permuted")
     axes.axvline(0.5, color=INK, lw=0.8, ls=(0, (4, 2)))
     if observed.len():
         axes.axvline(float(observed[0]), color=ACCENT, lw=1.8, label=f"observed, {observed[0]:.2f}")
     axes.set_xlim(bins[0], min(1.0, bins[-1]))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="upper right", handlelength=1.6)
+    axes.legend(loc="upper left" if auc["estimate"] > 0.7 else "upper right", handlelength=1.6)
