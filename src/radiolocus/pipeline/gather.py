@@ -77,6 +77,8 @@ class Gathered:
         Features that another program measured, as rows of ``features/features``, table by table.
     variants : dict of str to polars.DataFrame
         Variants by sample of the subjects of the cohort, of ``ctdna`` and ``clones``.
+    recorded : tuple of polars.DataFrame
+        Sums of diameters and responses that SDTM domains hold themselves, under the ids of the cohort; or nothing.
     """
 
     cohort: Cohort
@@ -91,6 +93,7 @@ class Gathered:
     pyradiomics: dict[str, PyradiomicsParameters]
     measured: tuple[pl.DataFrame, ...] = ()
     variants: dict[str, pl.DataFrame] = field(default_factory=dict)
+    recorded: tuple[pl.DataFrame, ...] = ()
 
 
 def as_problem(stage: str, error: Exception, **where: str) -> Problem:
@@ -154,6 +157,7 @@ class _Gatherer:
         self.membership: list[pl.DataFrame] = []
         self.pyradiomics: dict[str, PyradiomicsParameters] = {}
         self.measured: list[pl.DataFrame] = []
+        self.recorded: tuple[pl.DataFrame, ...] = ()
 
     def path(self, stage: str, name: str, where: str) -> Path:
         path = inside(self.root, name, where)
@@ -343,12 +347,16 @@ class _Gatherer:
             self.path("response", options.treatments, "response.treatments")
         if options.delta.repeatability:
             self.path("response", options.delta.repeatability, "response.delta.repeatability")
-        found, _ = read_lesion_source(path, options.columns)
+        found, study = read_lesion_source(path, options.columns)
         match = cohort.match("lesions", found.subjects)
         self.membership.append(match.membership)
         told = [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in found.problems]
         self.problems["response"] = [*told, *match.problems]
         mapped = pl.col("subject").replace_strict(match.mapping, default=None, return_dtype=pl.String)
+        if study is not None:
+            self.recorded = tuple(
+                table.with_columns(mapped).drop_nulls("subject") for table in (study.sums, study.responses)
+            )
         return found.frame.with_columns(mapped).drop_nulls("subject")
 
     def variants(self, options: ResponseOptions, cohort: Cohort) -> dict[str, pl.DataFrame]:
@@ -426,4 +434,5 @@ def gather(study: Study) -> Gathered:
         g.pyradiomics,
         tuple(g.measured),
         variants or {},
+        g.recorded,
     )

@@ -9,6 +9,7 @@ from radiolocus.pipeline.run import Run
 from radiolocus.read.discover import inside
 from radiolocus.read.therapy_lines import read_therapy_lines
 from radiolocus.response.changes import changes_of, read_repeatability
+from radiolocus.response.comparison import compare
 from radiolocus.response.options import ResponseOptions
 from radiolocus.schema import conform, empty
 from radiolocus.store import read_table
@@ -19,7 +20,7 @@ UPSTREAM = ("features/features", "features/repeatability")
 
 
 def changes(run: Run, options: ResponseOptions) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
-    """Make the tables of change: those of :func:`changes_of`, and ``response/treatments``."""
+    """Make the tables of change: those of :func:`changes_of`, ``treatments`` and ``comparison``."""
     features = read_table(run.root, "features/features")
     imaging = run.sections.imaging
     if features is not None and imaging is not None and imaging.retest is not None:
@@ -31,7 +32,16 @@ def changes(run: Run, options: ResponseOptions) -> tuple[dict[str, pl.DataFrame]
         run.gathered.lesions, features, read_table(run.root, "features/repeatability"), options.delta, stated=own
     )
     given, told = _treatments(run, options)
-    return tables | {"response/treatments": given}, [*problems, *told]
+    further = {"response/treatments": given, "response/comparison": _compared(run, options)}
+    return tables | further, [*problems, *told]
+
+
+def _compared(run: Run, options: ResponseOptions) -> pl.DataFrame:
+    """What the domains of a trial say themselves, beside RECIST 1.1 on their lesions."""
+    recorded, lesions = run.gathered.recorded, run.gathered.lesions
+    if not recorded or lesions is None or "recist11" not in options.criteria:
+        return empty("response/comparison")
+    return conform(compare(lesions, *recorded, options), "response/comparison")
 
 
 def _treatments(run: Run, options: ResponseOptions) -> tuple[pl.DataFrame, list[Problem]]:

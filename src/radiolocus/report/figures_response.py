@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from radiolocus.report.blocks import Figure
-from radiolocus.report.drawing import ACCENT, GREY, INK, canvas, embed, legend_above, styled
+from radiolocus.report.drawing import ACCENT, GREY, INK, canvas, embed, legend_above, shorten, styled
 from radiolocus.report.numbers import plural
 
 __all__ = ["RECIST", "RESPONSES", "Kind", "spider", "swimmer", "waterfall"]
@@ -189,11 +189,43 @@ def spider(timepoints: pl.DataFrame, best: pl.DataFrame | None, kind: Kind = REC
     )
 
 
+def _responds(word: str, kind: Kind) -> bool:
+    return kind.drawn_as(word) in ("CR", "PR")
+
+
+_TREATMENTS = ("#2f6f5e", "#d39a2d", "#7a4f9a", "#8c8c8c")
+
+
+def _draw_treatments(axes: Axes, treatments: pl.DataFrame | None, last: Mapping[str, float]) -> list[Patch]:
+    """Draw lines of treatment below the lanes; return what the legend says of them.
+
+    `last` is the day of the last visit by subject, in the order of the lanes: nothing is known of a line without end
+    after it.
+    """
+    if treatments is None:
+        return []
+    lanes = {subject: lane for lane, subject in enumerate(last)}
+    known = treatments.filter(pl.col("subject").is_in(list(lanes)))
+    often = known["treatment"].value_counts(sort=True).sort(["count", "treatment"], descending=[True, False])
+    names = often["treatment"].to_list()[: len(_TREATMENTS) - 1]
+    color = dict(zip(names, _TREATMENTS, strict=False))
+    for row in known.iter_rows(named=True):
+        lane, end = lanes[row["subject"]], last[row["subject"]] if row["end"] is None else row["end"]
+        begin, filled = max(row["start"], 0.0), color.get(row["treatment"], _TREATMENTS[-1])
+        if end > begin:
+            axes.barh(lane + 0.43, end - begin, left=begin, height=0.14, color=filled, zorder=3)
+    told = [*names, *(["other treatment"] if often.height > len(names) else [])]
+    return [Patch(facecolor=color.get(name, _TREATMENTS[-1]), label=shorten(name, 24)) for name in told]
+
+
 @styled
-def swimmer(timepoints: pl.DataFrame, best: pl.DataFrame, kind: Kind = RECIST) -> Figure | None:
+def swimmer(
+    timepoints: pl.DataFrame, best: pl.DataFrame, kind: Kind = RECIST, treatments: pl.DataFrame | None = None
+) -> Figure | None:
     """Draw a lane a subject from baseline to the last visit, filled by the call of each visit; None without visits.
 
-    A stretch between two visits has the call of the visit that ends it.
+    A stretch between two visits has the call of the visit that ends it. Lines of treatment, where they are known, run
+    below the lanes.
     """
     later = timepoints.filter(pl.col("day").is_finite() & pl.col("overall_response").is_not_null())
     if not later.height:
@@ -214,10 +246,14 @@ def swimmer(timepoints: pl.DataFrame, best: pl.DataFrame, kind: Kind = RECIST) -
             )
             start = day
             words.append(word)
+        responded = [d for d, w in by_subject[subject].select("day", "overall_response").rows() if _responds(w, kind)]
+        if responded:
+            axes.plot(responded[0], lane, marker="^", ms=4.5, mfc="white", mec=INK, mew=0.8, zorder=4)
         if ends.get(subject) is None:
             axes.plot(start, lane, marker=">", ms=4, color=INK, clip_on=False)
         else:
             axes.plot(ends[subject], lane, marker="x", ms=4, mew=1.1, color=INK, zorder=4)
+    lines = _draw_treatments(axes, treatments, dict(order.head(len(shown)).select("subject", "day").iter_rows()))
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, float(later["day"].max()) * 1.03)  # type: ignore[arg-type]
     axes.set_yticks(range(len(shown)), shown, fontsize=6)
@@ -233,12 +269,13 @@ def swimmer(timepoints: pl.DataFrame, best: pl.DataFrame, kind: Kind = RECIST) -
         )
         for r in _present(words)
     ]
-    legend_above(axes, columns=7, handles=handles)
+    legend_above(axes, columns=9, handles=[*handles, *lines])
     left_out = order.height - len(shown)
     return embed(
         figure,
         f"Swimmer plot of the responses of {len(shown)} subjects over time",
         f"Time on study, a lane a subject, filled by the call ({kind.title}) of the visit that ends each stretch; "
-        "cross: progression; arrow: none up to the last visit."
+        "triangle: first response; cross: progression; arrow: none up to the last visit."
+        + (" Thin bars below the lanes are lines of treatment." if lines else "")
         + (f" The {len(shown)} longest are shown, {plural(left_out, 'subject')} are not." if left_out else ""),
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, Drawn, canvas, shorten, styled
 
@@ -39,11 +40,11 @@ def _of(tables: Mapping[str, pl.DataFrame | None], name: str, subject: str) -> p
 
 
 def rank_subjects(tables: Mapping[str, pl.DataFrame | None]) -> list[str]:
-    """Subjects with calls, those with most tracks first, then those with most visits."""
+    """Subjects with a visit after baseline, those with most tracks first, then those with most visits."""
     calls = tables.get("response/criteria")
     if calls is None:
         return []
-    visits = dict(calls.group_by("subject").len().iter_rows())
+    visits = dict(calls.filter(pl.col("day") > 0).group_by("subject").len().iter_rows())
     tracks = {
         name: set(frame["subject"]) for name in TRACKS if (frame := tables.get(name)) is not None and frame.height
     }
@@ -65,10 +66,10 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
     Returns
     -------
     Drawn or None
-        None without a visit that was called.
+        None without a visit after baseline.
     """
     rows = {name: part for name in TRACKS if (part := _of(tables, name, subject)).height}
-    if "response/criteria" not in rows:
+    if "response/criteria" not in rows or rows["response/criteria"]["day"].max() == 0:
         return None
     heights = [_HEIGHT.get(name, 0.3 + 0.2 * rows[name].height) for name in rows]
     figure = canvas(8.2, 0.8 + sum(heights) + 0.22 * len(heights))
@@ -145,9 +146,14 @@ def _blood(axes: Axes, part: pl.DataFrame, last: float) -> None:
     axes.errorbar(part["day"], shown, yerr=bars * seen, fmt="none", ecolor=DARK, elinewidth=0.9)
     axes.scatter(part["day"], shown, s=18, edgecolors=DARK, facecolors=np.where(seen, DARK, "white"), zorder=3)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3) if np.ptp(np.log10(shown)) > 1 else (1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g} %"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("mean VAF", fontsize=7)
+    before = ""
     for day, value, words in zip(part["day"], shown, part["resistance"].fill_null(""), strict=True):
-        if words:
+        if words and words != before:
+            before = words
             axes.annotate(
                 shorten(words, 24),
                 (day, value),
@@ -178,7 +184,9 @@ def _treatments(axes: Axes, part: pl.DataFrame, last: float) -> None:
         if row["end"] is None:
             axes.plot(end, lane, marker=">", ms=4, color=INK, clip_on=False)
         name = row["treatment"] if row["line"] is None else f"{row['line']}: {row['treatment']}"
-        axes.text(row["start"] + 0.005 * last, lane, shorten(name, 40), va="center", fontsize=7)
+        late = row["start"] > 0.75 * last
+        place, side = (row["start"] - 0.008 * last, "right") if late else (max(row["start"], 0) + 0.006 * last, "left")
+        axes.text(place, lane, shorten(name, 40), va="center", ha=side, fontsize=7)
     axes.set_ylim(part.height - 0.5, -0.5)
     axes.set_yticks([])
 

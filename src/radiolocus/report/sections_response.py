@@ -13,6 +13,7 @@ from radiolocus.response.criterion import CRITERIA
 
 __all__ = ["response"]
 
+_MOST_DIFFERENCES = 200
 _CLASSES = {"MR": "SD", "PDu": "NE", "iUPD": "PD"}
 
 
@@ -105,13 +106,43 @@ def _others(art: Artefacts, name: str) -> Table | None:
     )
 
 
-def _figures(timepoints: pl.DataFrame | None, best: pl.DataFrame | None, kind: Kind) -> list[Block]:
+def _compared(art: Artefacts) -> list[Block]:
+    """What a trial's own domains say, beside our calls."""
+    frame = art.table("response/comparison")
+    if frame is None:
+        return []
+    known = frame.filter(pl.col("agree").is_not_null())
+    tally = known.group_by("item", maintain_order=True).agg(pl.col("agree").sum(), pl.len())
+    rows: list[Row] = [[r["item"], f"{r['agree']} of {r['len']}"] for r in tally.iter_rows(named=True)]
+    agreement = Table(
+        "Sums and responses of the trial's own tables that ours equal",
+        ["item", "equal"],
+        rows,
+        [False, True],
+        note="RECIST 1.1 on the lesions of TR, beside SUMDIAM of TR and the responses of RS.",
+    )
+    differ = frame.filter(~pl.col("agree").fill_null(value=False))
+    if not differ.height:
+        return [agreement]
+    told: list[Row] = [
+        [r["subject"], r["visit"] or "–", r["item"], r["ours"] or "–", r["theirs"], r["explanation"] or "–"]
+        for r in differ.head(_MOST_DIFFERENCES).iter_rows(named=True)
+    ]
+    more = differ.height - len(told)
+    note = f"{count(more)} further rows: response/comparison.csv." if more else ""
+    head = ["subject", "visit", "item", "ours", "theirs", "why"]
+    return [agreement, Table(f"Where they differ ({count(differ.height)})", head, told, folded=True, note=note)]
+
+
+def _figures(
+    timepoints: pl.DataFrame | None, best: pl.DataFrame | None, kind: Kind, treatments: pl.DataFrame | None
+) -> list[Block]:
     blocks: list[Block] = []
     if best is not None and (figure := waterfall(best, kind)):
         blocks.append(figure)
     if timepoints is not None and (figure := spider(timepoints, best, kind)):
         blocks.append(figure)
-    if timepoints is not None and best is not None and (figure := swimmer(timepoints, best, kind)):
+    if timepoints is not None and best is not None and (figure := swimmer(timepoints, best, kind, treatments)):
         blocks.append(figure)
     return blocks
 
@@ -149,8 +180,9 @@ def response(art: Artefacts) -> Section | None:
         return None
     rates, verdict = _rates(_chosen(art, name, "rates"))
     blocks: list[Block] = [rates] if rates is not None else []
-    blocks += _figures(timepoints, best, _kind(name))
+    blocks += _figures(timepoints, best, _kind(name), art.table("response/treatments"))
     blocks += [table for table in (_ends(art), _others(art, name)) if table is not None]
+    blocks += _compared(art)
     if best is not None:
         labels = best["best_response"].to_list()
         words = [r for r in RESPONSES if r in labels] + sorted(set(labels) - set(RESPONSES))

@@ -217,4 +217,17 @@ RESPONSE: tuple[Table, ...] = (
             Column("end", Real, "last day, since baseline; null: still given", "d"),
         ),
     ),
+    Table(
+        "response/comparison",
+        "sums and responses that SDTM domains hold, beside those derived from their lesions",
+        (
+            SUBJECT,
+            Column("visit", Text, "visit label as given; null for the best response"),
+            Column("item", Text, "sum (mm), target, non-target, new, overall or best"),
+            Column("ours", Text, "derived from the lesions"),
+            Column("theirs", Text, "as the study has it"),
+            Column("agree", Flag, "the same; null where there is nothing of ours to compare with"),
+            Column("explanation", Text, "why they differ: the rule, and the reading under which theirs follows"),
+        ),
+    ),
 )

@@ -1,0 +1,113 @@
+"""The commands ``radiolocus response`` and ``radiolocus demo-response``."""
+
+import json
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from flow.small_study import RESPONSE, SmallStudy
+from radiolocus.app.cli import app
+from radiolocus.schema import TABLES
+from radiolocus.store import read_table
+from sr_factory import group, number, report
+
+HEAD = "subject,visit,day,lesion,kind,organ,diameter_mm,uptake\n"
+LESIONS = HEAD + (
+    "A,Baseline,0,T1,target,lung,30,9\nA,Week 8,56,T1,target,lung,20,5\nA,Week 16,112,T1,target,lung,31,9.5\n"
+    "B,Baseline,0,T1,target,lung,30,8\nB,Week 8,56,T1,target,lung,0,\n"
+)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "lesions.csv"
+    path.write_text(LESIONS)
+    return path
+
+
+def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
+    (tmp_path / "lines.csv").write_text("subject,line,treatment,start,end\nA,1,drug,1,120\nC,1,drug,1,120\nA,2,x,9,1\n")
+    (tmp_path / "rc.csv").write_text("measure,repeatability_coefficient,scale\nuptake,20,percent\n")
+    out = tmp_path / "out"
+    done = run(
+        "response", table, "-c", "recist11", "-c", "irecist", "--treatments", tmp_path / "lines.csv",
+        "--repeatability", tmp_path / "rc.csv", "--timelines", "--out", out,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "A  recist11: PR" in done.output
+    assert "2 courses" in done.output
+    for name in ("criteria", "best", "kinetics", "delta", "delta_features", "function", "treatments"):
+        frame = read_table(out, f"response/{name}")
+        assert frame.schema == TABLES[f"response/{name}"].schema
+        assert frame.height
+    assert read_table(out, "response/treatments").rows() == [("A", "1", "drug", 1.0, 120.0)]
+    calls = read_table(out, "response/function").filter(pl.col("subject") == "A")
+    assert calls["function"].to_list() == ["response", "progression"]
+    assert (out / "timelines" / "A.svg").read_text().startswith("<?xml")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for words in ("Treatment response", "Change between visits", "Courses of patients", "lines of treatment"):
+        assert words in page
+    problems = pl.read_csv(out / "problems.csv")
+    assert "an end (day 1) before the start (day 9)" in problems["got"].to_list()
+
+
+def test_a_study_file_runs_the_parts_of_response_alone(tmp_path):
+    study = SmallStudy(tmp_path, n=4)
+    study.text += RESPONSE + "[link]\nmin_n = 10\n"
+    out = tmp_path / "out"
+    done = run("response", study.file(), "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "response   4 subjects" in done.output
+    assert "link" not in done.output
+    assert json.loads((out / "study.json").read_text())["stages"]["features"]["ran"]
+    refused = run("response", study.file(), "-c", "irecist", "--out", out)
+    assert refused.exit_code == 2
+    assert "--criterion beside a study file" in refused.output
+    study.text = study.text.partition("[response]")[0]
+    assert "no section [response]" in run("response", study.file(), "--out", tmp_path / "other").output
+
+
+def test_reports_of_a_trial_and_its_own_domains(tmp_path):
+    sr = tmp_path / "sr"
+    for k, (size, day) in enumerate(((30, "20200101"), (15, "20200226"))):
+        report(sr / f"{k}.dcm", [group("L1", number("long", size, "mm"), uid="1.1", said=("Target",))], date=day)
+    done = run("response", sr, "--out", tmp_path / "one")
+    assert "P1  recist11: PR" in done.output, done.output
+    sdtm = tmp_path / "sdtm"
+    sdtm.mkdir()
+    (sdtm / "tu.csv").write_text("USUBJID,TULNKID,TUSTRESC,TULOC,VISITNUM\n1,T01,TARGET,LIVER,1\n")
+    (sdtm / "tr.csv").write_text(
+        "USUBJID,TRLNKID,TRTESTCD,TRSTRESN,TRSTRESU,TRDTC,VISITNUM,VISIT\n"
+        "1,T01,LDIAM,50,mm,2020-01-01,1,BASE\n1,T01,LDIAM,30,mm,2020-03-01,2,W8\n"
+    )
+    (sdtm / "rs.csv").write_text("USUBJID,RSTESTCD,RSSTRESC,VISITNUM,VISIT\n1,OVRLRESP,SD,2,W8\n")
+    done = run("response", sdtm, "--out", tmp_path / "two")
+    assert done.exit_code == 0, done.output
+    told = read_table(tmp_path / "two", "response/comparison")
+    assert told.select("ours", "theirs", "agree").rows() == [("PR", "SD", False)]
+    assert "Where they differ (1)" in (tmp_path / "two" / "report.html").read_text(encoding="utf-8")
+
+
+def test_what_needs_a_study_is_refused_and_what_is_set_aside_is_told(table, tmp_path):
+    (tmp_path / "s.toml").write_text('ctdna = { table = "ctdna.csv" }\n')
+    refused = run("response", table, "--settings", tmp_path / "s.toml", "--out", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "ctdna beside a table" in refused.output
+    table.write_text(LESIONS + "C,Baseline,0,T1,target,lung,-3,\n")
+    assert run("response", table, "--out", tmp_path / "out").exit_code == 3
+
+
+def test_the_simulated_study_is_called_as_it_is(tmp_path):
+    done = run("demo-response", "--subjects", "12", "--out", tmp_path)
+    assert done.exit_code == 0, done.output
+    same, of = done.output.partition(" best responses are")[0].splitlines()[-1].split(" of ")
+    assert int(of) == 12
+    assert int(same) >= 10
+    delta = read_table(tmp_path / "results", "response/delta")
+    assert set(delta["measure"]) == {"uptake", "volume"}
+    assert "Courses of patients" in (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
