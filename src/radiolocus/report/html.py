@@ -24,6 +24,7 @@ from radiolocus.report.sections_genotyping import genotyping
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_mechanism import mechanism
+from radiolocus.report.sections_molecular import molecular
 from radiolocus.report.sections_mr import mendelian
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_qc import quality
@@ -44,6 +45,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     quality,
     genetics,
     binary_genetics,
+    molecular,
     link,
     genotyping,
     mendelian,
