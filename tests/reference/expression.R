@@ -29,7 +29,7 @@ z <- matrix(rnorm(60 * 18), 60, 18); z[1:15, 1:6] <- z[1:15, 1:6] + 1.2; z[16:40
 rownames(z) <- sprintf("g%02d", 1:60); colnames(z) <- sprintf("s%02d", 1:18)
 z <- round(z, 4)
 pdf(NULL)
-ccp <- suppressMessages(ConsensusClusterPlus(z, maxK = 3, reps = 4000, pItem = .8, pFeature = 1, clusterAlg = "hc",
+ccp <- suppressMessages(ConsensusClusterPlus(z, maxK = 3, reps = 1000, pItem = .8, pFeature = 1, clusterAlg = "hc",
   distance = "pearson", innerLinkage = "average", finalLinkage = "average", seed = 1, plot = NULL))
 write.csv(z, file.path(folder, "expression_clusters.csv"), quote = FALSE)
 for (k in 2:3) {

@@ -17,6 +17,7 @@ __all__ = ["Clustering", "cluster_samples", "consensus_matrices", "consensus_tab
 
 _LOW, _HIGH = 0.1, 0.9  # of the proportion of ambiguous clustering
 _ALIKE = 0.01
+_GAIN = 1.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +27,8 @@ class Clustering:
     Parameters
     ----------
     k : int
-        Number of clusters that is most stable against the reference, or the largest above it whose proportion of
-        ambiguous clustering is at most 0.01 more.
+        Number of clusters that is most stable against the reference; the next number instead, as long as its
+        proportion of ambiguous clustering is at most 0.01 more and its area a tenth larger.
     labels : ndarray of int, shape (samples,)
         From 1, the largest cluster first.
     consensus : ndarray, shape (samples,)
@@ -105,8 +106,9 @@ def cluster_samples(
     others = (null.sum(axis=0) - null) / max(references - 1, 1)
     by_chance = (np.log10(others + tiny) - np.log10(null + tiny)).max(axis=1)
     best = int(np.argmax(stability))
-    # Clusters that are merged stay stable: of numbers that are as unambiguous, the largest tells most.
-    best = max(i for i in range(best, len(tried)) if pac[i] <= pac[best] + _ALIKE)
+    # Clusters that are merged stay stable: a larger number as unambiguous, with a clear gain in area, tells more.
+    while best + 1 < len(tried) and pac[best + 1] <= pac[best] + _ALIKE and area[best + 1] >= _GAIN * area[best]:
+        best += 1
     labels = _labels(observed[best], tried[best])
     return Clustering(
         tried[best],

@@ -100,7 +100,7 @@ def mean_z(values: Array, sets: Members) -> Array:
     ndarray, shape (sets, samples)
         NaN for a set of which no gene varies.
     """
-    _check(values, sets)
+    _check(values, sets, outside=0)
     scale = values.std(axis=1, ddof=1)
     varies = scale > 0
     z = (values - values.mean(axis=1, keepdims=True)) / np.where(varies, scale, 1.0)[:, None]
@@ -175,11 +175,12 @@ def _ranks(values: Array, sets: Members) -> Array:
     return np.asarray(rankdata(values, axis=0))
 
 
-def _check(values: Array, sets: Members) -> None:
+def _check(values: Array, sets: Members, outside: int = 1) -> None:
     if not np.isfinite(values).all():
         raise InputError("missing values", allowed="a finite value of every gene in every sample")
     for s, members in enumerate(sets):
-        if not 0 < members.size < values.shape[0]:
+        if not 0 < members.size <= values.shape[0] - outside:
             raise InputError(
-                f"{members.size} of {values.shape[0]} genes in set {s + 1}", allowed="at least 1, and fewer than all"
+                f"{members.size} of {values.shape[0]} genes in set {s + 1}",
+                allowed="at least 1" + (", and fewer than all" if outside else ""),
             )

@@ -1,0 +1,67 @@
+"""Markers as predictors, in whole studies."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from flow.small_study import OUTCOME, STUDY, SmallStudy
+from radiolocus.config import StudyError, load_study
+from radiolocus.store import read_table
+
+EXPRESSION = """
+[molecular]
+expression = [{ path = "rna.tsv", unit = "TPM", log2 = true, repeats = "sum"SELECTED }]
+scores = ["sets.gmt"]
+signatures = ["cytolytic_activity"]
+[molecular.subtypes.new]
+clusters = [2, 3, 4]
+genes = 42
+repeats = 20
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    made = SmallStudy(tmp_path_factory.mktemp("expression"))
+    rng = np.random.default_rng(3)
+    genes = ["GZMA", "PRF1", *(f"G{i}" for i in range(40))]
+    group = np.arange(made.n) % 3
+    values = np.exp2(4 + rng.standard_normal((42, made.n)) + 4 * (np.arange(42)[:, None] // 14 == group))
+    pl.DataFrame({"gene": genes, **{s: values[:, i] for i, s in enumerate(made.subjects)}}).write_csv(
+        made.root / "rna.tsv", separator="\t"
+    )
+    (made.root / "sets.gmt").write_text("UP\t-\t" + "\t".join(genes[25:]) + "\n")
+    return made
+
+
+def with_text(study, selected):
+    study.text = STUDY + EXPRESSION.replace("SELECTED", selected) + OUTCOME
+    return study
+
+
+def test_clusters_predict_nothing_and_scores_do(study):
+    finished = with_text(study, "").run("plain")
+    used = read_table(finished.root, "outcome/univariate")["predictor"].to_list()
+    assert {"ssgsea:UP", "sig:cytolytic_activity", "expr:G3"} <= set(used)
+    assert "cluster:new=1" in read_table(finished.root, "molecular/markers").columns
+    assert not [name for name in used if name.startswith("cluster:")]
+    told = [p["got"] for p in study.problems(finished) if p["stage"] == "outcome"]
+    assert any("3 clusters were learned from the whole cohort and predict nothing" in got for got in told)
+    # A selection that is declared later counts at once, also for the scores and subtypes made of the genes.
+    again = with_text(study, ', selected_on = ["relapse"]').run("plain")
+    (told,) = [p for p in study.problems(again) if "was selected on 'relapse'" in p["got"]]
+    assert told["where"] == "molecular.expression 'expr'.selected_on"
+    assert "44 markers of 'rna.tsv'" in told["got"]
+
+
+def test_genes_selected_on_one_endpoint_predict_another(study):
+    with_text(study, ', selected_on = ["relapse"]').text += 'endpoints = ["os"]\n'
+    finished = study.run("os")
+    predictors = read_table(finished.root, "outcome/univariate").filter(endpoint="os")["predictor"]
+    assert predictors.str.starts_with("expr:").any()
+
+
+def test_an_endpoint_that_is_none(study):
+    with_text(study, ', selected_on = ["relaps"]')
+    with pytest.raises(StudyError, match="unknown endpoint 'relaps'"):
+        load_study(study.file())
