@@ -94,7 +94,7 @@ class CtdnaOptions:
     absent: Literal["missing", "zero"] = "missing"
     exclude_genes: tuple[str, ...] = ()
     known: str | None = None
-    draws: int = 4000
+    draws: int = 2000
     seed: int = 1
 
     def __post_init__(self) -> None:
