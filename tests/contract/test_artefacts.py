@@ -8,7 +8,18 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from flow.small_study import CASES, FOLLOW_UP, GENETICS, MECHANISM, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from flow.small_study import (
+    BENEFIT,
+    CASES,
+    EARLY,
+    FOLLOW_UP,
+    GENETICS,
+    MECHANISM,
+    MOLECULAR,
+    OUTCOME,
+    RESPONSE,
+    SmallStudy,
+)
 from radiolocus.schema import TABLES
 from radiolocus.store import ROOMS
 
@@ -41,6 +52,8 @@ def root(tmp_path_factory):
     study.text += (
         "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + FOLLOW_UP + MECHANISM
     )
+    study.treated()
+    study.text += BENEFIT + EARLY
     return study.run().root
 
 

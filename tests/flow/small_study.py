@@ -50,6 +50,11 @@ RESPONSE = '[response]\nlesions = "lesions.csv"\n'
 #: Behind RESPONSE: circulating tumour DNA, clones and resistance.
 FOLLOW_UP = '[response.ctdna]\ntable = "ctdna.csv"\n[response.clones]\ntable = "samples.csv"\n'
 FOLLOW_UP += '[response.resistance]\nclinical = ["age"]\nprior_lines = "age"\nmin_group = 2\n'
+#: Behind a call of `treated`: choice of therapy and early prediction.
+BENEFIT = '[benefit]\ntreatment = "drug"\ncontrol = "none"\nmarkers = ["age"]\nendpoints = ["relapse"]\n'
+BENEFIT += "randomised = true\nrepeats = 1\nfolds = 3\nbootstrap = 20\n"
+EARLY = '[early]\ntable = "visits.csv"\nvisit = "day"\nendpoints = ["relapse"]\nrepeats = 1\nfolds = 3\n'
+EARLY += "inner_folds = 3\nbootstrap = 20\npenalties = 6\npermutations = 2\n"
 
 
 @dataclass
@@ -99,6 +104,15 @@ class SmallStudy:
         columns = ["subject", "visit", "day", "lesion", "kind", "organ", "diameter_mm"]
         pl.DataFrame(rows, schema=columns, orient="row").write_csv(self.root / "lesions.csv")
         self._blood()
+
+    def treated(self) -> None:
+        """Give every second subject a drug, and all of them a table of features at two visits."""
+        self.clinical = self.clinical.with_columns(
+            drug=pl.Series([("given", "none")[i % 2] for i in range(self.n)], dtype=pl.String)
+        )
+        rng = np.random.default_rng(11)
+        rows = [(s, day, float(rng.lognormal(3, 0.5)), float(rng.normal())) for s in self.subjects for day in (0, 21)]
+        pl.DataFrame(rows, schema=["id", "day", "size", "texture"], orient="row").write_csv(self.root / "visits.csv")
 
     def _blood(self) -> None:
         """Tables of circulating tumour DNA and of two samples of some tumours."""
