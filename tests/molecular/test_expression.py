@@ -83,7 +83,14 @@ def test_symbols_from_a_table_and_genes_in_several_rows(star):
 
 
 def test_samples_of_the_gdc_by_their_sheet(tmp_path):
-    names = ("unstranded", "stranded_first", "stranded_second", "tpm_unstranded", "fpkm_unstranded", "fpkm_uq_unstranded")
+    names = (
+        "unstranded",
+        "stranded_first",
+        "stranded_second",
+        "tpm_unstranded",
+        "fpkm_unstranded",
+        "fpkm_uq_unstranded",
+    )
     head = "\t".join(("gene_id", "gene_name", "gene_type", *names)) + "\n"
     for name in ("u1", "u2"):
         (tmp_path / f"{name}.tsv").write_text(head + f"ENSG00000000001.1\tA\tx\t1\t1\t1\t{name[1]}.5\t1\t1\n")

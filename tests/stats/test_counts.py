@@ -32,7 +32,9 @@ def test_factors_and_logarithms_are_those_of_edger(counts):
 
 @pytest.mark.slow
 def test_r_gives_the_recorded_numbers(tmp_path):
-    script = "for (p in c('edgeR', 'GSVA', 'ConsensusClusterPlus')) if (!requireNamespace(p, quietly = TRUE)) quit('no', 9)"
+    script = (
+        "for (p in c('edgeR', 'GSVA', 'ConsensusClusterPlus')) if (!requireNamespace(p, quietly = TRUE)) quit('no', 9)"
+    )
     if shutil.which("Rscript") is None or subprocess.run(["Rscript", "-e", script], capture_output=True).returncode:
         pytest.skip("R with edgeR, GSVA and ConsensusClusterPlus is not installed (apt: r-bioc-edger r-bioc-gsva ...)")
     subprocess.run(["Rscript", str(RECIPE / "expression.R"), str(tmp_path)], check=True, capture_output=True)
