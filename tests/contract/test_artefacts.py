@@ -14,6 +14,7 @@ from flow.small_study import (
     EARLY,
     FOLLOW_UP,
     GENETICS,
+    GENOTYPING,
     MECHANISM,
     MOLECULAR,
     OUTCOME,
@@ -53,7 +54,7 @@ def root(tmp_path_factory):
         "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + FOLLOW_UP + MECHANISM
     )
     study.treated()
-    study.text += BENEFIT + EARLY
+    study.text += BENEFIT + EARLY + GENOTYPING
     return study.run().root
 
 

@@ -45,6 +45,9 @@ CASES = 'binary = ["relapse"]\nkeep = { p_value = 0.05 }\n'
 MOLECULAR = '[molecular]\nmarkers = "markers.csv"\n[link]\nmin_n = 10\n'
 OUTCOME = '[outcome]\nclinical = ["age"]\nrepeats = 2\nfolds = 3\ninner_folds = 3\nbootstrap = 50\npenalties = 8\n'
 #: Behind MOLECULAR.
+GENOTYPING = '[genotyping]\nclinical = ["age"]\nmodels = ["ridge"]\nrepeats = 1\nfolds = 3\ninner_folds = 2\n'
+GENOTYPING += "bootstrap = 20\ndraws = 5\npenalties = 6\npermutations = 2\n[genotyping.targets.egfr]\n"
+#: Behind MOLECULAR.
 MECHANISM = "[mechanism]\nmax_q = 1.0\npairs = 2\ndraws = 100\n"
 RESPONSE = '[response]\nlesions = "lesions.csv"\n'
 #: Behind RESPONSE: circulating tumour DNA, clones and resistance.
