@@ -43,9 +43,15 @@ def _chosen(edges: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     names = names[:_FEATURES]
     into, out = into.filter(pl.col("target").is_in(names)), out.filter(pl.col("source").is_in(names))
     sources = _turns(into, "target", "source", _SOURCES)
-    into = into.filter(pl.col("source").is_in(sources)).sort(_P, descending=True, nulls_last=True)
-    out = out.sort(_P, descending=True, nulls_last=True)
-    return into.head(_EDGES), out.head(_EDGES)
+    into = into.filter(pl.col("source").is_in(sources))
+    return _strongest(into), _strongest(out)
+
+
+def _strongest(edges: pl.DataFrame) -> pl.DataFrame:
+    """As many edges as are drawn: the strongest of every end, then the second strongest of every end, ..."""
+    ranked = edges.sort([_P, "source", "target"], descending=[True, False, False], nulls_last=True)
+    turns = pl.min_horizontal(pl.int_range(pl.len()).over(end) for end in ("source", "target"))
+    return ranked.with_columns(turns.alias("turn")).sort("turn", maintain_order=True).head(_EDGES).drop("turn")
 
 
 def _heights(names: Sequence[str], neighbours: dict[str, list[float]]) -> dict[str, float]:
@@ -147,7 +153,8 @@ def layered_graph(edges: pl.DataFrame, paths: pl.DataFrame | None) -> Figure | N
     drawn = into.height + out.height
     return embed(
         figure,
-        f"Graph of {len(left)} markers, {len(middle)} imaging features and {len(right)} outcomes with {drawn} edges",
+        f"Graph of {plural(len(left), 'marker')}, {plural(len(middle), 'imaging feature')} and "
+        f"{plural(len(right), 'outcome')} with {plural(drawn, 'edge')}",
         f"{drawn} of {plural(edges.height, 'edge')}: at most {_FEATURES} features (those with an edge on both sides "
         f"first, every marker in turn), {_SOURCES} markers and {_EDGES} edges a side. The wider a line, the smaller p "
         "(up to 10⁻¹²). Edges from a marker straight to an outcome are in the table alone. A line says that two things "
