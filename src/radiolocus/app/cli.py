@@ -24,6 +24,7 @@ from radiolocus.app.lesions import add_commands as add_lesions
 from radiolocus.app.linking import add_commands as add_link
 from radiolocus.app.loading import INTERRUPTED, loading
 from radiolocus.app.loci import add_commands as add_loci
+from radiolocus.app.locking import add_commands as add_locking
 from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
 from radiolocus.app.personal import add_commands as add_personal
@@ -503,6 +504,7 @@ add_mediation(app)
 add_figures(app)
 add_cca(app)
 add_planning(app)
+add_locking(app)
 add_link(app)
 add_genotyping(app)
 add_lesions(app)

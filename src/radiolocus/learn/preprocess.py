@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,6 +130,20 @@ class Preprocess:
         harmonised = _harmonised(self._harmonise, predictors)
         return (self._encoding.encode(harmonised)[:, self._kept] - self.mean) / self.scale
 
+    @property
+    def harmonises(self) -> bool:
+        """Differences between batches are taken out first."""
+        return self._harmonise is not None
+
+    def described(self, training: Predictors) -> list[dict[str, Any]]:
+        """Say what each column of the model is made of, in words and numbers that can be written down.
+
+        ``predictor``, ``block``, ``kind`` (number, missing or level), ``level``, ``impute`` (the training median) and
+        the range of the training part, ``low`` to ``high``.
+        """
+        made = self._encoding.described(training)
+        return [made[k] for k in self._kept]
+
     def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
         """Name the categories that the training part did not hold, with their predictors."""
         return self._encoding.unseen(predictors)
@@ -171,6 +186,28 @@ class _Encoding:
             (f"{p.categorical_names[q]}={p.levels[q][level]}", p.categorical_blocks[q]) for q, level in self.dummies
         ]
         return tuple(c for c, _ in columns), tuple(b for _, b in columns)
+
+    def described(self, p: Predictors) -> list[dict[str, Any]]:
+        columns = [
+            {
+                "predictor": p.numeric_names[j],
+                "block": p.numeric_blocks[j],
+                "kind": "number",
+                "level": "",
+                "impute": float(median),
+                "low": float(np.nanmin(p.numeric[:, j])),
+                "high": float(np.nanmax(p.numeric[:, j])),
+            }
+            for j, median in zip(self.used, self.median, strict=True)
+        ]
+        flags = [(p.numeric_names[j], p.numeric_blocks[j], "missing", "") for j in self.indicated]
+        flags += [
+            (p.categorical_names[q], p.categorical_blocks[q], "level", p.levels[q][level]) for q, level in self.dummies
+        ]
+        names = ("predictor", "block", "kind", "level")
+        return columns + [
+            {**dict(zip(names, flag, strict=True)), "impute": 0.0, "low": 0.0, "high": 1.0} for flag in flags
+        ]
 
     def unseen(self, predictors: Predictors) -> list[tuple[str, str]]:
         return [

@@ -11,18 +11,18 @@ from radiolocus.model import Problem
 from radiolocus.molecular.expression import ExpressionTable
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.molecular.subtypes import CLUSTER
-from radiolocus.pipeline.run import Run
+from radiolocus.pipeline.run import Followed
 from radiolocus.store import read_table
 
 __all__ = ["molecular_predictors"]
 
 
-def molecular_predictors(run: Run, endpoints: Sequence[str]) -> tuple[pl.DataFrame | None, list[Problem]]:
+def molecular_predictors(run: Followed, endpoints: Sequence[str]) -> tuple[pl.DataFrame | None, list[Problem]]:
     """Return the markers that may predict.
 
     Parameters
     ----------
-    run : Run
+    run : Followed
     endpoints : sequence of str
         Endpoints that are to be predicted.
 

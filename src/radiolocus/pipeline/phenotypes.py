@@ -8,7 +8,7 @@ from radiolocus.cohort import phenotype_matrix
 from radiolocus.cohort.repeatable import IccDemand, repeatable
 from radiolocus.errors import ConfigError
 from radiolocus.model import Problem
-from radiolocus.pipeline.run import Run
+from radiolocus.pipeline.run import Followed
 from radiolocus.store import read_table
 
 __all__ = ["analysed_images", "control_frames", "phenotypes", "told_left_out", "upstream_of"]
@@ -17,7 +17,7 @@ _LEFT_OUT = "imaging feature not analysed"
 _NOTHING = {"subject": pl.String}
 
 
-def analysed_images(run: Run) -> list[str]:
+def analysed_images(run: Followed) -> list[str]:
     """Names of the images, and tables of features, that are analysed."""
     imaging = run.sections.imaging
     if imaging is None:
@@ -30,7 +30,7 @@ def upstream_of(demand: IccDemand) -> tuple[str, ...]:
     return ("features/features", *(("features/repeatability",) if demand.icc_min is not None else ()))
 
 
-def phenotypes(run: Run, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, list[Problem]]:
+def phenotypes(run: Followed, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, list[Problem]]:
     """Imaging features that are analysed, one row a subject; subjects without any are left out.
 
     Returns
@@ -72,24 +72,24 @@ def phenotypes(run: Run, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, l
     return matrix.select("subject", *kept), notes
 
 
-def told_left_out(run: Run, stage: str) -> str:
+def told_left_out(run: Followed, stage: str) -> str:
     """Say how many features a stage left out because they are not repeatable enough; nothing when there are none."""
     problems = read_table(run.root, "problems")
     rows = 0 if problems is None else problems.filter(pl.col("got").str.starts_with(_LEFT_OUT), stage=stage).height
     return f"; {rows} imaging features left out by icc_min" if rows else ""
 
 
-def _again(run: Run) -> list[str]:
+def _again(run: Followed) -> list[str]:
     imaging = run.sections.imaging
     return list(imaging.retest.visits[1:]) if imaging and imaging.retest else []
 
 
-def _matrix(run: Run, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    matrix, names = phenotype_matrix(rows, run.gathered.cohort.subjects)
+def _matrix(run: Followed, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    matrix, names = phenotype_matrix(rows, run.subjects)
     return matrix.filter(pl.col("subject").is_in(rows["subject"].implode())), names
 
 
-def control_frames(run: Run, imaging: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def control_frames(run: Followed, imaging: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Negative controls as predictors, by control: the features that `imaging` has, for its subjects.
 
     Of the control ``volume`` everything is taken, since it is no feature of `imaging`.

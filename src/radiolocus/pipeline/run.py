@@ -12,14 +12,14 @@ from typing import Protocol, TypeVar
 import polars as pl
 
 from radiolocus.compute import run_units
-from radiolocus.config import Study
+from radiolocus.config import Sections, Study
 from radiolocus.errors import InputError
 from radiolocus.model import Problem
 from radiolocus.pipeline.gather import Gathered, gather
 from radiolocus.schema import TABLES, conform, empty
 from radiolocus.store import Fingerprints, Stage, read_table, write_table
 
-__all__ = ["ORDER", "Progress", "Run", "bar", "problem_frame", "run_all"]
+__all__ = ["ORDER", "Followed", "Progress", "Run", "bar", "problem_frame", "run_all"]
 
 Unit = TypeVar("Unit")
 
@@ -59,6 +59,22 @@ def problem_frame(stage: str, problems: Sequence[Problem]) -> pl.DataFrame:
     return conform(frame.group_by(pl.exclude("count"), maintain_order=True).agg(pl.col("count").sum()), "problems")
 
 
+class Followed(Protocol):
+    """A run under way, or one that has finished: where its artefacts lie, its settings and its subjects."""
+
+    @property
+    def root(self) -> Path:
+        """Folder of the artefacts."""
+
+    @property
+    def sections(self) -> Sections:
+        """Sections of the study file."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects of the cohort, in its order."""
+
+
 class Run:
     """What the stages share: the study, its sources, the folder, the workers, and who is told."""
 
@@ -72,6 +88,11 @@ class Run:
         self.prints = Fingerprints(root)
         self.gathered: Gathered = gather(study)
         self._started = time.monotonic()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects of the cohort, in its order."""
+        return tuple(self.gathered.cohort.subjects)
 
     def fingerprints(self, stage: str) -> dict[str, str]:
         """Fingerprint of every input file of a stage."""

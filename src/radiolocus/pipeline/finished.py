@@ -1,0 +1,90 @@
+"""A run that has finished: its settings, subjects, predictors and endpoints, from its artefacts alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from radiolocus.config import Sections, sections_of
+from radiolocus.errors import StoreError
+from radiolocus.model import Endpoint
+from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.pipeline.molecular_predictors import molecular_predictors
+from radiolocus.pipeline.phenotypes import phenotypes
+from radiolocus.store import read_json, read_table
+
+__all__ = ["FinishedRun", "open_run"]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A folder of results.
+
+    Parameters
+    ----------
+    root : Path
+    name : str
+        Of the study.
+    sections : Sections
+        Settings it was run with.
+    clinical : polars.DataFrame
+        Table ``cohort/subjects``.
+    """
+
+    root: Path
+    name: str
+    sections: Sections
+    clinical: pl.DataFrame
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Subjects of the cohort, in its order."""
+        return tuple(self.clinical["subject"].to_list())
+
+    @property
+    def outcome(self) -> OutcomeOptions:
+        """Section ``[outcome]``; the defaults where the study has none."""
+        return self.sections.outcome or OutcomeOptions()
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Endpoints of the cohort by name."""
+        rows = read_table(self.root, "cohort/endpoints")
+        found: dict[str, Endpoint] = {}
+        parts = [] if rows is None else rows.partition_by("endpoint", maintain_order=True)
+        for part in parts:
+            first = part.row(0, named=True)
+            event = part["event"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            time = part["time"].fill_null(float("nan")).to_numpy() if first["kind"] == "survival" else None
+            subject = tuple(part["subject"].to_list())
+            name = first["endpoint"]
+            found[name] = Endpoint(name, first["kind"], subject, np.array(event), time, first["unit"] or "")
+        return found
+
+    def predictors(self, endpoints: tuple[str, ...]) -> dict[str, pl.DataFrame]:
+        """Tables of predictors by block, as the outcome stage takes them to predict `endpoints`."""
+        imaging, _ = phenotypes(self, self.outcome, "outcome")
+        markers, _ = molecular_predictors(self, endpoints)
+        frames = {"clinical": self.clinical, "imaging": imaging}
+        if markers is not None:
+            frames["molecular"] = markers
+        return {name: frame for name, frame in frames.items() if frame.width > 1}
+
+
+def open_run(root: Path | str) -> FinishedRun:
+    """Open a folder of results.
+
+    Raises
+    ------
+    StoreError
+        No run, or one without a cohort.
+    StudyError
+        Settings of another version.
+    """
+    root = Path(root)
+    study, clinical = read_json(root, "study.json"), read_table(root, "cohort/subjects")
+    if study is None or clinical is None:
+        raise StoreError("no finished run", where=root.name, allowed="a folder that `radiolocus run` wrote")
+    return FinishedRun(root, study["name"], sections_of(study["settings"], f"{root.name}/study.json"), clinical)

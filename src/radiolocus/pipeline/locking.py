@@ -1,0 +1,221 @@
+"""From a finished run to a locked model, and from a locked model to the patients of another run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from radiolocus.errors import ConfigError, InputError
+from radiolocus.learn.models import MODELS, Net
+from radiolocus.learn.protocol import Protocol
+from radiolocus.outcome.blocks import target_of
+from radiolocus.outcome.lock import LockedModel, lock_model
+from radiolocus.outcome.tasks import Task, plan
+from radiolocus.outcome.validation import validate
+from radiolocus.pipeline.finished import FinishedRun, open_run
+from radiolocus.registry import suggest
+from radiolocus.store import read_json, read_table, versions
+
+__all__ = ["lock_run", "patients_of", "predictions", "validate_run"]
+
+Warned = list[tuple[str, str, str]]
+
+
+def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) -> LockedModel:
+    """Fit one model of a finished run to all its patients, by the protocol of the run.
+
+    Parameters
+    ----------
+    folder : Path
+    endpoint : str or None
+        None where the run predicts one endpoint alone.
+    predictors : str
+        ``clinical``, ``imaging``, ``molecular`` or ``all``.
+    model : str
+        ``elastic_net``, ``lasso`` or ``ridge``.
+
+    Raises
+    ------
+    ConfigError
+        No such endpoint, predictors or model in this run, or a model that cannot be locked.
+    """
+    run = open_run(folder)
+    if model not in MODELS or not isinstance(MODELS[model], Net):
+        allowed = [name for name in MODELS if isinstance(MODELS[name], Net)]
+        raise ConfigError(f"model '{model}'", where="lock", allowed=", ".join(allowed), todo=suggest(model, allowed))
+    task = _task(run, endpoint, predictors, model)
+    seed = np.random.SeedSequence([task.options.seed, 0x10C4])
+    tuned = Protocol(task.options, model).fit(task.data, task.target, seed, task.rows)
+    performance = read_table(folder, "outcome/performance")
+    rows: list[dict[str, Any]] = []
+    if performance is not None:
+        rows = performance.filter(endpoint=task.endpoint, predictors=predictors, model=task.shown).to_dicts()
+    settings = (read_json(folder, "study.json") or {}).get("settings", {})
+    return lock_model(
+        tuned,
+        task.data,
+        endpoint=task.endpoint,
+        kind=task.target.kind,
+        unit=run.endpoints()[task.endpoint].unit,
+        predictors=predictors,
+        model=task.shown,
+        patients=task.target.n,
+        events=task.target.events,
+        performance=tuple(rows),
+        settings={k: settings[k] for k in ("imaging", "molecular", "outcome") if k in settings},
+        versions=versions(),
+    )
+
+
+def _task(run: FinishedRun, endpoint: str | None, predictors: str, model: str) -> Task:
+    endpoints = run.endpoints()
+    asked = run.outcome.endpoints or tuple(endpoints)
+    if endpoint is None and len(asked) == 1:
+        endpoint = asked[0]
+    if endpoint not in asked:
+        got = "no endpoint named" if endpoint is None else f"unknown endpoint '{endpoint}'"
+        todo = suggest(endpoint or "", list(asked)) or "give --endpoint"
+        raise ConfigError(got, where="lock", allowed=", ".join(asked), todo=todo)
+    one = replace(run.outcome, endpoints=(endpoint,), models=(model,), permutations=0, univariate_bootstrap=2)
+    units = plan(endpoints, run.predictors((endpoint,)), one).units
+    tasks = {unit.task.predictors: unit.task for unit in units}
+    if predictors == "all" and "all" not in tasks and len(tasks) == 1:
+        return next(iter(tasks.values()))
+    if predictors not in tasks:
+        raise ConfigError(
+            f"no model of '{endpoint}' from '{predictors}'",
+            where="lock",
+            allowed=", ".join(tasks) or "none can be fitted",
+        )
+    return tasks[predictors]
+
+
+def patients_of(model: LockedModel, patients: Path) -> tuple[pl.DataFrame, list[str]]:
+    """Read new patients: a finished run, or a table with a column ``subject`` and one for each predictor.
+
+    Returns
+    -------
+    polars.DataFrame
+    list of str
+        How the settings of the run differ from those the model was trained with.
+    """
+    if patients.is_dir():
+        run = open_run(patients)
+        return _frame(run, model), _differences(model, run)
+    if patients.suffix == ".parquet":
+        frame = pl.read_parquet(patients)
+    else:
+        separator = "\t" if patients.suffix == ".tsv" else ","
+        frame = pl.read_csv(
+            patients, separator=separator, infer_schema_length=None, schema_overrides={"subject": pl.String}
+        )
+    if "subject" not in frame.columns:
+        raise InputError("no column 'subject'", where=patients.name, allowed="subject, and a column for each predictor")
+    return frame, []
+
+
+def _frame(run: FinishedRun, model: LockedModel) -> pl.DataFrame:
+    tables = run.predictors(())
+    blocks = dict.fromkeys(model.needed.values())
+    frame = run.clinical.select("subject")
+    for block in blocks:
+        wanted = [name for name, own in model.needed.items() if own == block]
+        table = tables.get(block, frame.select("subject"))
+        frame = frame.join(
+            table.select("subject", *(c for c in wanted if c in table.columns)), on="subject", how="left"
+        )
+    return frame
+
+
+def _differences(model: LockedModel, run: FinishedRun) -> list[str]:
+    settings = (read_json(run.root, "study.json") or {}).get("settings", {})
+    trained = {i["name"]: i.get("settings") for i in model.settings.get("imaging", {}).get("images", [])}
+    base = model.settings.get("imaging", {}).get("settings")
+    told = []
+    if base is not None and base != settings.get("imaging", {}).get("settings"):
+        told.append("imaging.settings differ from those the model was trained with: features do not mean the same")
+    for image in settings.get("imaging", {}).get("images", []):
+        if image["name"] in trained and trained[image["name"]] != image.get("settings"):
+            told.append(f"settings of image '{image['name']}' differ from those the model was trained with")
+    return told
+
+
+def predictions(model: LockedModel, frame: pl.DataFrame, times: Sequence[float]) -> tuple[pl.DataFrame, Warned]:
+    """Predict: linear predictor, group, and the risk by each time (of a binary endpoint: the probability).
+
+    Raises
+    ------
+    InputError
+        A survival model without a time, or one beyond the last event it was trained with.
+    """
+    if model.kind == "survival":
+        _check_times(model, times)
+    linear, told = model.linear(frame)
+    risk = model.risk(linear, times)
+    names = [f"risk_by_{t:g}" for t in times] if model.kind == "survival" else ["probability"]
+    group = np.where(linear > model.threshold, "high", "low")
+    table = frame.select(pl.col("subject").cast(pl.String)).with_columns(
+        pl.Series("linear_predictor", linear),
+        pl.Series("risk_group", group),
+        *(pl.Series(name, risk[:, k]) for k, name in enumerate(names)),
+    )
+    return table, told
+
+
+def _check_times(model: LockedModel, times: Sequence[float]) -> None:
+    last = max(model.baseline_time, default=0.0)
+    for t in times:
+        if not 0.0 < t <= last:
+            raise InputError(
+                f"time {t:g}",
+                where="--time",
+                allowed=f"above 0, up to the last event of training, {last:g} {model.unit}",
+            )
+
+
+def validate_run(
+    model: LockedModel, folder: Path, endpoint: str | None, times: Sequence[float]
+) -> tuple[pl.DataFrame, list[str]]:
+    """Judge a locked model in the patients of a finished run.
+
+    Returns
+    -------
+    polars.DataFrame
+        See :func:`radiolocus.outcome.validation.validate`.
+    list of str
+        Who was left out, and warnings, each kind counted.
+
+    Raises
+    ------
+    ConfigError
+        The run does not have the endpoint.
+    InputError
+        Too few patients, or an endpoint of another kind or unit.
+    """
+    run = open_run(folder)
+    endpoints = run.endpoints()
+    name = endpoint or model.endpoint
+    if name not in endpoints:
+        raise ConfigError(
+            f"no endpoint '{name}'", where=folder.name, allowed=", ".join(endpoints), todo="give --endpoint"
+        )
+    if endpoints[name].kind != model.kind:
+        raise InputError(f"a {endpoints[name].kind} endpoint", where=name, allowed=f"a {model.kind} endpoint")
+    if model.kind == "survival" and endpoints[name].unit != model.unit:
+        raise InputError(f"time in '{endpoints[name].unit}'", where=name, allowed=f"'{model.unit}', as in training")
+    _check_times(model, times)
+    known, problems = target_of(endpoints[name])
+    frame = _frame(run, model).filter(pl.col("subject").is_in(list(known.subject)))
+    place = {s: k for k, s in enumerate(known.subject)}
+    target = known.target.take(np.array([place[s] for s in frame["subject"]], dtype=np.intp))
+    linear, told = model.linear(frame)
+    notes = _differences(model, run) + [problem.got for problem in problems]
+    if told:
+        patients = len({subject for subject, _, _ in told})
+        notes.append(f"{len(told)} values of {patients} patients are missing, unknown or outside the training range")
+    return validate(model, linear, target, times), notes
