@@ -9,10 +9,12 @@ import pytest
 import radiolocus
 
 PINNED = [
+    "BenefitOptions",
     "BinaryOptions",
     "CcaOptions",
     "ClumpOptions",
     "CohortOrder",
+    "Endpoint",
     "FeatureSettings",
     "FinemapOptions",
     "GenotypeOptions",
@@ -29,6 +31,7 @@ PINNED = [
     "ReadOptions",
     "Recist11Options",
     "Volume",
+    "benefit",
     "clump",
     "export",
     "extract",
@@ -38,6 +41,7 @@ PINNED = [
     "fit_cox",
     "gwas",
     "harrell_c",
+    "interaction_test",
     "ld_scores",
     "ldsc",
     "link",

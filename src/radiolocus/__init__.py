@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from radiolocus.feature.settings import FeatureSettings
     from radiolocus.genome.ldscore import ld_scores, read_ld_scores
     from radiolocus.genome.qc import GenotypeOptions
-    from radiolocus.model import Geometry, Mask, Volume
+    from radiolocus.model import Endpoint, Geometry, Mask, Volume
     from radiolocus.pipeline import run_study
     from radiolocus.read.genotype_files import open_genotypes
     from radiolocus.read.imaging import read_pair
@@ -49,17 +49,21 @@ if TYPE_CHECKING:
     from radiolocus.read.plink import PlinkSource, write_plink
     from radiolocus.read.subject_tables import read_subject_table
     from radiolocus.read.sumstats import read_sumstats
+    from radiolocus.response.benefit import BenefitOptions, benefit
     from radiolocus.response.recist11 import Recist11Options, recist11
     from radiolocus.stats.concordance import harrell_c
     from radiolocus.stats.cox import fit_cox
+    from radiolocus.stats.interaction import interaction_test
 
     __version__: str
 
 __all__ = [
+    "BenefitOptions",
     "BinaryOptions",
     "CcaOptions",
     "ClumpOptions",
     "CohortOrder",
+    "Endpoint",
     "FeatureSettings",
     "FinemapOptions",
     "GenotypeOptions",
@@ -76,6 +80,7 @@ __all__ = [
     "ReadOptions",
     "Recist11Options",
     "Volume",
+    "benefit",
     "clump",
     "export",
     "extract",
@@ -85,6 +90,7 @@ __all__ = [
     "fit_cox",
     "gwas",
     "harrell_c",
+    "interaction_test",
     "ld_scores",
     "ldsc",
     "link",
@@ -113,10 +119,12 @@ __all__ = [
 ]
 
 _HOME = {
+    "BenefitOptions": "response.benefit_options",
     "BinaryOptions": "associate.binary",
     "CcaOptions": "associate.locus_cca",
     "ClumpOptions": "associate.clump",
     "CohortOrder": "associate.cohorts",
+    "Endpoint": "model",
     "FeatureSettings": "feature.settings",
     "FinemapOptions": "associate.finemap",
     "GenotypeOptions": "genome.qc",
@@ -133,6 +141,7 @@ _HOME = {
     "ReadOptions": "read.options",
     "Recist11Options": "response.recist11",
     "Volume": "model",
+    "benefit": "response.benefit",
     "clump": "associate.clump",
     "export": "associate.export",
     "extract": "feature.extract",
@@ -142,6 +151,7 @@ _HOME = {
     "fit_cox": "stats.cox",
     "gwas": "associate.genomewide",
     "harrell_c": "stats.concordance",
+    "interaction_test": "stats.interaction",
     "ld_scores": "genome.ldscore",
     "ldsc": "associate.ldsc",
     "link": "associate.link",
