@@ -34,11 +34,14 @@ from radiolocus.molecular.subtypes import add_subtypes
 from radiolocus.read.markers import MarkerKind, read_markers
 from radiolocus.read.readings import READINGS
 from radiolocus.registry import suggest
+from radiolocus.schema import TABLES
 
 __all__ = ["ExpressionTable", "MarkerTable", "MolecularOptions", "assemble"]
 
 
-TABLES = tuple(f"molecular/{name}" for name in ("mutations", "burden", "mutational_signatures", "genomes", "fusions"))
+_BESIDE = tuple(
+    name for name in TABLES if name.startswith("molecular/") and name.split("/")[1] not in ("markers", "dictionary")
+)
 """Tables beside markers and dictionary; empty where their source is not asked for."""
 
 
@@ -223,7 +226,7 @@ def assemble(options: MolecularOptions, cohort: Cohort, root: Path) -> Molecules
         matrices = [complete(matrix, sheet) for matrix in matrices]
     add_scores(sheet, options, matrices, root)
     add_subtypes(sheet, options, matrices, root)
-    return sheet.result(TABLES)
+    return sheet.result(_BESIDE)
 
 
 def _add_markers(sheet: Sheet, options: MarkerTable, root: Path) -> None:
