@@ -188,3 +188,25 @@ def test_whole_numbers_lists_and_infinity_are_taken_for_what_they_are(tmp_path):
     file.write_text("bin_width = 25\nresample_mm = [2, 2, 2]\nresegment_range = [0, inf]\n")
     found = load_settings(file)
     assert (found.bin_width, found.resample_mm, found.resegment_range) == (25.0, (2.0, 2.0, 2.0), (0.0, None))
+
+
+def test_endpoints_of_benefit_and_early_must_be_those_of_the_cohort(tmp_path):
+    endpoint = '[cohort.endpoints.pcr]\nkind = "binary"\nevent = "pCR"\n'
+    asked = '[early]\ntable = "v.csv"\nvisit = "day"\nendpoints = ["pcR"]\n'
+    asked += '[benefit]\ntreatment = "arm"\ncontrol = "a"\nmarkers = ["m"]\nfavourable = ["prc"]\n'
+    told = _mistakes(tmp_path, _LEAST + endpoint + asked)
+    assert len(told) == 2
+    assert told[0].startswith("early.endpoints: unknown endpoint 'pcR'; allowed: pcr")
+    assert told[1].startswith("benefit.favourable: unknown endpoint 'prc'; allowed: pcr")
+    lacking = _mistakes(
+        tmp_path, _LEAST + asked.replace('endpoints = ["pcR"]\n', "").replace('favourable = ["prc"]\n', "")
+    )
+    assert lacking == [f"{s}: no endpoint; what to do: add [cohort.endpoints.NAME]" for s in ("early", "benefit")]
+
+
+def test_mistakes_of_benefit_name_their_place(tmp_path):
+    text = '[benefit]\ntreatment = "arm"\ncontrol = "a"\nmarkers = ["m"]\nlearner = "t"\nfolds = 1\n'
+    endpoint = '[cohort.endpoints.pcr]\nkind = "binary"\nevent = "pCR"\n'
+    told = _mistakes(tmp_path, _LEAST + endpoint + text)
+    assert any(t.startswith("benefit.learner: unknown key 'learner'") and "learners" in t for t in told)
+    assert any(t.startswith("benefit") and "folds = 1" in t for t in told)

@@ -453,21 +453,7 @@ def _dataclasses_here(kind: Any) -> list[Any]:
 
 def _crossed(sections: Sections) -> list[Mistake]:
     """Mistakes that two sections make together."""
-    mistakes = []
-    endpoints = sections.cohort.endpoints
-    if sections.outcome:
-        for name in sections.outcome.endpoints:
-            if name not in endpoints:
-                hint = suggest(name, list(endpoints))
-                allowed = ", ".join(endpoints) or "none is defined under [cohort.endpoints]"
-                mistakes.append(
-                    Mistake(
-                        "outcome.endpoints",
-                        f"unknown endpoint '{name}'; allowed: {allowed}" + (f"; {hint}" if hint else ""),
-                    )
-                )
-        if not endpoints:
-            mistakes.append(Mistake("outcome", "no endpoint; what to do: add [cohort.endpoints.NAME]"))
+    mistakes = _unknown_endpoints(sections)
     if not sections.cohort.subjects:
         mistakes.append(
             Mistake("cohort.subjects", 'missing; what to do: name the table of subjects, e.g. "clinical.csv"')
@@ -497,6 +483,32 @@ def _mechanism(sections: Sections) -> list[Mistake]:
         for name in sections.mechanism.endpoints
         if name not in endpoints
     ]
+
+
+def _unknown_endpoints(sections: Sections) -> list[Mistake]:
+    mistakes = []
+    endpoints = sections.cohort.endpoints
+    allowed = ", ".join(endpoints) or "none is defined under [cohort.endpoints]"
+    named = {
+        f"{section}.{key}": getattr(options, key)
+        for section, key in (
+            ("outcome", "endpoints"),
+            ("early", "endpoints"),
+            ("benefit", "endpoints"),
+            ("benefit", "favourable"),
+        )
+        if (options := getattr(sections, section)) is not None
+    }
+    for where, names in named.items():
+        for name in names:
+            if name not in endpoints:
+                hint = suggest(name, list(endpoints))
+                told = f"unknown endpoint '{name}'; allowed: {allowed}" + (f"; {hint}" if hint else "")
+                mistakes.append(Mistake(where, told))
+    for section in dict.fromkeys(where.split(".")[0] for where in named):
+        if not endpoints:
+            mistakes.append(Mistake(section, "no endpoint; what to do: add [cohort.endpoints.NAME]"))
+    return mistakes
 
 
 def _nothing_to_scan(sections: Sections) -> list[Mistake]:
