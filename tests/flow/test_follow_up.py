@@ -17,6 +17,7 @@ def _study(tmp_path, text=RESPONSE + FOLLOW_UP):
     return study
 
 
+@pytest.mark.slow
 def test_all_tables_come_out_with_the_same_bytes_in_another_folder(tmp_path):
     study = _study(tmp_path)
     out = study.run().root
@@ -28,6 +29,13 @@ def test_all_tables_come_out_with_the_same_bytes_in_another_folder(tmp_path):
     assert {name: (again / f"response/{name}.parquet").read_bytes() for name in TABLES} == first
 
 
+@pytest.fixture
+def unreported(monkeypatch):
+    """Runs without their page, which takes most of the time."""
+    monkeypatch.setattr("radiolocus.pipeline.study.write_report", lambda root: root)
+
+
+@pytest.mark.usefixtures("unreported")
 def test_one_subject_with_bad_reads_is_set_aside_and_the_others_go_on(tmp_path):
     study = _study(tmp_path)
     table = pl.read_csv(study.root / "ctdna.csv")
@@ -44,6 +52,7 @@ def test_one_subject_with_bad_reads_is_set_aside_and_the_others_go_on(tmp_path):
     assert problem["where"].startswith("ctdna.csv, row ")
 
 
+@pytest.mark.usefixtures("unreported")
 def test_ids_are_those_of_the_cohort(tmp_path):
     study = _study(tmp_path, RESPONSE + FOLLOW_UP + '[cohort.ids]\ncase = "upper"\n')
     table = pl.read_csv(study.root / "ctdna.csv")
@@ -51,6 +60,7 @@ def test_ids_are_those_of_the_cohort(tmp_path):
     assert read_table(study.run().root, "response/ctdna")["subject"].n_unique() == 6
 
 
+@pytest.mark.usefixtures("unreported")
 def test_a_table_that_is_not_there_ends_the_stage_and_says_so(tmp_path):
     study = _study(tmp_path, RESPONSE + 'ctdna = "blood.csv"\n')
     finished = study.run()
@@ -58,6 +68,7 @@ def test_a_table_that_is_not_there_ends_the_stage_and_says_so(tmp_path):
     assert "no such file 'blood.csv'" in line
 
 
+@pytest.mark.usefixtures("unreported")
 @pytest.mark.parametrize("key", ["ctdna", "clones"])
 def test_one_of_them_alone(tmp_path, key):
     file = {"ctdna": "ctdna.csv", "clones": "samples.csv"}[key]
@@ -68,6 +79,7 @@ def test_one_of_them_alone(tmp_path, key):
     )
 
 
+@pytest.mark.usefixtures("unreported")
 def test_the_tables_of_the_user_take_their_place(tmp_path):
     study = _study(tmp_path, RESPONSE + '[response.ctdna]\ntable = "ctdna.csv"\nknown = "known.csv"\n')
     (study.root / "known.csv").write_text(

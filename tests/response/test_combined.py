@@ -1,11 +1,16 @@
 """The combined call follows its table, whatever the order of rows."""
 
+import numpy as np
 import polars as pl
 import pytest
 
 from radiolocus.errors import ConfigError
+from radiolocus.read.variants import read_variants
 from radiolocus.response.combined import COMBINED, CombinedOptions, combine, imaging_class
+from radiolocus.response.ctdna import ctdna
+from radiolocus.response.ctdna_rules import CtdnaOptions
 from radiolocus.schema import empty
+from radiolocus.simulate.blood import simulate_blood
 
 WORDS = {"response": ("PR", "RESPONSE"), "stable": ("SD", "STABLE"), "progression": ("PD", "PROGRESSION")}
 
@@ -52,6 +57,22 @@ def test_lead_is_positive_where_blood_was_first():
     assert found["lead_days"].unique().to_list() == [56.0]
     assert found["combined"].to_list() == ["molecular-first", "concordant", "not comparable"]
     assert combine(visits.reverse(), samples.reverse()).equals(found)
+
+
+def test_a_planted_lead_is_found(tmp_path):
+    rng = np.random.default_rng(6)
+    days = [0, *range(28, 281, 28)]
+    visits, blood = [], []
+    for i in range(20):
+        sizes = {d: 1.0 if d < 168 else 1.0 + (d - 140) / 28 * 0.6 for d in days}
+        visits += [(f"P{i}", f"d{d}", float(d), "PD" if sizes[d] >= 1.2 else "SD") for d in days]
+        blood += simulate_blood(rng, f"P{i}", list(sizes.items()), lead_days=84.0)
+    pl.DataFrame(blood).write_csv(tmp_path / "b.csv")
+    found = ctdna(read_variants(tmp_path / "b.csv").frame, CtdnaOptions(table="b.csv", progression_rise=20.0))
+    leads = combine(_visits(*visits), found.samples).group_by("subject").agg(pl.col("lead_days").first())["lead_days"]
+    assert leads.null_count() == 0
+    # samples are four weeks apart
+    assert abs(float(leads.median()) - 84) <= 28
 
 
 def test_a_sample_too_far_away_stands_for_no_visit():

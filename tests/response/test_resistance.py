@@ -145,3 +145,14 @@ def test_order_of_rows_changes_nothing():
 def test_options_that_cannot_be_followed(change, part):
     with pytest.raises(ConfigError, match=part):
         ResistanceOptions(**change)
+
+
+def test_text_is_told_and_not_compared_and_lines_must_be_numbers():
+    best, markers, *_ = _cohort(np.random.default_rng(1), 40)
+    told = markers.with_columns(pl.lit("left").alias("side"), (1 / pl.col("m1").abs().round(0)).alias("odd"))
+    found = resistance(best, told)
+    assert [p.item for p in found.problems if "is no number" in p.got] == ["side"]
+    assert found.tests["estimate"].is_finite().all()
+    assert found.tests.filter(pl.col("marker") == "odd")["n"].item(0) < 40
+    with pytest.raises(ConfigError, match="prior lines that are no numbers"):
+        resistance(best, markers, prior_lines=markers.select("subject", pl.lit("two").alias("prior_lines")))

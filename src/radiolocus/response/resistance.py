@@ -166,6 +166,11 @@ def resistance(
     samples, variants : polars.DataFrame, optional
         Tables ``response/ctdna`` and ``response/ctdna_variants``.
 
+    Raises
+    ------
+    ConfigError
+        Prior lines that are no numbers.
+
     Notes
     -----
     Markers are tested by logistic regression with Firth's penalty (finite also where a marker separates the groups) and
@@ -174,8 +179,10 @@ def resistance(
     ctDNA at baseline and near progression.
     """
     options = options or ResistanceOptions()
+    if prior_lines is not None and not prior_lines["prior_lines"].dtype.is_numeric():
+        raise ConfigError("prior lines that are no numbers", where="response.resistance.prior_lines", allowed="a count")
     classes = resistance_classes(best, options)
-    notes: list[Problem] = []
+    notes = [_no_number(c) for c in markers.columns if c != "subject" and c not in _numbers(markers)]
     parts = [_baseline(classes, markers, options, notes)]
     if prior_lines is not None:
         parts.append(_interactions(classes, markers, prior_lines, options))
@@ -184,6 +191,13 @@ def resistance(
     parts = [p for p in parts if p.height]
     tests = pl.concat(parts) if parts else empty("response/resistance")
     return Resistance(classes, conform(tests, "response/resistance"), tuple(notes))
+
+
+def _no_number(name: str) -> Problem:
+    return Problem(
+        "response", f"column '{name}' is no number and was not compared", "note", item=name,
+        where="response.resistance", todo="give it as 0 and 1, one column a category",
+    )  # fmt: skip
 
 
 def _groups(
@@ -234,7 +248,7 @@ def _baseline(
     for contrast, first, second, taken in _groups(classes, markers.select("subject", *names)):
         rows = []
         for name in names:
-            kept = taken.select("_first", pl.col(name).cast(pl.Float64)).drop_nulls().drop_nans()
+            kept = taken.select("_first", pl.col(name).cast(pl.Float64)).filter(pl.col(name).is_finite())
             label, value = kept["_first"].cast(pl.Float64).to_numpy(), kept[name].to_numpy()
             if not (kind := _usable(label, value, options)):
                 continue
@@ -281,7 +295,8 @@ def _interactions(
     )
     rows = []
     for name in names:
-        kept = joined.select("_first", "prior_lines", pl.col(name).cast(pl.Float64)).drop_nulls().drop_nans()
+        kept = joined.select("_first", "prior_lines", pl.col(name).cast(pl.Float64)).drop_nulls("prior_lines")
+        kept = kept.filter(pl.col(name).is_finite())
         label, value = kept["_first"].cast(pl.Float64).to_numpy(), kept[name].to_numpy()
         lines = kept["prior_lines"].cast(pl.Float64).to_numpy()
         kind = _usable(label, value, options)

@@ -114,6 +114,12 @@ def _joint(log_likelihood: Array, place: npt.NDArray[np.intp], weight: Array) ->
     return np.asarray(at + np.log(weight))
 
 
+def _log_sum(joint: Array) -> Array:
+    """Logarithm of the sum of exponentials over the components; all entries are finite."""
+    top = joint.max(1)
+    return np.asarray(top + np.log(np.exp(joint - top[:, None]).sum(1)))
+
+
 def _expect_maximise(log_likelihood: Array, place: npt.NDArray[np.intp]) -> GridMixture:
     n, samples, grid = log_likelihood.shape
     flat = log_likelihood.reshape(n, samples * grid)
@@ -121,7 +127,7 @@ def _expect_maximise(log_likelihood: Array, place: npt.NDArray[np.intp]) -> Grid
     before = -np.inf
     for _ in range(_STEPS):
         joint = _joint(log_likelihood, place, weight)
-        each = logsumexp(joint, axis=1)
+        each = _log_sum(joint)
         total = float(each.sum())
         membership = np.exp(joint - each[:, None])
         held = membership.sum(0) > 1e-6
@@ -133,7 +139,7 @@ def _expect_maximise(log_likelihood: Array, place: npt.NDArray[np.intp]) -> Grid
             break
         before = total
     joint = _joint(log_likelihood, place, weight)
-    each = logsumexp(joint, axis=1)
+    each = _log_sum(joint)
     membership = np.exp(joint - each[:, None])
     scores = (membership.T @ flat).reshape(-1, samples, grid)
     total = float(each.sum())
