@@ -13,6 +13,9 @@ from radiolocus.stats.readers import bland_altman, cohen_kappa
 
 __all__ = ["AGREEMENT", "NOISE", "measurement_error", "reader_agreement"]
 
+# Rows of all draws that are called together.
+_ROWS = 500_000
+
 AGREEMENT = {
     "criterion": pl.String(),
     "quantity": pl.String(),
@@ -122,11 +125,22 @@ def measurement_error(
     rng = np.random.default_rng(seed)
     moved = (ordered["kind"] == "target").to_numpy() & (ordered["diameter_mm"].fill_null(0.0) > 0).to_numpy()
     counted: list[pl.DataFrame] = []
-    for _ in range(draws):
-        shift = np.where(moved, rng.normal(0.0, 1.0, ordered.height) * error_mm, 0.0)
-        # A lesion that is seen has a size: errors do not make it vanish.
-        size = pl.when(pl.Series(moved)).then(pl.max_horizontal(pl.col("diameter_mm") + pl.Series(shift), 0.1))
-        counted.append(_calls(ordered.with_columns(size.otherwise("diameter_mm").alias("diameter_mm")), chosen))
+    together = max(1, _ROWS // max(ordered.height, 1))
+    for first in range(0, draws, together):
+        # Draws are called together, each as further subjects, whose names are taken off again.
+        parts = []
+        for k in range(first, min(first + together, draws)):
+            shift = pl.Series(np.where(moved, rng.normal(0.0, 1.0, ordered.height) * error_mm, 0.0))
+            # A lesion that is seen has a size: errors do not make it vanish.
+            size = pl.when(pl.Series(moved)).then(pl.max_horizontal(pl.col("diameter_mm") + shift, 0.1))
+            parts.append(
+                ordered.with_columns(
+                    pl.concat_str(pl.lit(f"{k} "), "subject").alias("subject"),
+                    size.otherwise("diameter_mm").alias("diameter_mm"),
+                )
+            )
+        calls = _calls(pl.concat(parts), chosen)
+        counted.append(calls.with_columns(pl.col("subject").str.replace(r"^\d+ ", "")))
     told = _calls(ordered, chosen)
     votes = (
         pl.concat(counted).group_by("subject", "visit", "call").len().sort(["len", "call"], descending=[True, False])
