@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from dicom_factory import write_examples
-from flow.small_study import GENETICS, MOLECULAR, RESPONSE, SmallStudy
+from flow.small_study import GENETICS, MECHANISM, MOLECULAR, RESPONSE, SmallStudy
 from radiolocus.config import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("docs") / "study"
     root.mkdir()
     study = SmallStudy(root, n=24)
-    study.text += GENETICS + MOLECULAR + RESPONSE
+    study.text += GENETICS + MOLECULAR + RESPONSE + MECHANISM
     study.file()
     write_examples(root / "dicom")
     return root
