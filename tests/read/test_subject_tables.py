@@ -66,6 +66,8 @@ def test_categories(tmp_path):
         ("subject x\ns1 1\n", FormatError, "a header that begins with subject x"),
         ("#IID x x\ns1 1 2\n", TableError, "columns x stand more than once"),
         ("#IID\tx\ns1\t1\t7\n", FormatError, "no table of separated columns"),
+        ("#IID\tx\ty\ns1\t1\t2\ns2\t1\n", FormatError, "line 3: 2 fields instead of 3: 's2\t1'"),
+        ("#IID x y\ns1 1 2\ns2\n", FormatError, "line 3: 1 fields instead of 3: 's2'"),
         ("#IID\tx\nNA\t1\n", TableError, "no id"),
         ("", FormatError, "no table of separated columns"),
     ],

@@ -53,7 +53,7 @@ def load_text(path: Path) -> str:
         raw = path.read_bytes()
     except OSError as error:
         raise FormatError(
-            f"a file that cannot be read ({error.strerror})", where=path.name, todo="check the path in the study file"
+            f"a file that cannot be read ({error.strerror})", where=path.name, todo="check the path"
         ) from None
     if raw.startswith(_GZIP):
         try:

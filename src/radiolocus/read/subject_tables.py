@@ -113,6 +113,7 @@ def _text(file: Path) -> pl.DataFrame:
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise TableError(f"columns {', '.join(twice[:5])} stand more than once", where=file.name)
+    _refuse_short(text, separator, len(header), file.name)
     named = {name: pl.String for name in header[:2] if name.lstrip("#").upper() in _IDS}
     try:
         return _cells(text.encode(), separator, named)
@@ -122,6 +123,18 @@ def _text(file: Path) -> pl.DataFrame:
             where=file.name,
             allowed="a header, then one line a subject with as many fields",
         ) from None
+
+
+def _refuse_short(text: str, separator: str, width: int, where: str) -> None:
+    """Refuse lines with fewer fields than the header, which would be read as if the others were missing."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(separator) + 1 < width and line.strip() and '"' not in line:
+            raise FormatError(
+                f"{line.count(separator) + 1} fields instead of {width}: '{line[:40]}'",
+                where=f"{where}, line {number}",
+                allowed="a header, then one line a subject with as many fields",
+                todo="copy the table again: it may have been cut off",
+            )
 
 
 def _first_line(text: str) -> str:
