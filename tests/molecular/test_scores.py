@@ -193,7 +193,7 @@ def test_nsclc_subset_holds_too_few_genes_and_says_so(data):
     )
     found = assemble(options, people, root)
     scores = found.tables["molecular/scores"]
-    assert scores.height == 50 + 21
+    assert scores.height == 50 + len(published_signatures())
     assert scores.filter(pl.col("reason") == "")["score"].to_list() == []
     assert found.table.width == 1
     assert scores.filter(score="sig:rsi")["found"].item() == 1
