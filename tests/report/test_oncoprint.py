@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 
 from radiolocus.report.figures_oncoprint import KINDS, kind_matrix, memo_order, oncoprint
+from radiolocus.report.references import methods_of, references_of
 from radiolocus.report.sections_molecular import molecular
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import conform, empty
@@ -109,6 +110,10 @@ def test_burden_signatures_genomes_and_fusions_are_told(tmp_path):
     write_table(tmp_path, "molecular/genomes", conform(genomes.with_columns(rest), "molecular/genomes"))
     fusions = pl.DataFrame({"subject": ["A"], "gene1": ["EML4"], "gene2": ["ALK"]})
     write_table(tmp_path, "molecular/fusions", conform(fusions, "molecular/fusions"))
+    (methods,) = methods_of(Artefacts(tmp_path))
+    assert "variants per Mb of 2 Mb" in methods
+    assert "Mutated is" not in methods
+    assert {name for name, _ in references_of(Artefacts(tmp_path))} >= {"Mutational burden", "HRD-LOH", "Aneuploidy"}
     section = molecular(Artefacts(tmp_path))
     assert section.verdict == [
         "median burden 3 per Mb",

@@ -6,6 +6,7 @@ samples in columns; thresholded values are -2 (deep deletion), -1 (loss), 0, 1 (
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,11 +80,8 @@ def read_gene_copies(path: Path) -> GeneCopies:
     values = np.column_stack([_numbers(table.cells[:, i], header[i], table.lines, path.name) for i in places])
     written = [str(g or "").strip() for g in table.cells[:, key]]
     bare = [g.split("|")[0] for g in written]
-    names = (
-        [b if bare.count(b) == 1 else g for g, b in zip(written, bare, strict=True)]
-        if "|" in "".join(written)
-        else bare
-    )
+    times = Counter(bare)
+    names = [b if times[b] == 1 or "|" not in g else g for g, b in zip(written, bare, strict=True)]
     first = {name: i for i, name in reversed(list(enumerate(names))) if name}
     order = sorted(first.values())
     notes: tuple[Problem, ...] = ()

@@ -137,6 +137,27 @@ _PAPERS = {
     "via rank-weighted average treatment effects. arXiv:2111.07966",
     "Number needed to treat": "Altman DG. Confidence intervals for the number needed to treat. BMJ "
     "1998;317:1309–1312. doi:10.1136/bmj.317.7168.1309",
+    "Classes of mutations": "Mayakonda A, Lin DC, Assenov Y, Plass C, Koeffler HP. Maftools: efficient and "
+    "comprehensive analysis of somatic variants in cancer. Genome Res 2018;28:1747–1756. doi:10.1101/gr.239244.118",
+    "Mutational burden": "Merino DM, McShane LM, Fabrizio D, et al. Establishing guidelines to harmonize tumor "
+    "mutational burden (TMB). J Immunother Cancer 2020;8:e000147. doi:10.1136/jitc-2019-000147",
+    "Mutational signatures": "Alexandrov LB, Nik-Zainal S, Wedge DC, et al. Signatures of mutational processes in "
+    "human cancer. Nature 2013;500:415–421. doi:10.1038/nature12477",
+    "Intervals of signatures": "Huang X, Wojtowicz D, Przytycka TM. Detecting presence of mutational signatures in "
+    "cancer with confidence. Bioinformatics 2018;34:330–337. doi:10.1093/bioinformatics/btx604",
+    "HRD-LOH": "Abkevich V, Timms KM, Hennessy BT, et al. Patterns of genomic loss of heterozygosity predict "
+    "homologous recombination repair defects in epithelial ovarian cancer. Br J Cancer 2012;107:1776–1782. "
+    "doi:10.1038/bjc.2012.451",
+    "Telomeric allelic imbalance": "Birkbak NJ, Wang ZC, Kim JY, et al. Telomeric allelic imbalance indicates "
+    "defective DNA repair and sensitivity to DNA-damaging agents. Cancer Discov 2012;2:366–375. "
+    "doi:10.1158/2159-8290.CD-11-0206",
+    "Large-scale transitions": "Popova T, Manié E, Rieunier G, et al. Ploidy and large-scale genomic instability "
+    "consistently identify basal-like breast carcinomas with BRCA1/2 inactivation. Cancer Res 2012;72:5454–5462. "
+    "doi:10.1158/0008-5472.CAN-12-1470",
+    "Genome doubling": "Bielski CM, Zehir A, Penson AV, et al. Genome doubling shapes the evolution and prognosis of "
+    "advanced cancers. Nat Genet 2018;50:1189–1195. doi:10.1038/s41588-018-0165-1",
+    "Aneuploidy": "Taylor AM, Shih J, Ha G, et al. Genomic and functional approaches to understanding cancer "
+    "aneuploidy. Cancer Cell 2018;33:676–689. doi:10.1016/j.ccell.2018.03.007",
     "Trial emulation": "Hernán MA, Robins JM. Using big data to emulate a target trial when a randomized trial is not "
     "available. Am J Epidemiol 2016;183:758–764. doi:10.1093/aje/kwv254",
 }
@@ -154,6 +175,16 @@ _USED_BY = {
     ),
     "sumstats/multitrait": ("Tests of all phenotypes at once",),
     "sumstats/cases": ("Saddle-point approximation", "Penalised likelihood"),
+    "molecular/mutations": ("Classes of mutations",),
+    "molecular/burden": ("Mutational burden",),
+    "molecular/mutational_signatures": ("Mutational signatures", "Intervals of signatures"),
+    "molecular/genomes": (
+        "HRD-LOH",
+        "Telomeric allelic imbalance",
+        "Large-scale transitions",
+        "Genome doubling",
+        "Aneuploidy",
+    ),
     "link/link": ("False discovery rate",),
     "sumstats/cohorts": ("Meta-analysis", "Random effects", "Heterogeneity"),
     "mendelian/estimates": (
@@ -311,6 +342,32 @@ def _genetics(art: Artefacts) -> str:
     return f"{linear}{binary} {_LEVELS}"
 
 
+def _tumours(art: Artefacts) -> str:
+    """What was derived from mutations and copy number."""
+    parts = []
+    if art.has("molecular/mutations"):
+        parts.append(
+            "Mutated is a gene with a somatic variant of one of nine nonsynonymous classes (Mayakonda 2018); who "
+            "was not sequenced is missing."
+        )
+    if (table := art.table("molecular/burden")) is not None:
+        parts.append(
+            f"Mutational burden: variants per Mb of {table['megabases'][0]:g} Mb, with the exact interval of a Poisson "
+            "count."
+        )
+    if art.has("molecular/mutational_signatures"):
+        parts.append(
+            "The 96 classes of substitutions (Alexandrov 2013) were fitted to the supplied signatures by non-negative "
+            "least squares, with bootstrap intervals (after Huang 2018)."
+        )
+    if art.has("molecular/genomes"):
+        parts.append(
+            "Scars of homologous recombination deficiency were counted on allele-specific segments (Abkevich, "
+            "Birkbak and Popova 2012), genome doubling after Bielski 2018, aneuploidy of arms after Taylor 2018."
+        )
+    return " ".join(parts)
+
+
 def _link(art: Artefacts) -> str:
     frame = art.table("link/link")
     tests = ", ".join(sorted(set(frame["test"].drop_nulls().to_list()))) if frame is not None else ""
@@ -400,6 +457,7 @@ _TOLD = (
     (("features/features",), _features),
     (("features/repeatability",), _repeatability),
     (("sumstats/summary", f"{BINARY}/sumstats/summary"), _genetics),
+    (("molecular/mutations", "molecular/burden", "molecular/mutational_signatures", "molecular/genomes"), _tumours),
     (("link/link",), _link),
     (("mendelian/estimates",), _mendelian),
     (("outcome/performance", "outcome/univariate"), _outcome),

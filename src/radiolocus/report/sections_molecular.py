@@ -29,17 +29,12 @@ def molecular(art: Artefacts) -> Section | None:
     return Section("molecular", "Molecular data of the tumours", blocks, verdict) if blocks else None
 
 
-def _rows(art: Artefacts, name: str) -> pl.DataFrame | None:
-    frame = art.table(name)
-    return None if frame is None or frame.is_empty() else frame
-
-
 def _mutations(art: Artefacts) -> tuple[list[Block], list[str]]:
-    frame = _rows(art, "molecular/mutations")
+    frame = art.table("molecular/mutations")
     if frame is None:
         return [], []
     subjects = _sequenced(art, frame)
-    table = _rows(art, "molecular/burden")
+    table = art.table("molecular/burden")
     burden = None if table is None else dict(table.select("subject", "per_megabase").iter_rows())
     drawn = oncoprint(frame, subjects, burden=burden, tracks=_tracks(art))
     kept = frame.filter("nonsynonymous")
@@ -115,7 +110,7 @@ def _tracks(art: Artefacts) -> dict[str, dict[str, float]]:
 
 
 def _burden(art: Artefacts) -> tuple[list[Block], list[str]]:
-    frame = _rows(art, "molecular/burden")
+    frame = art.table("molecular/burden")
     if frame is None:
         return [], []
     value = frame["per_megabase"].to_numpy()
@@ -129,7 +124,7 @@ def _burden(art: Artefacts) -> tuple[list[Block], list[str]]:
 
 
 def _signatures(art: Artefacts) -> tuple[list[Block], list[str]]:
-    frame = _rows(art, "molecular/mutational_signatures")
+    frame = art.table("molecular/mutational_signatures")
     if frame is None:
         return [], []
     means = (
@@ -161,7 +156,7 @@ def _signatures(art: Artefacts) -> tuple[list[Block], list[str]]:
 
 
 def _genomes(art: Artefacts) -> tuple[list[Block], list[str]]:
-    frame = _rows(art, "molecular/genomes")
+    frame = art.table("molecular/genomes")
     if frame is None:
         return [], []
     named = {
@@ -194,7 +189,7 @@ def _genomes(art: Artefacts) -> tuple[list[Block], list[str]]:
 
 
 def _fusions(art: Artefacts) -> tuple[list[Block], list[str]]:
-    frame = _rows(art, "molecular/fusions")
+    frame = art.table("molecular/fusions")
     if frame is None:
         return [], []
     pairs = (
