@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from radiolocus.config import load_study
     from radiolocus.errors import RadiolocusError
     from radiolocus.feature.extract import extract
+    from radiolocus.feature.lesion import measure_lesion
     from radiolocus.feature.maps import feature_map
     from radiolocus.feature.pyradiomics import extract_pyradiomics, read_pyradiomics
     from radiolocus.feature.settings import FeatureSettings
@@ -47,10 +48,15 @@ if TYPE_CHECKING:
     from radiolocus.read.options import ReadOptions
     from radiolocus.read.pgs import read_score_file, write_score_file
     from radiolocus.read.plink import PlinkSource, write_plink
+    from radiolocus.read.sr_lesions import read_sr_lesions
     from radiolocus.read.subject_tables import read_subject_table
     from radiolocus.read.sumstats import read_sumstats
+    from radiolocus.response.assess import assess
     from radiolocus.response.benefit import BenefitOptions, benefit
+    from radiolocus.response.criterion import CriteriaOptions
+    from radiolocus.response.delta import DeltaOptions, delta
     from radiolocus.response.recist11 import Recist11Options, recist11
+    from radiolocus.response.respond import respond
     from radiolocus.stats.concordance import harrell_c
     from radiolocus.stats.cox import fit_cox
     from radiolocus.stats.interaction import interaction_test
@@ -63,6 +69,8 @@ __all__ = [
     "CcaOptions",
     "ClumpOptions",
     "CohortOrder",
+    "CriteriaOptions",
+    "DeltaOptions",
     "Endpoint",
     "FeatureSettings",
     "FinemapOptions",
@@ -80,8 +88,10 @@ __all__ = [
     "ReadOptions",
     "Recist11Options",
     "Volume",
+    "assess",
     "benefit",
     "clump",
+    "delta",
     "export",
     "extract",
     "extract_pyradiomics",
@@ -96,6 +106,7 @@ __all__ = [
     "link",
     "load_study",
     "locus_cca",
+    "measure_lesion",
     "mediation",
     "mendelian",
     "meta",
@@ -108,9 +119,11 @@ __all__ = [
     "read_pair",
     "read_pyradiomics",
     "read_score_file",
+    "read_sr_lesions",
     "read_subject_table",
     "read_sumstats",
     "recist11",
+    "respond",
     "run_study",
     "scan",
     "write_nifti",
@@ -124,6 +137,8 @@ _HOME = {
     "CcaOptions": "associate.locus_cca",
     "ClumpOptions": "associate.clump",
     "CohortOrder": "associate.cohorts",
+    "CriteriaOptions": "response.criterion",
+    "DeltaOptions": "response.delta",
     "Endpoint": "model",
     "FeatureSettings": "feature.settings",
     "FinemapOptions": "associate.finemap",
@@ -141,8 +156,10 @@ _HOME = {
     "ReadOptions": "read.options",
     "Recist11Options": "response.recist11",
     "Volume": "model",
+    "assess": "response.assess",
     "benefit": "response.benefit",
     "clump": "associate.clump",
+    "delta": "response.delta",
     "export": "associate.export",
     "extract": "feature.extract",
     "extract_pyradiomics": "feature.pyradiomics",
@@ -157,6 +174,7 @@ _HOME = {
     "link": "associate.link",
     "load_study": "config",
     "locus_cca": "associate.locus_cca",
+    "measure_lesion": "feature.lesion",
     "mediation": "associate.mediation",
     "mendelian": "associate.mendelian",
     "meta": "associate.meta",
@@ -169,9 +187,11 @@ _HOME = {
     "read_pair": "read.imaging",
     "read_pyradiomics": "feature.pyradiomics",
     "read_score_file": "read.pgs",
+    "read_sr_lesions": "read.sr_lesions",
     "read_subject_table": "read.subject_tables",
     "read_sumstats": "read.sumstats",
     "recist11": "response.recist11",
+    "respond": "response.respond",
     "run_study": "pipeline",
     "scan": "associate.scan",
     "write_nifti": "read.nifti",

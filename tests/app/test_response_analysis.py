@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from flow.small_study import RESPONSE, SmallStudy
+from flow.small_study import OUTCOME, RESPONSE, SmallStudy
 from radiolocus.app.cli import app
 from radiolocus.schema import TABLES
 from radiolocus.store import read_table
@@ -31,7 +31,7 @@ def table(tmp_path):
 
 
 def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
-    (tmp_path / "lines.csv").write_text("subject,line,treatment,start,end\nA,1,drug,1,120\nC,1,drug,1,120\nA,2,x,9,1\n")
+    (tmp_path / "lines.csv").write_text("subject,line,treatment,start,end\nA,1,drug,1,150\nC,1,drug,1,120\nA,2,x,9,1\n")
     (tmp_path / "rc.csv").write_text("measure,repeatability_coefficient,scale\nuptake,20,percent\n")
     out = tmp_path / "out"
     done = run(
@@ -45,7 +45,7 @@ def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
         frame = read_table(out, f"response/{name}")
         assert frame.schema == TABLES[f"response/{name}"].schema
         assert frame.height
-    assert read_table(out, "response/treatments").rows() == [("A", "1", "drug", 1.0, 120.0)]
+    assert read_table(out, "response/treatments").rows() == [("A", "1", "drug", 1.0, 150.0)]
     calls = read_table(out, "response/function").filter(pl.col("subject") == "A")
     assert calls["function"].to_list() == ["response", "progression"]
     assert (out / "timelines" / "A.svg").read_text().startswith("<?xml")
@@ -54,16 +54,17 @@ def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
         assert words in page
     problems = pl.read_csv(out / "problems.csv")
     assert "an end (day 1) before the start (day 9)" in problems["got"].to_list()
+    assert "drug went on 38 days beyond progression (day 112)" in problems["got"].to_list()
 
 
 def test_a_study_file_runs_the_parts_of_response_alone(tmp_path):
     study = SmallStudy(tmp_path, n=4)
-    study.text += RESPONSE + "[link]\nmin_n = 10\n"
+    study.text += RESPONSE + OUTCOME
     out = tmp_path / "out"
     done = run("response", study.file(), "--out", out)
     assert done.exit_code == 0, done.output
     assert "response   4 subjects" in done.output
-    assert "link" not in done.output
+    assert "outcome" not in done.output
     assert json.loads((out / "study.json").read_text())["stages"]["features"]["ran"]
     refused = run("response", study.file(), "-c", "irecist", "--out", out)
     assert refused.exit_code == 2

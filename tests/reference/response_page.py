@@ -12,9 +12,11 @@ import polars as pl
 from radiolocus.kernels.recist import LABELS, overall
 from radiolocus.read.lesion_measures import MEASURES
 from radiolocus.read.sdtm import ITEMS
+from radiolocus.read.sr_lesions import QUANTITIES
 from radiolocus.response.comparison import COMPARISON
 from radiolocus.response.criterion import CRITERIA, Rule
 from radiolocus.response.endpoints import RULES
+from radiolocus.response.function import VISIT_MEASURES
 from radiolocus.response.kinetics import MODELS
 from radiolocus.response.recist11 import Recist11Options, best_response
 from radiolocus.response.recist11_rules import RECIST11
@@ -34,6 +36,24 @@ $ radiolocus recist lesions.csv --criterion recist11 --criterion irecist --out r
 responses/response: criteria, criteria_best, criteria_rates, timepoints, best, rates, endpoints, ...
 ```
 
+`radiolocus recist` shows calls and reasons; `radiolocus response` makes the whole analysis of a lesion table, of SDTM
+domains, of DICOM structured reports, or of a study file with a section `[response]`, with a report: calls, end points,
+kinetics, change between visits, waterfall, spider, swimmer and the courses of single patients.
+
+```console
+$ radiolocus response lesions.csv --criterion recist11 --out analysis
+recist11: objective response rate ...
+...
+report: analysis/report.html
+$ radiolocus demo-response --subjects 12 --out response-demo
+...
+... of 12 best responses are the true ones
+...
+```
+
+`demo-response` simulates lesions, uptake, circulating tumour DNA and treatment with known truth, analyses them and says
+how many best responses are the true ones; `examples/response.toml` is its study.
+
 In a study file:
 
 ```toml
@@ -44,6 +64,7 @@ further = ["irecist"]       # beside it
 confirmation = true
 persistent = false          # arithmetic reading of a partial response
 visit_days = 56.0           # planned days between visits
+treatments = ""             # table of treatments, for the figures: subject, treatment, start, end and line
 ```
 
 In Python:
@@ -82,6 +103,95 @@ visit is dated by its first assessment. Several evaluators are told apart by `--
 `T04.1` belongs to `T04`; `T02/T03` is measured once, as `T02`. The sums (SUMDIAM) and responses that the study has
 are set beside ours in `response/comparison.csv` ({columns}): for every disagreement the reason of our call, and the
 option of RECIST 1.1 under which theirs follows, if there is one.
+"""
+
+_SOURCES = """
+## Lesions from masks and from structured reports
+
+`radiolocus lesions scans.csv --out lesions.csv` measures masks. The table of scans has the columns subject, visit, day,
+image and mask and, where they are known, lesion, roi, kind, organ, node, modality, unit and reader. Without lesion and
+roi every label of a mask is a lesion. Measured are the longest diameter within a slice and the longest chord
+perpendicular to it in that slice (both of the convex outline, half way between the centres of voxels inside and
+outside), the volume of the voxels, and by the unit of the image (from DICOM, or stated) mean attenuation (HU), mean
+diffusion coefficient (mm²/s and its parts), or the peak of the 1 cm³ sphere and total glycolysis (SUV, SUL). Nodes
+count by the perpendicular, their short axis. A label that a later mask lacks is not evaluated, or absent with
+`--gone absent`.
+
+```python
+from pathlib import Path
+
+from radiolocus.response.measured import ScanOptions, measure_scans, read_scans
+
+folder = sorted(Path("images").iterdir())[0]
+Path("scans.csv").write_text(
+    "subject,visit,day,image,mask,modality,unit\\n"
+    f"{folder.name},baseline,0,images/{folder.name}/ct.nii.gz,images/{folder.name}/mask.nii.gz,CT,HU\\n"
+)
+scans, problems = read_scans("scans.csv")
+measured = measure_scans(scans, options=ScanOptions(unsaid_kind="target"))
+print(measured.frame.select("subject", "lesion", "diameter_mm", "perpendicular_mm", "volume_ml"))
+```
+
+`radiolocus lesions reports/ --roles roles.csv --out lesions.csv` reads DICOM structured reports of template TID 1500
+from a folder; `lesions = "reports"` does so in a study. The subject is the Patient ID, the day that of the study, the
+visit the time point (TID 1502) where one is given; a lesion is followed by its tracking UID. These concepts fill
+columns, in units that are converted by their UCUM code:
+
+| column | concepts | derivation | units |
+|---|---|---|---|
+"""
+
+_ROLES = """
+Neither masks nor reports say which lesions are targets: a table of roles does (`--roles`: subject, lesion, kind, organ,
+node), or a coded evaluation "target lesion" in the report, or `--unsaid-kind target` (`unsaid_kind = "target"` in
+`[response.columns]`): those of the first scan are targets, those seen later new. Groups of normal anatomy are left out;
+reports that are damaged, copies or of another template are named.
+"""
+
+_DELTA = """
+## Change between visits
+
+`response/delta` compares every visit with the baseline: the difference, in percent, the logarithm of the ratio, the
+least-squares slope over the visits so far and the area under the difference; of every imaging feature that a study has
+at several visits, and of what the lesions measure together:
+
+| measure | over the lesions | unit |
+|---|---|---|
+"""
+
+_NOISE = """
+Lesions of the baseline count, new ones only for the hottest; a lesion that has gone adds nothing to a sum and takes no
+part in a mean; where a lesion of the baseline was not measured there is no value. Days of visits come from the lesion
+table or from `days`; an order of visits is never guessed.
+
+Beside each change stands the repeatability coefficient, 1.96 √2 times the within-subject standard deviation (Bland &
+Altman 1999), of the study's own retests or perturbed copies (`features/repeatability`) or of the table `repeatability`
+(measure, repeatability_coefficient and, if known, image, roi and scale: absolute, or percent of the baseline).
+`beyond_noise` says whether the change is larger; `response/delta_features` whether more subjects are beyond it than the
+5 % that noise alone brings there (exact one-sided 95 % limit). `response/function` calls one measure: response or
+progression from `call_percent` on, progression also from the best value so far, never within the coefficient.
+
+```python
+from radiolocus.response.delta import DeltaOptions, delta_predictors
+from radiolocus.response.changes import changes_of
+
+tables, problems = changes_of(lesions.frame, None, None, DeltaOptions())
+predictors = delta_predictors(tables["response/delta"], "relative")
+print(predictors.height)
+```
+
+In a study file:
+
+```toml
+[response.delta]
+days = { baseline = 0, "week 8" = 56 }   # of visits of images, where the lesion table does not have them
+features = ["stat_.*", "morph_volume"]   # default: all
+repeatability = ""          # table of repeatability coefficients, before the study's own
+call = "uptake"             # functional measure that is called response, stable or progression
+call_percent = 30.0
+```
+
+`delta_predictors` makes them predictors, with `response/delta_features` only what changes by more than noise.
 """
 
 _ENDS = """
@@ -156,12 +266,26 @@ def _confirmed() -> list[str]:
     return lines
 
 
+def _quantities() -> list[str]:
+    """Concepts of structured reports by the column they fill."""
+    names = {"long": "`diameter_mm` (long axis)", "short": "`perpendicular_mm`; of nodes `diameter_mm`"}
+    names |= {"diameter": "`diameter_mm`, without a long axis"}
+    lines = []
+    for q in QUANTITIES:
+        concepts = ", ".join(f"{c.meaning} ({c.value}, {c.scheme_designator})" for c in q.concepts)
+        derived = " or ".join("none" if d is None else d.meaning.lower() for d in q.derivations)
+        column = names.get(q.column, f"`{q.column}`")
+        lines.append(f"| {column} | {concepts} | {derived} | {', '.join(q.units)} |")
+    return lines
+
+
 def page() -> str:
     """The page as the code says it."""
     lines = [_HEAD.rstrip("\n")]
     for name, m in MEASURES.items():
         lines.append(f"| `{name}` | {m.level} | {m.meaning} | {', '.join(m.words) or m.unit or 'number'} |")
     lines += [_SDTM.format(items=", ".join(ITEMS), columns=", ".join(COMPARISON)).rstrip("\n"), ""]
+    lines += [_SOURCES.strip("\n"), *_quantities(), _ROLES.rstrip("\n"), ""]
     lines += [
         "## RECIST 1.1 (`recist11`)",
         "",
@@ -177,6 +301,9 @@ def page() -> str:
         needs = f" Needs the columns {', '.join(f'`{n}`' for n in c.needs)}." if c.needs else ""
         lines += ["", f"## {c.title} (`{name}`)", "", f"{c.paper}. Follows: {c.quantity}.{needs}", "", *_rules(c.rules)]
         lines += ["", *(f"- {note}" for note in c.notes)]
+    lines.append(_DELTA.rstrip("\n"))
+    lines += [f"| `{n}` | {m.how}: {m.meaning} | {m.unit} |" for n, m in VISIT_MEASURES.items()]
+    lines.append(_NOISE.rstrip("\n"))
     lines += [_ENDS.rstrip("\n"), *(f"| {k} | {v} |" for k, v in RULES.items())]
     lines.append(_KINETICS.format(models=", ".join(f"`{m}`" for m in MODELS)).rstrip("\n"))
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ from radiolocus.report.html import write as write_report
 from radiolocus.report.source import Artefacts
 from radiolocus.response.changes import changes_of, read_repeatability
 from radiolocus.response.options import ResponseOptions
+from radiolocus.response.therapy import therapy_remarks
 from radiolocus.schema import conform
 from radiolocus.store import ARTEFACT_SCHEMA, read_table, write_json, write_table
 
@@ -97,7 +98,12 @@ def analyse_table(order: TableOrder, out: Path) -> Analysed:
         given = read_therapy_lines(order.treatments)
         known = given.frame.filter(pl.col("subject").is_in(table.frame["subject"].unique().implode()))
         tables["response/treatments"] = conform(known, "response/treatments")
-        problems += given.problems
+        best = found.tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
+        counted = "new_therapy_day" in table.frame.columns
+        problems += [
+            *given.problems,
+            *therapy_remarks(tables["response/treatments"], best, where=order.treatments.name, counted=counted),
+        ]
     if (compared := found.further.get("comparison")) is not None:
         tables["response/comparison"] = conform(compared, "response/comparison")
     _write(out, order, options, tables, problems)

@@ -11,6 +11,7 @@ from radiolocus.read.therapy_lines import read_therapy_lines
 from radiolocus.response.changes import changes_of, read_repeatability
 from radiolocus.response.comparison import compare
 from radiolocus.response.options import ResponseOptions
+from radiolocus.response.therapy import therapy_remarks
 from radiolocus.schema import conform, empty
 from radiolocus.store import read_table
 
@@ -19,7 +20,7 @@ __all__ = ["UPSTREAM", "changes"]
 UPSTREAM = ("features/features", "features/repeatability")
 
 
-def changes(run: Run, options: ResponseOptions) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+def changes(run: Run, options: ResponseOptions, best: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
     """Make the tables of change: those of :func:`changes_of`, ``treatments`` and ``comparison``."""
     features = read_table(run.root, "features/features")
     imaging = run.sections.imaging
@@ -32,6 +33,9 @@ def changes(run: Run, options: ResponseOptions) -> tuple[dict[str, pl.DataFrame]
         run.gathered.lesions, features, read_table(run.root, "features/repeatability"), options.delta, stated=own
     )
     given, told = _treatments(run, options)
+    lesions = run.gathered.lesions
+    counted = lesions is not None and "new_therapy_day" in lesions.columns
+    told += therapy_remarks(given, best, where=options.treatments, counted=counted)
     further = {"response/treatments": given, "response/comparison": _compared(run, options)}
     return tables | further, [*problems, *told]
 
@@ -41,7 +45,8 @@ def _compared(run: Run, options: ResponseOptions) -> pl.DataFrame:
     recorded, lesions = run.gathered.recorded, run.gathered.lesions
     if not recorded or lesions is None or "recist11" not in options.criteria:
         return empty("response/comparison")
-    return conform(compare(lesions, *recorded, options), "response/comparison")
+    sums, responses = recorded
+    return conform(compare(lesions, sums, responses, options), "response/comparison")
 
 
 def _treatments(run: Run, options: ResponseOptions) -> tuple[pl.DataFrame, list[Problem]]:

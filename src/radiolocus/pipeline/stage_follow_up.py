@@ -42,7 +42,8 @@ def follow_up(
     tables : mapping of str to polars.DataFrame
         Tables of the criteria.
     """
-    found, problems = changes(run, options)
+    best = tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
+    found, problems = changes(run, options, best)
     variants = run.gathered.variants
     if options.ctdna is not None and variants["ctdna"].height:
         own = options.ctdna.known

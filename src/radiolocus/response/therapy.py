@@ -6,7 +6,9 @@ import polars as pl
 
 from radiolocus.model import Problem
 
-__all__ = ["before_new_therapy"]
+__all__ = ["before_new_therapy", "therapy_remarks"]
+
+_GRACE_DAYS = 28.0  # a treatment is not stopped on the day of the scan
 
 
 def before_new_therapy(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
@@ -37,3 +39,63 @@ def before_new_therapy(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Probl
         for subject, visits, day in lost.rows()
     )
     return lesions.filter(~late), notes
+
+
+def therapy_remarks(
+    treatments: pl.DataFrame, best: pl.DataFrame, *, where: str, counted: bool = False
+) -> tuple[Problem, ...]:
+    """Say what the lines of treatment make doubtful.
+
+    Parameters
+    ----------
+    treatments : polars.DataFrame
+        Table ``response/treatments``.
+    best : polars.DataFrame
+        Table ``response/best``, or the rows of one criterion of ``response/criteria_best``.
+    where : str
+        Name of the table, for messages.
+    counted : bool
+        The lesion table says itself when another treatment began (``new_therapy_day``).
+
+    Returns
+    -------
+    tuple of Problem
+        A note for every line that goes on for more than 28 days after progression, and, unless `counted`, for every
+        further line that begins before progression: what is seen after it is not the effect of the first alone.
+    """
+    ends = best.select("subject", "progression_day", "last_day")
+    rows = treatments.join(ends, on="subject", how="inner", maintain_order="left")
+    later = pl.col("start") > pl.col("start").min().over("subject")
+    stop, progression = pl.coalesce("end", "last_day"), pl.col("progression_day")
+    beyond = rows.filter(~later & (stop > progression + _GRACE_DAYS))
+    further = rows.filter(later & (pl.col("start") < pl.coalesce("progression_day", "last_day")))
+    notes = [
+        Problem(
+            "response",
+            f"{name} went on {end - day:.0f} days beyond progression (day {day:g})",
+            "note",
+            subject,
+            name,
+            where,
+            "treatment up to progression",
+            "check the days; calls after the first progression do not count",
+        )
+        for subject, name, end, day in beyond.select(
+            "subject", "treatment", stop.alias("_end"), "progression_day"
+        ).rows()
+    ]
+    if not counted:
+        notes += [
+            Problem(
+                "response",
+                f"{name} began on day {start:g}, before progression: what was seen afterwards was counted",
+                "note",
+                subject,
+                name,
+                where,
+                "one treatment up to progression",
+                "give its start as new_therapy_day in the lesion table where it is another treatment of the tumour",
+            )
+            for subject, name, start in further.select("subject", "treatment", "start").rows()
+        ]
+    return tuple(notes)
