@@ -6,6 +6,7 @@ from polars.testing import assert_frame_equal
 
 from flow.small_study import GENETICS, SmallStudy
 from radiolocus.app.check import check_study
+from radiolocus.associate.binary import BinaryOptions
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
@@ -52,3 +53,29 @@ def test_mistakes_are_told(tmp_path, line, where, what):
         load_study(study.file())
     told = [str(mistake) for mistake in caught.value.mistakes]
     assert any(mistake.startswith(where) and what in mistake for mistake in told), told
+
+
+def test_the_ridge_serves_binary_phenotypes_and_the_mixed_model_says_that_it_does_not(tmp_path):
+    (folder := tmp_path / "study").mkdir()
+    study = SmallStudy(folder, n=30)
+    asked = 'binary = ["relapse"]\nkeep = { p_value = 1.0 }\n'
+    study.text += GENETICS + asked + 'mixed = { model = "ridge", ridge_block = 20 }\n'
+    finished = study.run()
+    root = finished.root
+    relapse = (study.clinical["relapse"] == "yes").cast(pl.Float64)
+    cases = pl.DataFrame({"subject": study.subjects, "relapse": relapse})
+    gwas(
+        PlinkSource(study.root / "geno"), cases, study.clinical.select(pl.col("id").alias("subject"), "age"),
+        tmp_path / "again", options=GenotypeOptions(min_maf=0.05, block_size=40), keep=GwasOptions(p_value=1),
+        binary=BinaryOptions(), mixed=MixedOptions(model="ridge", ridge_block=20),
+    )  # fmt: skip
+    own, told = query(root / "binary", phenotype=["relapse"]), "as if nobody were related"
+    assert_frame_equal(own, query(tmp_path / "again", phenotype=["relapse"]), check_exact=True)
+    assert read_table(root / "binary", "sumstats/mixed").equals(read_table(tmp_path / "again", "sumstats/mixed"))
+    assert not any(told in problem["got"] for problem in study.problems(finished))
+    study.text = study.text.replace('model = "ridge", ridge_block = 20', 'model = "lmm"')
+    related = study.run("other")
+    (note,) = [problem for problem in study.problems(related) if told in problem["got"]]
+    assert note["severity"] == "note"
+    assert not query(related.root / "binary", phenotype=["relapse"]).equals(own)
+    assert any(told in problem["got"] for problem in study.problems(study.run("other")))

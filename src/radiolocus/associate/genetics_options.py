@@ -26,7 +26,8 @@ class GeneticsOptions(GenotypeOptions):
     logistic : BinaryOptions
         How these are tested.
     mixed : MixedOptions or None
-        How relatedness is modelled in the scan of imaging phenotypes; None: not at all.
+        How relatedness is modelled in the scan of imaging phenotypes, and by the ridge in that of binary ones; None:
+        not at all.
     samples, variants : str
         Lists of the samples and of the variants that are analysed, one id a line, such as ``radiolocus qc`` leaves
         them; empty: all.

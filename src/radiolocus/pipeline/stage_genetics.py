@@ -17,6 +17,7 @@ from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
 from radiolocus.errors import ConfigError, FitError, InputError
 from radiolocus.genome.qc import GenotypeOptions
+from radiolocus.model import Problem
 from radiolocus.pipeline.gather import Gathered, Genotypes, as_problem
 from radiolocus.pipeline.inputs import clinical, upstream
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, told_left_out, upstream_of
@@ -29,6 +30,13 @@ __all__ = ["cases", "genetics"]
 
 _STAGE = "genetics"
 _WHOSE = "scan of binary phenotypes"
+_UNRELATED = Problem(
+    _STAGE,
+    "binary phenotypes are scanned as if nobody were related: the mixed model is one of measured phenotypes",
+    "note",
+    where="genetics.mixed.model",
+    todo="take model = 'ridge', which serves both",
+)
 
 
 def genetics(run: Run, options: GeneticsOptions) -> str:
@@ -60,13 +68,7 @@ def _imaging(run: Run, options: GeneticsOptions, genotypes: Genotypes) -> pl.Dat
     """Scan the imaging phenotypes; returns the problems."""
     inputs = run.fingerprints(_STAGE) | upstream(run, "cohort/subjects", *upstream_of(options))
     mixed = () if options.mixed is None else (options.mixed,)
-    settings = (
-        options.scan(),
-        options.keep,
-        analysed_images(run),
-        _whose_samples(genotypes),
-        *mixed,
-    )
+    settings = (options.scan(), options.keep, analysed_images(run), _whose_samples(genotypes), *mixed)
     stage = run.stage("sumstats", settings, inputs)
     table, dropped = phenotypes(run, options, _STAGE)
     fresh = not stands(stage)
@@ -87,17 +89,15 @@ def _binary(
     inputs = run.fingerprints(_STAGE) | upstream(run, "cohort/subjects") | {"binary phenotypes": told}
     chosen = options.scan(phenotypes=(), icc_min=None)
     keep = GwasOptions(options.keep.p_value, tuple(n for n in options.keep.all_rows if n in options.binary))
-    settings = (
-        chosen,
-        keep,
-        options.logistic,
-        _whose_samples(genotypes),
-    )
+    mixed = options.mixed if options.mixed is not None and options.mixed.model == "ridge" else None
+    settings = (chosen, keep, options.logistic, _whose_samples(genotypes), *(() if mixed is None else (mixed,)))
+    if options.mixed is not None and mixed is None:
+        problems = pl.concat([problems, problem_frame(_STAGE, [_UNRELATED])])
     stage = run.stage("sumstats", settings, inputs, below=BINARY)
     fresh = not stands(stage)
     if fresh:
         try:
-            _scan(run, stage, genotypes, table, chosen, keep, options.logistic)
+            _scan(run, stage, genotypes, table, chosen, keep, options.logistic, mixed)
         except FitError as error:
             if run.sections.imaging is None:
                 raise
