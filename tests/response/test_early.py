@@ -58,6 +58,19 @@ def test_change_tells_what_baseline_does_not():
     assert checks["permuted outcome"] != "leak"
 
 
+def test_times_to_an_event_are_predicted_too():
+    frame, pcr, clinical = table()
+    rng = np.random.default_rng(2)
+    time = rng.exponential(30 * np.exp(1.5 * pcr.event))
+    pfs = Endpoint("pfs", "survival", pcr.subject, (time < 60).astype(float), np.minimum(time, 60), "days")
+    visits, _ = visits_of(frame, options())
+    found = early(visits, [pfs], clinical, options(change="log_ratio", permutations=0))
+    told = {r["predictors"]: r for r in found.tables["early/performance"].iter_rows(named=True)}
+    assert {r["model"] for r in told.values()} == {"elastic-net Cox"}
+    assert told[CHANGE]["estimate"] > 0.6 > told[BASELINE]["lower"]
+    assert found.tables["early/lead_time"].height == 0
+
+
 def test_rows_may_stand_in_any_order_when_a_column_orders_them():
     frame, _, _ = table()
     shuffled = frame.sample(fraction=1.0, shuffle=True, seed=3)

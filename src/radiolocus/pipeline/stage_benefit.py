@@ -24,7 +24,8 @@ def benefits(run: Run, options: BenefitOptions) -> str:
         imaging, dropped = phenotypes(run, everything, "benefit")
         further = {"imaging": imaging, "molecular": read_table(run.root, "molecular/markers")}
         endpoints = len(options.endpoints or run.gathered.cohort.endpoints)
-        with bar(run, "benefit", endpoints * max(1, len(options.rule_arms or options.arms))) as step:
+        arms = len(options.rule_arms or options.arms) or _arms(run.gathered.cohort.frame, options)
+        with bar(run, "benefit", endpoints * arms) as step:
             found = benefit(
                 run.gathered.cohort.endpoints,
                 run.gathered.cohort.frame,
@@ -43,3 +44,9 @@ def benefits(run: Run, options: BenefitOptions) -> str:
     return (
         f"{count} interactions tested, {shown} with q < 0.05; {NO_EVIDENCE} in {told.count(NO_EVIDENCE)} of {len(told)}"
     )
+
+
+def _arms(frame: pl.DataFrame, options: BenefitOptions) -> int:
+    """How many treatments are compared with control; a column that is not there is told by the stage itself."""
+    known = frame[options.treatment].drop_nulls().n_unique() if options.treatment in frame.columns else 0
+    return max(1, known - 1)
