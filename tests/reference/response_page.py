@@ -109,13 +109,14 @@ _SOURCES = """
 ## Lesions from masks and from structured reports
 
 `radiolocus lesions scans.csv --out lesions.csv` measures masks. The table of scans has the columns subject, visit, day,
-image and mask and, where they are known, lesion, roi, kind, organ, node, modality, unit and reader. Without lesion and
-roi every label of a mask is a lesion. Measured are the longest diameter within a slice and the longest chord
+image and mask and, where they are known, lesion, roi, kind, organ, node, modality, unit, reader and background. Without
+lesion and roi every label of a mask is a lesion. Measured are the longest diameter within a slice and the longest chord
 perpendicular to it in that slice (both of the convex outline, half way between the centres of voxels inside and
 outside), the volume of the voxels, and by the unit of the image (from DICOM, or stated) mean attenuation (HU), mean
 diffusion coefficient (mm²/s and its parts), or the peak of the 1 cm³ sphere and total glycolysis (SUV, SUL). Nodes
-count by the perpendicular, their short axis. A label that a later mask lacks is not evaluated, or absent with
-`--gone absent`.
+count by the perpendicular, their short axis. Of hypoxia PET whose background (mean of blood or muscle) is stated, the
+share of voxels of at least 1.4 times the background is taken (`--tbr`). A label that a later mask lacks is not
+evaluated, or absent with `--gone absent`.
 
 ```python
 from pathlib import Path

@@ -108,6 +108,7 @@ def test_named_lesions_nodes_and_uptake(tmp_path):
     t1, n1 = (frame.row(by_predicate=pl.col("lesion") == x, named=True) for x in ("T1", "N1"))
     assert (t1["density_hu"], t1["axis"], n1["axis"]) == (40.0, "long", "short")
     assert t1["uptake"] == pytest.approx(8.0)
+    assert t1["mtv_ml"] == pytest.approx(t1["volume_ml"])
     assert t1["tlg"] == pytest.approx(8.0 * t1["volume_ml"])
     assert t1["diameter_mm"] == t1["longest_mm"]
     assert n1["diameter_mm"] == n1["perpendicular_mm"]
@@ -134,6 +135,29 @@ def test_what_cannot_be_used_is_named_and_the_rest_measured(follow_up):
     assert "different grids" in told["P1"]
     assert told["P4"] == "unit 'Gy'"
     assert found.frame["visit"].unique(maintain_order=True).to_list() == ["baseline", "week 8", "week 16"]
+
+
+def test_the_hypoxic_fraction_is_the_share_above_the_stated_ratio_to_the_background(tmp_path):
+    scan(tmp_path, "fmiso", {1: (A, 31)}, value=2.0)
+    half = nib.load(tmp_path / "fmiso.nii.gz")
+    image = half.get_fdata()
+    image[:20] = np.where(image[:20] > 0, 1.0, image[:20])  # up to the column of the centre
+    nib.save(nib.Nifti1Image(image, half.affine), tmp_path / "fmiso.nii.gz")
+    table = tmp_path / "scans.csv"
+    row = "P1,baseline,0,fmiso.nii.gz,fmiso_mask.nii.gz,PT,SUVbw"
+    table.write_text(f"subject,visit,day,image,mask,modality,unit,background\n{row},1.2\n")
+    scans, _ = read_scans(table)
+    found = {}
+    for ratio in (0.5, 1.4, 2.0):
+        frame = measure_scans(scans, options=ScanOptions(unsaid_kind="target", tbr_threshold=ratio)).frame
+        found[ratio] = frame["hypoxic_fraction"][0]
+        assert frame["uptake"].to_list() == [None]
+    assert found[0.5] == 1.0
+    assert found[1.4] == pytest.approx(0.5, abs=0.04)
+    assert found[2.0] == 0.0
+    table.write_text(f"subject,visit,day,image,mask,modality,unit,background\n{row},0\n")
+    with pytest.raises(TableError, match="background '0'"):
+        read_scans(table)
 
 
 def test_workers_do_not_change_the_table(follow_up):

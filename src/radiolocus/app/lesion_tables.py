@@ -35,7 +35,14 @@ class LesionSource:
 
 
 def lesions_of(
-    source: Path, roles: Path | None, *, unsaid: str = "", gone: str = "NE", reader: str = "", jobs: int = 1
+    source: Path,
+    roles: Path | None,
+    *,
+    unsaid: str = "",
+    gone: str = "NE",
+    tbr: float = 1.4,
+    reader: str = "",
+    jobs: int = 1,
 ) -> LesionSource:
     """Make a lesion table from a table of scans, or from structured reports.
 
@@ -46,7 +53,7 @@ def lesions_of(
     RadiolocusError
         The source or the roles cannot be used.
     """
-    options = ScanOptions(cast("Literal['NE', 'absent']", gone), cast("Literal['', 'target']", unsaid))
+    options = ScanOptions(cast("Literal['NE', 'absent']", gone), cast("Literal['', 'target']", unsaid), tbr)
     if not source.exists():
         raise TableError(f"no such file or folder '{source.name}'", where=source.parent.name, todo="correct the path")
     told = read_roles(roles) if roles else None

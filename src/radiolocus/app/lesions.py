@@ -38,6 +38,9 @@ def lesions(
         typer.Option("--unsaid-kind", help="'target': unsaid lesions of the first scan are targets, later ones new."),
     ] = "",
     gone: Annotated[str, typer.Option("--gone", help="A label that a later mask lacks: NE, or absent.")] = "NE",
+    tbr: Annotated[
+        float, typer.Option("--tbr", help="Ratio to the stated background from which a voxel is hypoxic.")
+    ] = 1.4,
     reader: Annotated[str, typer.Option("--reader", help="The observer of the reports that counts.")] = "",
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Worker processes; 0 is one a core.")] = 1,
 ) -> None:
@@ -45,7 +48,9 @@ def lesions(
     with loading():
         from radiolocus.app.lesion_tables import lesions_of, write
 
-    found = lesions_of(source, roles, unsaid=unsaid, gone=gone, reader=reader, jobs=jobs or os.cpu_count() or 1)
+    found = lesions_of(
+        source, roles, unsaid=unsaid, gone=gone, tbr=tbr, reader=reader, jobs=jobs or os.cpu_count() or 1
+    )
     for problem in found.problems:
         where = ", ".join(x for x in (problem.where, problem.subject, problem.item) if x)
         typer.echo(f"{problem.severity:<9} {where}: {problem.got}", err=True)

@@ -55,6 +55,8 @@ class LesionMeasures:
     voxels : int
     mean : float
         Mean intensity, in the unit of the image.
+    share_above : float or None
+        Share of the voxels of at least the intensity asked for; None when none was.
     peak : float or None
         Largest mean of a sphere of 1 cm³ around a voxel of the lesion (SUVpeak of a PET); None where a sphere holds
         voxels that are not finite.
@@ -65,6 +67,7 @@ class LesionMeasures:
     volume_ml: float
     voxels: int
     mean: float
+    share_above: float | None
     peak: float | None
     notes: tuple[str, ...]
 
@@ -105,13 +108,15 @@ def diameters(mask: BoolArray, spacing: Array) -> Diameters:
     return Diameters(float(longest), float(best), at)
 
 
-def measure_lesion(volume: Volume, mask: Mask) -> LesionMeasures:
+def measure_lesion(volume: Volume, mask: Mask, *, above: float | None = None) -> LesionMeasures:
     """Measure one lesion.
 
     Parameters
     ----------
     volume, mask : Volume, Mask
         On the same grid.
+    above : float, optional
+        Intensity whose share is counted, e.g. a tumour-to-background ratio times the mean of the background.
 
     Returns
     -------
@@ -137,12 +142,14 @@ def measure_lesion(volume: Volume, mask: Mask) -> LesionMeasures:
     normal = abs(volume.geometry.affine[2, 0]) / volume.geometry.spacing[0]
     if normal < _AXIAL:
         notes.append("slices are not axial; diameters are those of the slices as they were acquired")
+    values = region.image[region.intensity]
     voxels = int(np.count_nonzero(mask.array))
     return LesionMeasures(
         diameters(mask.array, volume.geometry.spacing),
         voxels * volume.geometry.voxel_volume / 1000.0,
         voxels,
-        float(region.image[region.intensity].mean()),
+        float(values.mean()),
+        None if above is None else float((values >= above).mean()),
         _peak(region),
         tuple(notes),
     )

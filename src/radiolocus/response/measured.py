@@ -28,7 +28,7 @@ from radiolocus.registry import suggest
 __all__ = ["MeasuredLesions", "Scan", "ScanOptions", "measure_scan", "measure_scans", "read_scans"]
 
 _NEEDED = ("subject", "visit", "day", "image", "mask")
-_KNOWN = ("lesion", "roi", "kind", "organ", "node", "modality", "unit", "reader")
+_KNOWN = ("lesion", "roi", "kind", "organ", "node", "modality", "unit", "reader", "background")
 _DIFFUSION = {"um2/s": 1.0, "µm²/s": 1.0, "10-6.mm2/s": 1.0, "10⁻⁶ mm²/s": 1.0, "10-3.mm2/s": 1e3, "mm2/s": 1e6}
 _UNITS = ("HU", "SUV...", "SUL...", *_DIFFUSION)
 # Where a lesion is measured on several images, its size is that of the first of these.
@@ -40,7 +40,11 @@ _TABLE: dict[str, pl.DataType] = {
     "diameter_mm": pl.Float64(),
     **dict.fromkeys(("axis", "status", "reader"), pl.String()),
     **dict.fromkeys(
-        ("perpendicular_mm", "longest_mm", "volume_ml", "density_hu", "adc", "uptake", "tlg"), pl.Float64()
+        (
+            *("perpendicular_mm", "longest_mm", "volume_ml", "density_hu", "adc"),
+            *("uptake", "tlg", "mtv_ml", "hypoxic_fraction"),
+        ),
+        pl.Float64(),
     ),
     "slice": pl.Int64(),
     "file": pl.String(),
@@ -59,12 +63,18 @@ class ScanOptions:
     unsaid_kind : {"", "target"}
         What a lesion is where nothing says it: "target" takes those of the first scan as targets and those seen later
         as new lesions; default: such a subject is set aside when the table is read.
+    tbr_threshold : float
+        Tumour-to-background ratio from which a voxel counts as hypoxic, where a scan states its background (mean of
+        blood or muscle, in the unit of the image); such a scan gives the hypoxic fraction, and no uptake.
     """
 
     gone: Literal["NE", "absent"] = "NE"
     unsaid_kind: Literal["", "target"] = ""
+    tbr_threshold: float = 1.4
 
     def __post_init__(self) -> None:
+        if not self.tbr_threshold > 0:
+            raise ConfigError(f"tbr_threshold = {self.tbr_threshold:g}", allowed="more than 0")
         if self.gone not in ("NE", "absent") or self.unsaid_kind not in ("", "target"):
             raise ConfigError(
                 f"gone '{self.gone}', unsaid_kind '{self.unsaid_kind}'", allowed="NE or absent; nothing or target"
@@ -73,7 +83,10 @@ class ScanOptions:
 
 @dataclass(frozen=True)
 class Scan:
-    """One image with one mask: `lesions` are pairs of label in the mask (None: all of it) and what the table says."""
+    """One image with one mask: `lesions` are pairs of label in the mask (None: all of it) and what the table says.
+
+    `hypoxic_from` is the intensity from which a voxel is hypoxic; as read, with a ratio of 1, the background itself.
+    """
 
     subject: str
     visit: str
@@ -84,6 +97,7 @@ class Scan:
     unit: str
     where: str
     lesions: tuple[tuple[str | None, Mapping[str, str | None]], ...] = field(default=())
+    hypoxic_from: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +115,8 @@ def read_scans(path: Path | str) -> tuple[tuple[Scan, ...], tuple[Problem, ...]]
     ----------
     path : Path or str
         Columns subject, visit, day (a number or a date), image and mask (paths relative to the table); and, where they
-        are known, lesion, roi (label, name or number in the mask), kind, organ, node, modality, unit and reader.
+        are known, lesion, roi (label, name or number in the mask), kind, organ, node, modality, unit, reader and, of
+        hypoxia PET, background.
         Without lesion and roi every label of a mask is a lesion.
 
     Raises
@@ -153,7 +168,20 @@ def _scan(row: Mapping[str, Any], folder: Path, where: str) -> Scan:
         row.get("unit") or "",
         where,
         lesions,
+        _background(row.get("background"), where),
     )
+
+
+def _background(text: str | None, where: str) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise TableError(f"background '{text}'", where=where, allowed="a mean intensity above 0")
+    return value
 
 
 def _day(text: str, where: str) -> float:
@@ -191,7 +219,7 @@ def measure_scan(scan: Scan) -> list[dict[str, Any]]:
     volume, masks = read_regions(scan.image, scan.mask, rois=[roi for roi, _ in found], modality=scan.modality)
     unit = scan.unit or volume.unit
     for (_, said), mask in zip(found, masks, strict=True):
-        measures = measure_lesion(volume, mask)
+        measures = measure_lesion(volume, mask, above=scan.hypoxic_from)
         rows.append(_row(scan, said) | _sizes(measures, unit, scan.where) | {"modality": volume.modality})
     return rows
 
@@ -210,10 +238,12 @@ def _sizes(found: LesionMeasures, unit: str, where: str) -> dict[str, Any]:
         "status": "present",
         "notes": found.notes,
     }
+    if found.share_above is not None:
+        return sizes | {"hypoxic_fraction": found.share_above}
     if unit == "HU":
         return sizes | {"density_hu": found.mean}
     if unit.upper().startswith(("SUV", "SUL")):
-        return sizes | {"uptake": found.peak, "tlg": found.mean * found.volume_ml}
+        return sizes | {"uptake": found.peak, "tlg": found.mean * found.volume_ml, "mtv_ml": found.volume_ml}
     if unit in _DIFFUSION:
         return sizes | {"adc": found.mean * _DIFFUSION[unit]}
     if unit:
@@ -244,7 +274,10 @@ def measure_scans(
     chosen = options or ScanOptions()
     rows: dict[int, list[dict[str, Any]]] = {}
     problems: dict[int, Problem] = {}
-    for k, found in run_units(measure_scan, scans, jobs=jobs):
+    asked = [
+        s if s.hypoxic_from is None else replace(s, hypoxic_from=chosen.tbr_threshold * s.hypoxic_from) for s in scans
+    ]
+    for k, found in run_units(measure_scan, asked, jobs=jobs):
         if isinstance(found, RadiolocusError):
             problems[k] = _failed(scans[k], found)
         elif isinstance(found, Exception):
