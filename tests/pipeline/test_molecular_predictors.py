@@ -47,6 +47,10 @@ def test_clusters_predict_nothing_and_scores_do(study):
     assert not [name for name in used if name.startswith("cluster:")]
     told = [p["got"] for p in study.problems(finished) if p["stage"] == "outcome"]
     assert any("3 clusters were learned from the whole cohort and predict nothing" in got for got in told)
+    page = (finished.root / "report.html").read_text(encoding="utf-8")
+    assert "Scores and subtypes of expression" in page
+    assert "2 of 2 scores of expression were made" in page
+    assert "scheme new: 3 clusters, more stable than in one cloud" in page
     # A selection that is declared later counts at once, also for the scores and subtypes made of the genes.
     again = with_text(study, ', selected_on = ["relapse"]').run("plain")
     (told,) = [p for p in study.problems(again) if "was selected on 'relapse'" in p["got"]]

@@ -18,6 +18,7 @@ from radiolocus.report.sections_benefit import benefit
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_ctdna import follow_up
 from radiolocus.report.sections_early import early
+from radiolocus.report.sections_expression import expression
 from radiolocus.report.sections_follow_up import changes, timelines
 from radiolocus.report.sections_genetics import binary_genetics, genetics
 from radiolocus.report.sections_genotyping import genotyping
@@ -46,6 +47,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     genetics,
     binary_genetics,
     molecular,
+    expression,
     link,
     genotyping,
     mendelian,
