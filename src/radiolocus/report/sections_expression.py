@@ -103,7 +103,7 @@ def _clusters(art: Artefacts) -> tuple[list[Block], list[str]]:
         rows,
         [False, True, True, True, True, True, True, False],
         note="Ambiguous: pairs of subjects whose consensus lies between 0.1 and 0.9, and their share in simulations of "
-        "one cloud with the same covariance; p over all numbers of clusters. Consensus clustering finds clusters in any "
+        "one cloud with the same covariance; p over all numbers. Consensus clustering finds clusters in any "
         "data. They were learned from the whole cohort and are left out of every prediction.",
     )
     said = [
