@@ -57,15 +57,26 @@ def interaction_forest(interactions: pl.DataFrame, subgroups: pl.DataFrame, endp
             f"difference in the rate of {shorten(endpoint, 30)}, arm less {shorten(chosen[0]['control'], 16)}"
         )
     else:
-        axes.set_xscale("log")
+        _ratio_axis(axes)
         axes.set_xlabel(f"hazard ratio of {shorten(endpoint, 30)}, arm against {shorten(chosen[0]['control'], 16)}")
     return embed(
         figure,
         f"Effect of treatment on {endpoint} in subgroups of {len(chosen)} markers",
-        f"{endpoint}: effect of treatment within subgroups, the {len(chosen)} markers of smallest p of interaction. "
+        f"{endpoint}: effect of treatment within subgroups of the markers with the smallest p of interaction. "
         "Points with 95 % intervals; a number is divided at its median for this figure, its test is not. Beside them "
         "the likelihood-ratio p of treatment × marker, and q within its family of markers over all arms.",
     )
+
+
+def _ratio_axis(axes: Axes) -> None:
+    """A logarithmic axis with plain numbers; what lies beyond a factor of 50 is cut, its numbers stand beside it."""
+    low, high = axes.dataLim.intervalx
+    axes.set_xscale("log")
+    low, high = max(min(0.85 * low, 0.8), 0.02), min(max(1.18 * high, 1.25), 50.0)
+    axes.set_xlim(low, high)
+    ticks = [t for t in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0) if low <= t <= high]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _subgroups(frame: pl.DataFrame, test: dict[str, Any]) -> list[dict[str, Any]]:

@@ -91,7 +91,7 @@ class Outcome:
                 out[group] = 1.0
                 continue
             out[group] = 1.0 - pseudo_observations(time[group], event[group].astype(np.int64), horizon)
-        return out, f"probability of no {self.name} by {horizon:g} {self.unit}".rstrip()
+        return out, f"probability of no {self.name} by {horizon:.4g} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True, eq=False)
