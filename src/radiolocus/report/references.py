@@ -44,6 +44,17 @@ _PAPERS = {
     "determinants of the brain with MOSTest. Nat Commun 2020;11:3512. doi:10.1038/s41467-020-17368-1",
     "False discovery rate": "Benjamini Y, Hochberg Y. Controlling the false discovery rate: a practical and powerful "
     "approach to multiple testing. J R Stat Soc B 1995;57:289–300. doi:10.1111/j.2517-6161.1995.tb02031.x",
+    "Areas under two ROC curves": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more "
+    "correlated receiver operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837–845. "
+    "doi:10.2307/2531595",
+    "Decision curve": "Vickers AJ, Elkin EB. Decision curve analysis: a novel method for evaluating prediction models. "
+    "Med Decis Making 2006;26:565–574. doi:10.1177/0272989X06295361",
+    "Prediction sets": "Barber RF, Candès EJ, Ramdas A, Tibshirani RJ. Predictive inference with the jackknife+. Ann "
+    "Stat 2021;49:486–507. doi:10.1214/20-AOS1965",
+    "Sets class by class": "Vovk V. Cross-conformal predictors. Ann Math Artif Intell 2015;74:9–28. "
+    "doi:10.1007/s10472-013-9368-4",
+    "Permutation p-values": "Phipson B, Smyth GK. Permutation P-values should never be zero: calculating exact P-values "
+    "when permutations are randomly drawn. Stat Appl Genet Mol Biol 2010;9:39. doi:10.2202/1544-6115.1585",
     "Cox model": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
     "doi:10.1111/j.2517-6161.1972.tb00899.x",
     "Ties": "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557–565. "
@@ -197,6 +208,13 @@ _USED_BY = {
     ),
     "mediation/effects": ("Mediation",),
     "mechanism/paths": ("Mediation", "Additive hazards", "E-value"),
+    "genotyping/verdict": (
+        "Permutation p-values",
+        "Areas under two ROC curves",
+        "Decision curve",
+        "Prediction sets",
+        "Sets class by class",
+    ),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
@@ -377,6 +395,19 @@ def _link(art: Artefacts) -> str:
     )
 
 
+def _genotyping(art: Artefacts) -> str:
+    frame = art.table("genotyping/performance")
+    design = f" ({protocol(frame)})" if frame is not None else ""
+    return (
+        "Markers were predicted from imaging features out of fold only: imputation, filters, selection, scaling and "
+        f"tuning were learned inside the training part{design}, and so were thresholds. Area under the ROC curve within "
+        "folds with bootstrap intervals, average precision, Brier score, calibration slope and intercept, net benefit "
+        "(Vickers & Elkin 2006). Candidates shared subjects and folds; their differences by bootstrap and by DeLong's "
+        "test (1988). The whole procedure was run on permuted markers (Phipson & Smyth 2010). Prediction sets: CV+ "
+        "(Barber 2021), class by class (Vovk 2015), on the inner folds."
+    )
+
+
 def _outcome(art: Artefacts) -> str:
     frame = art.table("outcome/performance")
     design = f" ({protocol(frame)})" if frame is not None else ""
@@ -460,6 +491,7 @@ _TOLD = (
     (("molecular/mutations", "molecular/burden", "molecular/mutational_signatures", "molecular/genomes"), _tumours),
     (("link/link",), _link),
     (("mendelian/estimates",), _mendelian),
+    (("genotyping/verdict",), _genotyping),
     (("outcome/performance", "outcome/univariate"), _outcome),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
     (("response/ctdna", "response/clones", "response/resistance_classes"), _blood),

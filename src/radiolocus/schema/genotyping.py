@@ -60,7 +60,7 @@ GENOTYPING: tuple[Table, ...] = (
                 "conformal_p_value",
                 Real,
                 "share of training subjects of this class that conform no better; null of a continuous target",
-                source="Vovk 2013; Barber et al. 2021",
+                source="Vovk 2015; Barber et al. 2021",
             ),
             Column("in_set", Flag, "whether the class is in the prediction set; null of a continuous target"),
             Column("lower", Real, "lower end of the prediction interval of a continuous target"),

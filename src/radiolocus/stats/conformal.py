@@ -46,7 +46,7 @@ def class_conformal_p(
 
     References
     ----------
-    Barber, Candès, Ramdas & Tibshirani (2021) Ann Stat 49:486 (CV+). Vovk (2013) Ann Math Artif Intell 74:9
+    Barber, Candès, Ramdas & Tibshirani (2021) Ann Stat 49:486 (CV+). Vovk (2015) Ann Math Artif Intell 74:9
     (cross-conformal predictors; label-conditional p-values).
     """
     scores, new = np.asarray(score, dtype=np.float64), np.asarray(candidate, dtype=np.float64)
