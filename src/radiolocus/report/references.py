@@ -53,8 +53,8 @@ _PAPERS = {
     "Stat 2021;49:486–507. doi:10.1214/20-AOS1965",
     "Sets class by class": "Vovk V. Cross-conformal predictors. Ann Math Artif Intell 2015;74:9–28. "
     "doi:10.1007/s10472-013-9368-4",
-    "Permutation p-values": "Phipson B, Smyth GK. Permutation P-values should never be zero: calculating exact P-values "
-    "when permutations are randomly drawn. Stat Appl Genet Mol Biol 2010;9:39. doi:10.2202/1544-6115.1585",
+    "Permutation p-values": "Phipson B, Smyth GK. Permutation P-values should never be zero: calculating exact "
+    "P-values when permutations are randomly drawn. Stat Appl Genet Mol Biol 2010;9:39. doi:10.2202/1544-6115.1585",
     "Cox model": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
     "doi:10.1111/j.2517-6161.1972.tb00899.x",
     "Ties": "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557–565. "
@@ -400,8 +400,8 @@ def _genotyping(art: Artefacts) -> str:
     design = f" ({protocol(frame)})" if frame is not None else ""
     return (
         "Markers were predicted from imaging features out of fold only: imputation, filters, selection, scaling and "
-        f"tuning were learned inside the training part{design}, and so were thresholds. Area under the ROC curve within "
-        "folds with bootstrap intervals, average precision, Brier score, calibration slope and intercept, net benefit "
+        f"tuning were learned inside the training part{design}, and so were thresholds. Area under the ROC curve "
+        "within folds with bootstrap intervals, average precision, Brier score, calibration slope and intercept, net benefit "
         "(Vickers & Elkin 2006). Candidates shared subjects and folds; their differences by bootstrap and by DeLong's "
         "test (1988). The whole procedure was run on permuted markers (Phipson & Smyth 2010). Prediction sets: CV+ "
         "(Barber 2021), class by class (Vovk 2015), on the inner folds."
