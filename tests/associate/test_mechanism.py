@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from radiolocus.associate.graphml import graphml
-from radiolocus.associate.mechanism import edges_of, nodes_of
+from radiolocus.associate.mechanism import edges_of, graph_text, nodes_of
 from radiolocus.schema import TABLES, empty
 
 
@@ -124,8 +124,8 @@ def test_another_program_reads_the_graph(tables, tmp_path):
     networkx = pytest.importorskip("networkx")
     edges = edges_of(tables, 0.05)
     nodes = nodes_of(edges, empty("mechanism/paths"), {"CT:x": 'a < b & "c" \x07 µ'})
-    text = graphml(nodes, edges)
-    assert text == graphml(nodes, edges)
+    text = graph_text(nodes, edges)
+    assert text == graph_text(nodes, edges)
     (tmp_path / "graph.graphml").write_text(text, encoding="utf-8")
     graph = networkx.read_graphml(tmp_path / "graph.graphml", force_multigraph=True)
     assert graph.is_directed()
@@ -133,8 +133,10 @@ def test_another_program_reads_the_graph(tables, tmp_path):
     assert list(names.values()) == nodes["node"].to_list()
     found = {(names[a], names[b]): d for a, b, d in graph.edges(data=True)}
     for ends, row in by_ends(edges).items():
-        for key in ("relation", "estimate", "lower", "direction", "q_value", "n", "replicated"):
+        for key in ("relation", "estimate", "lower", "direction", "q_value", "n"):
             assert found[ends].get(key) == row[key]
+        said = {True: "yes", False: "no", None: "not looked for"}
+        assert found[ends]["replicated"] == said[row["replicated"]]
     described = next(d for _, d in graph.nodes(data=True) if d["label"] == "CT:x")
     assert described["description"] == 'a < b & "c" \ufffd µ'
 

@@ -101,6 +101,12 @@ def test_percentiles_are_those_of_the_slow_twin(root):
     assert last.lower is None
 
 
+def test_units_are_those_of_the_image(root):
+    units = {s.unit for s in profile_of(Artefacts(root), "S_002").standings}
+    assert any("SUVbw" in unit for unit in units)
+    assert not any("intensity" in unit or unit == "1" for unit in units)
+
+
 def test_equal_values_count_half():
     assert percentile(1.0, np.array([0.0, 1.0, 1.0, 2.0])) == 50.0
     assert percentile(5.0, np.array([0.0, 1.0])) == 100.0

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from radiolocus.associate.graphml import graphml
 from radiolocus.schema import TABLES, conform, empty
 
-__all__ = ["LAYERS", "edges_of", "nodes_of"]
+__all__ = ["GENOME_WIDE", "LAYERS", "edges_of", "graph_text", "nodes_of"]
 
 #: Layer of each kind of node.
 LAYERS = {"marker": "genome", "variant": "genome", "gene set": "genome", "feature": "image", "endpoint": "outcome"}
@@ -202,3 +203,13 @@ def nodes_of(edges: pl.DataFrame, paths: pl.DataFrame, descriptions: Mapping[str
     )  # fmt: skip
     place = pl.col("layer").replace_strict(order, default=9)
     return conform(found.sort([place, pl.col("kind"), pl.col("node")]), "mechanism/nodes")
+
+
+def graph_text(nodes: pl.DataFrame, edges: pl.DataFrame) -> str:
+    """Write both tables as GraphML.
+
+    Replication is told in words, because some programs read a flag that is missing as one that is false.
+    """
+    words = pl.when("replicated").then(pl.lit("yes")).otherwise(pl.lit("no"))
+    told = pl.when(pl.col("replicated").is_null()).then(pl.lit("not looked for")).otherwise(words)
+    return graphml(nodes, edges.with_columns(told.alias("replicated")))

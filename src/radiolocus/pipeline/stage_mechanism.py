@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from radiolocus.associate.graphml import graphml
-from radiolocus.associate.mechanism import GENOME_WIDE, edges_of, nodes_of
+from radiolocus.associate.mechanism import GENOME_WIDE, edges_of, graph_text, nodes_of
 from radiolocus.associate.mechanism_options import MechanismOptions
 from radiolocus.associate.mechanism_paths import chosen_pairs, split_paths
 from radiolocus.associate.query import query
@@ -49,7 +48,7 @@ def mechanism(run: Run, options: MechanismOptions) -> str:
         nodes = nodes_of(edges, found["mechanism/paths"], _descriptions(run))
         for name, table in {"mechanism/nodes": nodes, "mechanism/edges": edges, **found}.items():
             stage.write(name, table)
-        write_bytes(run.root / _GRAPH, graphml(nodes, edges).encode())
+        write_bytes(run.root / _GRAPH, graph_text(nodes, edges).encode())
         run.finish("mechanism", stage, problem_frame("mechanism", (*notes, *problems)), seed=options.seed)
     edges, paths = (_table(run, f"mechanism/{name}") for name in ("edges", "paths"))
     clear = paths.filter((pl.col("lower") > 0) | (pl.col("upper") < 0)).height

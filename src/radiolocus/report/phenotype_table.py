@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from radiolocus.cohort import phenotype_matrix
+from radiolocus.report.sections_images import unit_in, units_of
 from radiolocus.report.source import Artefacts
 
 __all__ = ["Phenotypes", "phenotypes_of"]
@@ -50,6 +51,11 @@ def phenotypes_of(art: Artefacts) -> Phenotypes | None:
     if told is None:
         return Phenotypes(table, names.with_columns(pl.lit("").alias(c) for c in columns))
     found = names.join(told.select("feature", *columns), on="feature", how="left", maintain_order="left")
+    found = found.with_columns(pl.col(columns).fill_null(""))
+    units = units_of(art)
     # '1' is the dictionary's word for no unit: it would read as a digit beside a value
-    plain = pl.col("unit").replace("1", "")
-    return Phenotypes(table, found.with_columns(pl.col(columns).fill_null("")).with_columns(plain))
+    told_units = [
+        unit_in(unit, image, units) if unit not in ("", "1") else ""
+        for unit, image in found.select("unit", "image").iter_rows()
+    ]
+    return Phenotypes(table, found.with_columns(pl.Series("unit", told_units, pl.String)))

@@ -11,7 +11,7 @@ from radiolocus.report.montage import gallery
 from radiolocus.report.numbers import MISSING, count, number, number_cell, plural
 from radiolocus.report.source import Artefacts
 
-__all__ = ["features", "images"]
+__all__ = ["features", "images", "unit_in", "units_of"]
 
 _KEYS = ("subject", "image", "visit", "roi", "modality")
 
@@ -54,7 +54,8 @@ def _without(absent: list[str], problems: pl.DataFrame | None) -> str:
     return f"Without a picture ({len(absent)}): {'; '.join(s + why.get(s, '') for s in absent)}."
 
 
-def _units(art: Artefacts) -> dict[str, str]:
+def units_of(art: Artefacts) -> dict[str, str]:
+    """Unit of the intensities of every image."""
     thumbnails = art.table("features/thumbnails")
     if thumbnails is None:
         return {}
@@ -65,7 +66,8 @@ def _units(art: Artefacts) -> dict[str, str]:
     return {image: " or ".join(names) for image, names in found.items()}
 
 
-def _unit(unit: str | None, image: str, units: dict[str, str]) -> str:
+def unit_in(unit: str | None, image: str, units: dict[str, str]) -> str:
+    """Unit of a feature, the word 'intensity' replaced by that of its image."""
     if not unit:
         return MISSING
     own = units.get(image, "intensity")
@@ -76,7 +78,7 @@ def _unit(unit: str | None, image: str, units: dict[str, str]) -> str:
 def _summary(art: Artefacts, frame: pl.DataFrame) -> tuple[list[list[Cell | str]], int]:
     dictionary = art.table("features/dictionary")
     known = {r["feature"]: r for r in dictionary.iter_rows(named=True)} if dictionary is not None else {}
-    units, rows, absent = _units(art), [], 0
+    units, rows, absent = units_of(art), [], 0
     columns = [c for c in frame.columns if c not in _KEYS and frame.schema[c].is_numeric()]
     for (image, visit, roi), part in frame.sort("image", "visit", "roi").group_by(
         ["image", "visit", "roi"], maintain_order=True
@@ -98,7 +100,7 @@ def _summary(art: Artefacts, frame: pl.DataFrame) -> tuple[list[list[Cell | str]
                     label,
                     told.get("family") or MISSING,
                     told.get("ibsi_id") or MISSING,
-                    _unit(told.get("unit"), str(image), units),
+                    unit_in(told.get("unit"), str(image), units),
                     number_cell(len(values)),
                     number_cell(part.height - len(values)),
                     number_cell(median),
