@@ -122,7 +122,9 @@ def oncoprint(
     figure.legend(handles=handles, loc="lower left", ncols=5, bbox_to_anchor=(0.13, 0.0), handlelength=1.0)
     altered = int((codes > 0).any(axis=0).sum())
     beside = (
-        f" Below: rank of {len(tracks)} imaging features among these subjects, white where missing." if tracks else ""
+        f" Below: rank of {len(tracks)} imaging features among these subjects, dark is high, white where missing."
+        if tracks
+        else ""
     )
     above = " Above: tumour mutational burden." if burden else ""
     return embed(
