@@ -65,8 +65,8 @@ _ALL = (
         "cps",
         "score",
         "",
-        "PD-L1 combined positive score: stained tumour and immune cells per 100 tumour cells, at most 100; grades below "
-        "1, 1 to 9, 10 and more (Kulangara et al. 2019, Arch Pathol Lab Med 143:330)",
+        "PD-L1 combined positive score: stained tumour and immune cells per 100 tumour cells, at most 100; grades "
+        "below 1, 1 to 9, 10 and more (Kulangara et al. 2019, Arch Pathol Lab Med 143:330)",
         cuts=(1.0, 10.0),
     ),
     Reading(

@@ -110,8 +110,12 @@ MOLECULAR: tuple[Table, ...] = (
             Column("signature", Text, "signature of the supplied table"),
             Column("mutations", Real, "substitutions explained", source="Lawson & Hanson 1974"),
             Column("share", Real, "of the substitutions explained, 0 to 1"),
-            Column("lower", Real, "lower end of the 95 % interval of the share by bootstrap", source="Huang et al. 2018"),
-            Column("upper", Real, "upper end of the 95 % interval of the share by bootstrap", source="Huang et al. 2018"),
+            Column(
+                "lower", Real, "lower end of the 95 % interval of the share by bootstrap", source="Huang et al. 2018"
+            ),
+            Column(
+                "upper", Real, "upper end of the 95 % interval of the share by bootstrap", source="Huang et al. 2018"
+            ),
             Column("cosine", Real, "cosine similarity of the spectrum and its reconstruction, 0 to 1"),
             Column("substitutions", Whole, "classified substitutions of the subject"),
         ),
