@@ -403,8 +403,8 @@ def _genotyping(art: Artefacts) -> str:
         f"tuning were learned inside the training part{design}, and so were thresholds. Area under the ROC curve "
         "within folds with bootstrap intervals, average precision, Brier score, calibration slope and intercept, net "
         "benefit (Vickers & Elkin 2006). Candidates shared subjects and folds; their differences by bootstrap and by "
-        "DeLong's test (1988). The whole procedure was run on permuted markers (Phipson & Smyth 2010). Prediction sets: "
-        "CV+ (Barber 2021), class by class (Vovk 2015), on the inner folds."
+        "DeLong's test (1988). The whole procedure was run on permuted markers (Phipson & Smyth 2010). Prediction "
+        "sets: CV+ (Barber 2021), class by class (Vovk 2015), on the inner folds."
     )
 
 
