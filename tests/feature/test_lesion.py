@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import pdist
+from skimage.measure import find_contours
 
 from naive import planar as naive
 from radiolocus.errors import RoiError
@@ -75,6 +77,17 @@ def test_equals_the_slow_twin(mask, spacing):
     longest, chord = naive.diameters(mask, spacing)
     assert found.longest_mm == pytest.approx(longest, abs=1e-9)
     assert found.perpendicular_mm == pytest.approx(chord, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_the_farthest_points_of_marching_squares(seed):
+    rng = np.random.default_rng(seed)
+    _, y, x = grid((1, 40, 40), (1.0, 1.0, 1.0))
+    radius = 10 + 3 * np.sin(3 * np.arctan2(y, x) + rng.uniform(0, 6)) + rng.normal(0, 0.5, y.shape)
+    mask = np.hypot(x, y) < radius
+    contours = find_contours(np.pad(mask[0], 1).astype(float), 0.5)
+    expected = 0.7 * max(pdist(c).max() for c in contours)
+    assert diameters(mask, np.array([3.0, 0.7, 0.7])).longest_mm == pytest.approx(expected, rel=1e-12)
 
 
 def test_volume_mean_and_peak_of_a_hot_ball():
