@@ -1,5 +1,7 @@
 """Markers as predictors, in whole studies."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -50,6 +52,7 @@ def test_clusters_predict_nothing_and_scores_do(study):
     page = (finished.root / "report.html").read_text(encoding="utf-8")
     assert "Scores and subtypes of expression" in page
     assert "2 of 2 scores of expression were made" in page
+    assert re.search(r"in one cloud.*<td[^>]*>0\.048</td>", page, re.DOTALL)  # 1 / 21, of twenty simulations
     assert "scheme new: 3 clusters, more stable than in one cloud" in page
     # A selection that is declared later counts at once, also for the scores and subtypes made of the genes.
     again = with_text(study, ', selected_on = ["relapse"]').run("plain")

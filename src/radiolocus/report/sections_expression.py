@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 from markupsafe import Markup
 
@@ -92,7 +94,7 @@ def _clusters(art: Artefacts) -> tuple[list[Block], list[str]]:
             number_cell(r["delta_area"]),
             number_cell(r["pac"]),
             number_cell(r["reference_pac"]),
-            p_cell(r["p_value"]),
+            p_cell(-math.log10(r["p_value"])),
             "yes" if r["chosen"] else "no",
         ]
         for r in table.iter_rows(named=True)
