@@ -1,5 +1,4 @@
 import hashlib
-import json
 
 import numpy as np
 import polars as pl
@@ -8,6 +7,7 @@ import pytest
 
 from naive.association import regress
 from radiolocus.associate import genomewide
+from radiolocus.associate.effects import EffectArray, phenotypes_of
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.scan import scan
@@ -182,10 +182,10 @@ def test_effects_of_every_pair(cohort, tmp_path, missing):
     keep = GwasOptions(effects=True)
     gwas(source, phenotypes, covariates, tmp_path, options=options(missing=missing), keep=keep)
     folder = tmp_path / "sumstats/effects"
-    beta, error = np.load(folder / "beta.npy"), np.load(folder / "standard_error.npy")
+    beta, error = (EffectArray.open(folder / name).read(np.arange(M)) for name in ("beta", "standard_error"))
     assert beta.shape == error.shape == (M, P)
-    assert beta.dtype == np.float32
-    assert json.loads((folder / "phenotypes.json").read_text())["phenotypes"] == [f"y{i}" for i in range(P)]
+    assert phenotypes_of(folder) == [f"y{i}" for i in range(P)]
+    np.testing.assert_array_equal(EffectArray.open(folder / "beta").column(1), beta[:, 1])
     kept = pl.read_parquet(tmp_path / "sumstats/variants.parquet")["kept"].to_numpy()
     assert np.isnan(beta[~kept]).all()
     for v in np.flatnonzero(kept)[::97]:

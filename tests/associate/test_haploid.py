@@ -8,6 +8,7 @@ import pytest
 
 from plink2 import needs_plink2, sexed
 from radiolocus.associate.binary import BinaryOptions
+from radiolocus.associate.effects import EffectArray
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.scan import scan
@@ -166,7 +167,7 @@ def test_neither_blocks_nor_threads_nor_the_way_of_scanning_change_a_number(tmp_
     )
     assert written.sort("variant_id", "phenotype").equals(one.sumstats.sort("variant_id", "phenotype"))
     assert done[0].tests == one.sumstats.height == one.summary["tests"].sum()
-    beta = np.load(done[0].root / "sumstats/effects/beta.npy")
+    beta = EffectArray.open(done[0].root / "sumstats/effects/beta").read(np.arange(CODES.size))
     place = {name: i for i, name in enumerate(["y", "patchy", "women", "binary"])}
     for row in one.sumstats.iter_rows(named=True):
         assert beta[int(row["variant_id"][1:]), place[row["phenotype"]]] == np.float32(row["beta"])

@@ -11,6 +11,7 @@ from naive.mixed import relationship, stacked, wald
 from radiolocus.associate import mixed as module
 from radiolocus.associate import stacked as ridge_module
 from radiolocus.associate.binary import BinaryOptions
+from radiolocus.associate.effects import EffectArray
 from radiolocus.associate.genomewide import gwas
 from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
@@ -147,7 +148,8 @@ def test_tests_are_those_of_whole_matrices(cohort, tmp_path, model, scaling, loc
     _, _, _, dosage, values, age, chromosome = cohort
     choice = MixedOptions(model=model, relationship=scaling, loco=loco)
     rows, fits = run(cohort, tmp_path, choice, keep=GwasOptions(p_value=1, effects=True))
-    beta, error = (np.load(tmp_path / f"sumstats/effects/{name}.npy") for name in ("beta", "standard_error"))
+    folder, everybody = tmp_path / "sumstats/effects", np.arange(dosage.shape[0])
+    beta, error = (EffectArray.open(folder / name).read(everybody) for name in ("beta", "standard_error"))
     for column, variant in ((0, 3), (1, 250), (2, 7), (2, 399)):
         used = dosage[chromosome != chromosome[variant]] if loco else dosage
         known = ~np.isnan(values[:, column])

@@ -19,6 +19,7 @@ import polars as pl
 from radiolocus.associate.binary import BinaryOptions, prepare_binary
 from radiolocus.associate.dataset import PartWriter, part_writer, write_by_phenotype, write_rows, write_variant_ids
 from radiolocus.associate.design import Design
+from radiolocus.associate.effects import create_effects
 from radiolocus.associate.gwas import BinaryWorkshop, GwasOptions, UnitResult, Workshop
 from radiolocus.associate.mixed import MixedOptions, refuse_with
 from radiolocus.associate.mixed_workshop import BinaryRidgeWorkshop, MixedWorkshop, autosomes_only
@@ -282,14 +283,8 @@ def _effects_room(stage: Stage, prepared: Preparation) -> Path:
     if not (told.is_file() and json.loads(told.read_text()) == {"key": stage.key}):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(stage.root / "sumstats" / ".units", ignore_errors=True)
-        folder.mkdir(parents=True)
-        shape = (prepared.source.variants.height, prepared.design.columns.size)
-        for name in ("beta", "standard_error"):
-            room = np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=shape)
-            room[:] = np.nan
-            room.flush()
-        order = np.sort(prepared.design.columns)
-        write_json(folder / "phenotypes.json", {"phenotypes": [prepared.design.phenotypes[c] for c in order]})
+        names = [prepared.design.phenotypes[c] for c in np.sort(prepared.design.columns)]
+        create_effects(folder, prepared.source.variants.height, names)
         write_json(told, {"key": stage.key})
     return folder
 

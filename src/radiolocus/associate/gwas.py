@@ -22,6 +22,7 @@ from radiolocus.associate.binary_tile import NO_FIT, BinaryTile, BinaryTiler, bi
 from radiolocus.associate.block import REASONS, labelled, omissions, rows_of
 from radiolocus.associate.calls import Calls, CodeReader, DosageCalls
 from radiolocus.associate.design import Design
+from radiolocus.associate.effects import EffectArray
 from radiolocus.associate.multitrait import permuted_design, whitener
 from radiolocus.associate.scan import Preparation, Unit, coded, miscalled
 from radiolocus.associate.tile import CONSTANT, KEPT, Tile, Tiler
@@ -186,8 +187,8 @@ class Workshop:
     preparation : Preparation
     options : GwasOptions
     effects : Path or None
-        Folder with ``beta.npy`` and ``standard_error.npy``, float32 of shape (variants of the file, phenotypes of the
-        design), of which each unit fills its rows.
+        Folder with the arrays ``beta`` and ``standard_error`` (variants of the file × phenotypes of the design), of
+        which each unit fills its rows.
 
     Raises
     ------
@@ -340,9 +341,8 @@ class Workshop:
         design = self.preparation.design
         order = np.argsort(design.columns)
         for name, values in zip(("beta", "standard_error"), self._coefficients(tile, bench), strict=True):
-            whole = np.load(Path(str(self._effects)) / f"{name}.npy", mmap_mode="r+")
-            whole[numbers] = bench.spread(values, design.columns.size)[:, order]
-            whole.flush()
+            whole = EffectArray.open(Path(str(self._effects)) / name)
+            whole.write(numbers, bench.spread(values, design.columns.size)[:, order])
 
     def _variants(self, variants: pl.DataFrame, observed: Whole, kept: _Kept) -> pl.DataFrame:
         design = self.preparation.design

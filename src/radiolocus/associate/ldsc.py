@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri_exp
 
+from radiolocus.associate.effects import EffectArray, phenotypes_of
 from radiolocus.associate.results import Kept, kept_of, whole_rows
 from radiolocus.errors import ConfigError, FitError
 from radiolocus.genome.ldscore import LdScores
@@ -160,19 +160,14 @@ def _tested(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_effects(kept: Kept) -> dict[str, int]:
     """Column of each phenotype whose every effect was kept as an array."""
-    file = kept.root / "sumstats/effects/phenotypes.json"
-    names = json.loads(file.read_text())["phenotypes"] if file.is_file() else []
-    return {name: i for i, name in enumerate(names)}
+    return {name: i for i, name in enumerate(phenotypes_of(kept.root / "sumstats/effects"))}
 
 
 def _effects(kept: Kept, name: str, there: dict[str, int]) -> pl.DataFrame:
     if name not in there:
         return _tested(whole_rows(kept, name))
     folder = kept.root / "sumstats/effects"
-    beta, error = (
-        np.load(folder / f"{part}.npy", mmap_mode="r")[:, there[name]].astype(np.float64)
-        for part in ("beta", "standard_error")
-    )
+    beta, error = (EffectArray.open(folder / part).column(there[name]) for part in ("beta", "standard_error"))
     told = pl.read_parquet(kept.root / "sumstats/variants.parquet", columns=["variant_id", "n"])
     with np.errstate(invalid="ignore", divide="ignore"):
         frame = told.with_columns(pl.Series("z", beta / error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from radiolocus.associate.effects import EffectArray, phenotypes_of
 from radiolocus.model import Array
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, PALE, Drawn, canvas, legend_above, shorten, styled
 from radiolocus.report.figures_genome import P_AXIS, draw_thresholds, names_of, threshold_lines, unknown_below
@@ -167,15 +167,13 @@ def associations_of(scan: Scan, variants: Sequence[str]) -> pl.DataFrame:
     rows = scan.rows.filter(pl.col("variant_id").is_in(list(variants)))
     kept = rows.select("variant_id", "phenotype", "beta", _Y).collect()
     folder = scan.root / "sumstats/effects"
-    if not (folder / "beta.npy").is_file():
+    names = phenotypes_of(folder)
+    if not names:
         return kept
-    names = json.loads((folder / "phenotypes.json").read_text())["phenotypes"]
     ids = pl.read_parquet(scan.root / "sumstats/variants.parquet", columns=["variant_id"])["variant_id"]
     places = ids.is_in(list(variants)).arg_true()
-    beta, error = (
-        np.load(folder / f"{name}.npy", mmap_mode="r")[places.to_numpy()].astype(np.float64)
-        for name in ("beta", "standard_error")
-    )
+    numbers = places.to_numpy().astype(np.int64)
+    beta, error = (EffectArray.open(folder / name).read(numbers) for name in ("beta", "standard_error"))
     told = {r["phenotype"]: r["n"] - r["covariates"] - 2 for r in scan.summary.iter_rows(named=True)}
     df = np.array([told[name] for name in names], dtype=np.float64)
     frame = pl.DataFrame(
