@@ -72,7 +72,9 @@ def _known(where: str, names: Sequence[str], there: Sequence[str]) -> None:
     for name in names:
         if name not in there:
             some = ", ".join(list(there)[:12]) + (", ..." if len(there) > 12 else "")
-            raise ConfigError(f"no '{name}'", where=where, allowed=some or "none is there", todo=suggest(name, list(there)))
+            raise ConfigError(
+                f"no '{name}'", where=where, allowed=some or "none is there", todo=suggest(name, list(there))
+            )
 
 
 def split_paths(
