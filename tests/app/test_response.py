@@ -7,10 +7,9 @@ from typer.testing import CliRunner
 from radiolocus.app.cli import app
 from radiolocus.schema import TABLES
 
-WRITTEN = ("timepoints", "best", "rates", "endpoints", "endpoint_summary", "kinetics") + (
-    "criteria",
-    "criteria_best",
-    "criteria_rates",
+WRITTEN = (
+    *("timepoints", "best", "rates", "endpoints", "endpoint_summary", "kinetics"),
+    *("criteria", "criteria_best", "criteria_rates"),
 )
 LESIONS = """subject,visit,day,lesion,kind,organ,node,diameter_mm,reader
 A,Baseline,0,T1,target,lung,no,30,R1
