@@ -23,8 +23,6 @@ from radiolocus.config import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-# Pages whose examples take long run once, in the test that looks at what they find.
-RUN_BY = {"recipes.md": "test_recipes_page.py"}
 
 
 def _blocks(page: Path, language: str) -> list[str]:
@@ -46,7 +44,7 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.mark.parametrize("page", [page for page in _with("python") if page.id not in RUN_BY])
+@pytest.mark.parametrize("page", _with("python"))
 def test_python_examples_run(page, folder, monkeypatch):
     monkeypatch.chdir(folder)
     namespace: dict = {"__name__": page.stem}
@@ -99,13 +97,6 @@ def test_console_examples_say_what_is_shown(page, folder, monkeypatch):
             for line in shown:
                 pattern = ".*".join(re.escape(part) for part in line.strip().split("..."))
                 assert re.search(pattern, told.output), f"{command}: '{line}' is not in:\n{told.output}"
-
-
-def test_pages_that_are_run_elsewhere_are():
-    for page, file in RUN_BY.items():
-        text = (ROOT / "tests" / "docs" / file).read_text(encoding="utf-8")
-        assert f'"{page}"' in text
-        assert "exec(compile(block" in text
 
 
 def test_links_between_pages_lead_somewhere():

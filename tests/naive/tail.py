@@ -10,7 +10,9 @@ PI = Decimal(
 
 
 def _neg_log10(p: Decimal) -> float:
-    return float(-p.log10())
+    with localcontext() as context:
+        context.prec = 40  # the digits that count are those of p itself, and the logarithm of all of them is slow
+        return float(-(+p).log10())
 
 
 def t_even(t: float, df: int, digits: int) -> float:

@@ -40,9 +40,9 @@ def test_risks_recalibrated_on_the_same_labels_are_calibrated(judged):
 
 def test_a_true_model_is_calibrated_and_a_wrong_one_is_not():
     rng = np.random.default_rng(8)
-    hazard = np.exp(0.6 * rng.normal(size=3000) - 0.8)
+    hazard = np.exp(0.6 * rng.normal(size=2000) - 0.8)
     time = rng.exponential(1 / hazard)
-    lost = rng.exponential(2.0, 3000)
+    lost = rng.exponential(2.0, 2000)
     seen = np.minimum(time, lost), time <= lost
     true = 1 - np.exp(-hazard)
     found = calibration_at(*seen, true, 1.0)

@@ -42,13 +42,13 @@ def test_area_and_ambiguity_of_a_known_matrix():
 @pytest.mark.parametrize("groups", [2, 3])
 def test_planted_groups_are_found_with_their_number(groups):
     values, truth = planted(groups, 2.0)
-    found = cluster_samples(values, (2, 3, 4, 5), repeats=40, references=20)
+    found = cluster_samples(values, (2, 3, 4, 5), repeats=25, references=20)
     assert found.k == groups
     assert found.p_value == pytest.approx(1 / 21)
     pairs = found.labels[:, None] == found.labels[None, :]
     np.testing.assert_array_equal(pairs, truth[:, None] == truth[None, :])
     assert found.consensus.min() > 0.95
-    again = cluster_samples(values, (5, 4, 3, 2), repeats=40, references=20)
+    again = cluster_samples(values, (5, 4, 3, 2), repeats=25, references=20)
     np.testing.assert_array_equal(again.pac, found.pac)
 
 

@@ -34,8 +34,8 @@ def made_up(p=20, n=500, seed=1):
 @pytest.mark.parametrize("phi", [0.05, pytest.param(None, marks=pytest.mark.slow)])
 def test_the_posterior_of_the_slow_twin(phi):
     beta, ld, n, _ = made_up()
-    twin = sample(beta, ld, n, 3, phi=phi, iterations=5000, burn_in=500)
-    ours = prs_cs(beta, [ld], n, np.random.default_rng(4), PrscsOptions(phi, 6000, 1000, 1))
+    twin = sample(beta, ld, n, 3, phi=phi, iterations=2500, burn_in=400)
+    ours = prs_cs(beta, [ld], n, np.random.default_rng(4), PrscsOptions(phi, 4000, 500, 1))
     # error of a mean of draws that follow each other, by batches
     batches = twin.reshape(30, -1, twin.shape[1]).mean(axis=1)
     error = batches.std(axis=0, ddof=1) / np.sqrt(30)

@@ -11,12 +11,6 @@ from radiolocus.stats.susie import SusieOptions, credible_sets, ld_mismatch, sus
 SCRIPT = Path(__file__).resolve().parents[1] / "reference" / "susie.R"
 
 
-def has_susie():
-    if shutil.which("Rscript") is None:
-        return False
-    return subprocess.run(["Rscript", "-e", "library(susieR)"], capture_output=True, check=False).returncode == 0
-
-
 def locus(seed, *, n=400, p=60, causal=(10, 42), effect=0.35, decay=0.93):
     """Genotypes whose correlation decays with distance, and a phenotype of some of them."""
     rng = np.random.default_rng(seed)
@@ -35,16 +29,18 @@ def t_of(X, y):
     return r * np.sqrt((len(y) - 2) / (1 - r**2))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_the_numbers_of_susier(seed, tmp_path):
-    if not has_susie():
-        pytest.skip("susieR is not installed (Debian package r-cran-susier)")
-    X, y = locus(seed)
+def test_the_numbers_of_susier(tmp_path):
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed: no comparison with susieR")
+    X, y = locus(1)
     z = t_of(X, y)
     np.savetxt(tmp_path / "X.csv", X, delimiter=",")
     np.savetxt(tmp_path / "y.csv", y)
     np.savetxt(tmp_path / "z.csv", z)
-    ran = subprocess.run(["Rscript", str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=True)
+    ran = subprocess.run(["Rscript", str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=False)
+    if "no package called" in ran.stderr:
+        pytest.skip("susieR is not installed (Debian package r-cran-susier)")
+    assert ran.returncode == 0, ran.stderr
     lines = [line.split() for line in ran.stdout.splitlines()]
     R = np.corrcoef(X.T)
     options = SusieOptions(effects=5, tolerance=1e-8, max_iterations=1000)

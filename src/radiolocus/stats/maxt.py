@@ -21,11 +21,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from radiolocus.errors import ConfigError
 from radiolocus.kernels.maxt import count_pairs, group_maxima, masked_z, row_step_down, whole_z
@@ -157,12 +158,18 @@ def max_t(
     work.kept = np.zeros((permutations, work.chosen.size), np.float32)
     if scope == "marker":
         work.marker_largest = np.zeros((permutations, len(work.z)), np.float32)
-    with threadpool_limits(1):
+    with _libraries().limit(limits=1):
         parts = _divide(work, max(1, threads))
         with ThreadPoolExecutor(len(parts)) as pool:
             done = list(pool.map(lambda tiles: work.run(tiles, orders), parts))
     work.group_largest = np.maximum.reduce(done)
     return work.result(np.argsort(place, kind="stable"), permutations)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The BLAS that NumPy brought; to look for it takes longer than the permutations of a small study."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +244,7 @@ class _Work:
             sides, gaps, least, scope, edges.astype(np.int32), np.zeros((q, p), np.float32),
             np.zeros((q, p), np.float32), empty, np.zeros((q, p), np.int32), empty,
         )  # fmt: skip
-        with threadpool_limits(1):
+        with _libraries().limit(limits=1):
             for b, first, last, at in work.tiles():
                 side = sides[b]
                 work.z[at : at + last - first] = np.abs(work.statistic(side, first, last, side.left, side.there))
