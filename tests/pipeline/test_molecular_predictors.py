@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flow.small_study import OUTCOME, STUDY, SmallStudy
+from flow.small_study import BENEFIT, OUTCOME, STUDY, SmallStudy
 from radiolocus.config import StudyError, load_study
 from radiolocus.store import read_table
 
@@ -66,6 +66,30 @@ def test_genes_selected_on_one_endpoint_predict_another(study):
     finished = study.run("os")
     predictors = read_table(finished.root, "outcome/univariate").filter(endpoint="os")["predictor"]
     assert predictors.str.starts_with("expr:").any()
+
+
+@pytest.mark.parametrize("markers", ['"age", "expr:G3"', '"age", "ssgsea:*"'])
+def test_the_choice_of_therapy_takes_no_marker_that_was_selected_on_its_endpoint(study, markers):
+    study.treated()
+    asked = BENEFIT.replace('"age"', markers)
+    study.text = STUDY + EXPRESSION.replace("SELECTED", ', selected_on = ["relapse"]') + asked
+    finished = study.run("benefit")
+    (told,) = [p for p in study.problems(finished) if "was selected on 'relapse'" in p["got"]]
+    assert told["stage"] == "benefit"
+    assert "leave 'relapse' out of benefit.endpoints" in told["todo"]
+    assert read_table(finished.root, "benefit/interactions") is None
+
+
+def test_the_choice_of_therapy_takes_other_markers_and_no_clusters(study):
+    study.treated()
+    asked = BENEFIT.replace('"age"', '"*:*"').replace("randomised", 'predictors = ["expr:G3"]\nrandomised')
+    study.text = STUDY + EXPRESSION.replace("SELECTED", ', selected_on = ["os"]') + asked
+    finished = study.run("apart")
+    tested = read_table(finished.root, "benefit/interactions")["marker"].to_list()
+    assert "expr:G3" in tested
+    assert not [name for name in tested if name.startswith("cluster:")]
+    told = [p["got"] for p in study.problems(finished) if p["stage"] == "benefit"]
+    assert any("3 clusters were learned from the whole cohort" in got for got in told)
 
 
 def test_an_endpoint_that_is_none(study):

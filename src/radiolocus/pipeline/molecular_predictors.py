@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 import polars as pl
 
@@ -17,7 +18,9 @@ from radiolocus.store import read_table
 __all__ = ["molecular_predictors"]
 
 
-def molecular_predictors(run: Followed, endpoints: Sequence[str]) -> tuple[pl.DataFrame | None, list[Problem]]:
+def molecular_predictors(
+    run: Followed, endpoints: Sequence[str], section: str = "outcome", patterns: Sequence[str] = ("*",)
+) -> tuple[pl.DataFrame | None, list[Problem]]:
     """Return the markers that may predict.
 
     Parameters
@@ -25,6 +28,10 @@ def molecular_predictors(run: Followed, endpoints: Sequence[str]) -> tuple[pl.Da
     run : Followed
     endpoints : sequence of str
         Endpoints that are to be predicted.
+    section : str
+        Section of the study file that predicts; it has the option ``endpoints``.
+    patterns : sequence of str
+        Names or patterns (``*``) of the markers that it takes.
 
     Returns
     -------
@@ -42,7 +49,8 @@ def molecular_predictors(run: Followed, endpoints: Sequence[str]) -> tuple[pl.Da
     if markers is None or options is None:
         return markers, []
     for table in options.expression:
-        made = _made_of(table, options, markers.columns, read_table(run.root, "molecular/scores"))
+        taken = [c for c in markers.columns[1:] if any(c == p or fnmatchcase(c, p) for p in patterns)]
+        made = _made_of(table, options, taken, read_table(run.root, "molecular/scores"))
         for endpoint in endpoints if made else ():
             if endpoint in table.selected_on:
                 raise ConfigError(
@@ -50,14 +58,14 @@ def molecular_predictors(run: Followed, endpoints: Sequence[str]) -> tuple[pl.Da
                     "predict it",
                     where=f"molecular.expression '{table.name}'.selected_on",
                     allowed="predictors chosen without the endpoint, or inside the folds",
-                    todo=f"leave '{endpoint}' out of outcome.endpoints, or the matrix out, or give all genes",
+                    todo=f"leave '{endpoint}' out of {section}.endpoints, or the matrix out, or give all genes",
                 )
     learned = [name for name in markers.columns if name.startswith(CLUSTER)]
     if not learned:
         return markers, []
     got = f"{len(learned)} clusters were learned from the whole cohort and predict nothing ({', '.join(learned[:3])})"
     todo = "take centroids of another cohort, or learn clusters inside the folds (discover_clusters)"
-    return markers.drop(learned), [Problem("outcome", got, "note", where="molecular.subtypes", todo=todo)]
+    return markers.drop(learned), [Problem(section, got, "note", where="molecular.subtypes", todo=todo)]
 
 
 def _made_of(

@@ -6,6 +6,7 @@ import polars as pl
 
 from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.response.benefit import NO_EVIDENCE, benefit
@@ -19,13 +20,14 @@ def benefits(run: Run, options: BenefitOptions) -> str:
     """Test treatment × marker, learn who benefits, and judge the rule that follows."""
     everything = IccDemand()
     inputs = upstream(run, "cohort/subjects", "cohort/endpoints", *upstream_of(everything), "molecular/markers")
+    named = options.endpoints or tuple(endpoint.name for endpoint in run.gathered.cohort.endpoints)
+    markers, learned = molecular_predictors(run, named, "benefit", (*options.markers, *options.predictors))
     stage = run.stage("benefit", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
         imaging, dropped = phenotypes(run, everything, "benefit")
-        further = {"imaging": imaging, "molecular": read_table(run.root, "molecular/markers")}
-        endpoints = len(options.endpoints or run.gathered.cohort.endpoints)
+        further = {"imaging": imaging, "molecular": markers}
         arms = len(options.rule_arms or options.arms) or _arms(run.gathered.cohort.frame, options)
-        with bar(run, "benefit", endpoints * arms) as step:
+        with bar(run, "benefit", len(named) * arms) as step:
             found = benefit(
                 run.gathered.cohort.endpoints,
                 run.gathered.cohort.frame,
@@ -35,7 +37,7 @@ def benefits(run: Run, options: BenefitOptions) -> str:
             )
         for name, table in found.tables.items():
             stage.write(name, table)
-        run.finish("benefit", stage, problem_frame("benefit", (*dropped, *found.problems)), seed=options.seed)
+        run.finish("benefit", stage, problem_frame("benefit", (*dropped, *learned, *found.problems)), seed=options.seed)
     verdicts = read_table(run.root, "benefit/verdicts")
     told = [] if verdicts is None else verdicts["verdict"].to_list()
     tests = read_table(run.root, "benefit/interactions")
