@@ -181,6 +181,29 @@ def test_mixed_and_unknown_units_set_the_subject_aside(tmp_path):
     assert table.frame.select("subject", "diameter_mm").rows() == [("B", 30)]
 
 
+def test_a_second_column_in_another_unit_is_never_passed_over(tmp_path):
+    header = "subject,visit,day,lesion,kind,diameter_mm,diameter_cm"
+    path = write(
+        tmp_path,
+        "A,Baseline,0,T,target,30,",
+        "A,V1,56,T,target,,4.5",
+        "B,Baseline,0,T,target,30,3.0",
+        "C,Baseline,0,T,target,30,30",
+        header=header,
+    )
+    table = read_lesions(path)
+    problem, copied = aside(table)
+    assert (copied.subject, copied.got) == ("C", "mixed units; here '30' in 'diameter_cm'")
+    assert (problem.subject, problem.got) == ("A", "mixed units; here '4.5' in 'diameter_cm'")
+    assert table.frame.select("subject", "diameter_mm").rows() == [("B", 30)]
+
+
+@pytest.mark.parametrize(("named", "column"), [("diameter_mm", "diameter_cm"), ("size [mm]", "size [cm]")])
+def test_a_column_in_centimetres_is_taken_for_the_one_in_millimetres(tmp_path, named, column):
+    path = write(tmp_path, "A,Baseline,0,T,target,3.25", header=f"subject,visit,day,lesion,kind,{column}")
+    assert read_lesions(path, LesionColumns(diameter=named)).frame["diameter_mm"].to_list() == [32.5]
+
+
 def test_a_window_lets_one_visit_take_several_days(tmp_path):
     lines = [*BASE, "A,V1,58,X,new,brain,no,9,"]
     table = read_lesions(write(tmp_path, *lines), LesionColumns(visit_window_days=3))

@@ -63,8 +63,10 @@ _ALLOWED_STATUS = {
 _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _NODE_ORGAN = r"(?i)\blymph|\bnodes?\b|\bnodal\b"
 _MILLIMETRES = {"mm": 1.0, "millimetre": 1.0, "millimeter": 1.0, "cm": 10.0, "centimetre": 10.0, "centimeter": 10.0}
+_ENDING = re.compile(r"[_ (\[](mm|cm)[)\]]?$")
 _DATE = r"^\d{4}-\d{2}-\d{2}"
 _NORMAL_NODE_MM = 10.0
+_ROUNDING_MM = 0.5  # of a diameter that a second column repeats in whole millimetres
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         sheet=names.sheet or None,
         id_column=names.subject,
         text=[getattr(names, f.name) for f in fields(names)[1:9]]
+        + [_in_other_unit(names)]
         + [names.unit] * bool(names.unit)
         + [names.reader, names.part, names.axis]
         + [names.measures.get(m, m) for m in MEASURES],
@@ -242,9 +245,12 @@ def screen_lesions(
     TableError
         As :func:`read_lesions`.
     """
+    other = _in_other_unit(names)
+    if names.diameter not in rows.columns and other in rows.columns:  # its name states the unit
+        names, other = replace(names, diameter=other), ""
     measures = present_measures(rows.columns, names.measures)
     _need(rows.columns, names, source, bool(measures))
-    screen = Screen(_canonical(rows, row_number, names, source, measures), source)
+    screen = Screen(_canonical(rows, row_number, names, source, measures, other), source)
     screen.problems += [replace(p, stage="response") for p in problems]
     nameless = screen.frame["subject"].is_null()
     if nameless.any():
@@ -282,7 +288,7 @@ def _need(columns: list[str], names: LesionColumns, source: str, measured: bool)
 
 
 def _canonical(
-    frame: pl.DataFrame, rows: Sequence[int], names: LesionColumns, source: str, measures: dict[str, str]
+    frame: pl.DataFrame, rows: Sequence[int], names: LesionColumns, source: str, measures: dict[str, str], other: str
 ) -> pl.DataFrame:
     """Text under our names, row numbers beside it."""
 
@@ -300,9 +306,19 @@ def _canonical(
         column(names.node).str.to_lowercase().alias("said_node"),
         column(names.diameter).alias("size"),
         unit.str.to_lowercase().alias("unit"),
+        column(other).alias("size_elsewhere"),
         *(column(getattr(names, c)).alias(c) for c in ("reader", "part", "axis")),
         *(column(theirs).alias(ours) for ours, theirs in measures.items()),
     ).with_columns(pl.lit(names.status in frame.columns).alias("has_status"))
+
+
+def _in_other_unit(names: LesionColumns) -> str:
+    """Name of the column of diameters that states cm where ours states mm, or the other way round; else ""."""
+    found = None if names.unit else _ENDING.search(names.diameter)
+    if found is None:
+        return ""
+    start, end = found.span(1)
+    return names.diameter[:start] + {"mm": "cm", "cm": "mm"}[found.group(1)] + names.diameter[end:]
 
 
 def _unit(frame: pl.DataFrame, names: LesionColumns, source: str) -> pl.Expr:
@@ -312,7 +328,7 @@ def _unit(frame: pl.DataFrame, names: LesionColumns, source: str) -> pl.Expr:
         if names.unit not in frame.columns:
             raise TableError(f"no column '{names.unit}' for the unit", where=source, allowed="mm, cm, or a column")
         return pl.col(names.unit).cast(pl.String).str.strip_chars()
-    ending = re.search(r"[_ (\[](mm|cm)[)\]]?$", names.diameter)
+    ending = _ENDING.search(names.diameter)
     if ending:
         return pl.lit(ending.group(1))
     raise TableError(
@@ -383,6 +399,14 @@ def _screen_sizes(screen: Screen, names: LesionColumns, sizes: list[str]) -> Non
         pl.format("mixed units; here {}", "unit"),
         "one unit for all diameters of a subject",
         "convert the diameters to one unit",
+    )
+    elsewhere = pl.col("size_elsewhere").cast(pl.Float64, strict=False) * 10 / pl.col("factor")
+    same = ((elsewhere - pl.col("diameter_mm")).abs() <= _ROUNDING_MM).fill_null(False)
+    screen.aside(
+        pl.col("size_elsewhere").is_not_null() & ~same,
+        pl.format("mixed units; here '{}' in '{}'", "size_elsewhere", pl.lit(_in_other_unit(names))),
+        f"diameters in '{names.diameter}' alone, or the same in both",
+        "convert the diameters to one unit, in one column",
     )
     size = pl.col("diameter_mm")
     screen.aside(
