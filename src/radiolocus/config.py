@@ -38,6 +38,7 @@ __all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load
 
 Place = tuple[int | str, ...]
 Options = typing.TypeVar("Options")
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Study:
 
     def settings(self) -> dict[str, Any]:
         """Return the resolved settings without absolute paths, as plain JSON values."""
-        plain = TypeAdapter(Sections).dump_python(self.sections, mode="json", exclude_none=True)
+        plain = _adapter(Sections).dump_python(self.sections, mode="json", exclude_none=True)
         plain["cohort"].pop("root", None)
         return typing.cast("dict[str, Any]", plain)
 
@@ -253,7 +254,7 @@ def load_link(file: Path | str) -> LinkOptions:
 
 def study_schema() -> dict[str, Any]:
     """JSON schema of the study file, for editors; descriptions come from the options' docstrings."""
-    schema = TypeAdapter(Sections).json_schema()
+    schema = _adapter(Sections).json_schema()
     told = {part.__name__: _descriptions(part) for part in _dataclasses(Sections)}
     for name, definition in [*schema.get("$defs", {}).items(), ("Sections", schema)]:
         definition.pop("description", None)
@@ -342,20 +343,27 @@ def _descriptions(part: type) -> dict[str, str]:
     return found
 
 
+def _adapter(kind: type[Options]) -> TypeAdapter[Options]:
+    """What reads and writes options, made once: that takes a tenth of a second."""
+    if kind not in _ADAPTERS:
+        for part in _dataclasses(kind):
+            # Read by pydantic on standard dataclasses; unknown keys are mistakes, never ignored.
+            part.__pydantic_config__ = {"extra": "forbid"}
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
 def _validate(kind: type[Options], shaped: dict[str, Any], raw: dict[str, Any]) -> tuple[Options | None, list[Mistake]]:
     """Validate, and on mistakes leave out what is wrong and look again, because one mistake can hide another.
 
     The options check themselves only once every key of their table is sound.
     """
-    for part in _dataclasses(kind):
-        # Read by pydantic on standard dataclasses; unknown keys are mistakes, never ignored.
-        part.__pydantic_config__ = {"extra": "forbid"}
     found: dict[Mistake, None] = {}
     left_out: set[Place] = set()
     while True:
         try:
             # By way of JSON a list may stand for a tuple and 2 for 2.0, but true not for 1, nor "25" for 25.
-            options = TypeAdapter(kind).validate_json(json.dumps(shaped, default=str), strict=True)
+            options = _adapter(kind).validate_json(json.dumps(shaped, default=str), strict=True)
         except ValidationError as error:
             before = len(left_out)
             for entry in error.errors(include_url=False):

@@ -19,6 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,12 @@ ROOMS = tuple(dict.fromkeys(name.split("/")[0] for name in TABLES if "/" in name
 
 def versions() -> dict[str, str]:
     """Version of Radiolocus and of the libraries its numbers come from, for manifests."""
-    return {"radiolocus": version("radiolocus")} | {name: version(name) for name in _LIBRARIES}
+    return dict(_versions())
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in ("radiolocus", *_LIBRARIES))
 
 
 def write_bytes(path: Path, data: bytes) -> None:

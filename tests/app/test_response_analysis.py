@@ -61,7 +61,7 @@ def test_a_study_file_runs_the_parts_of_response_alone(tmp_path):
     study = SmallStudy(tmp_path, n=4)
     study.text += RESPONSE + OUTCOME
     out = tmp_path / "out"
-    done = run("response", study.file(), "--out", out)
+    done = run("response", study.file(), "--out", out, "--jobs", "1")
     assert done.exit_code == 0, done.output
     assert "response   4 subjects" in done.output
     assert "outcome" not in done.output

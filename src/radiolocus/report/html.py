@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -139,6 +140,20 @@ def build(root: Path) -> str:
     )
 
 
+@cache
+def _environment() -> Environment:
+    # Autoescape is on for every template; the only Markup made by us is the page's own style and script.
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["breakable"] = breakable
+    return environment
+
+
 def render(
     name: str,
     sections: Sequence[Section],
@@ -170,16 +185,8 @@ def render(
     """
     script = _resource("script.js")
     seal = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    # Autoescape is on for every template; the only Markup made by us is the page's own style and script.
-    environment = Environment(
-        loader=FunctionLoader(_resource),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = breakable
-    return environment.get_template("template.html.j2").render(
+    template = _environment().get_template("template.html.j2")
+    return template.render(
         name=name,
         kicker=kicker,
         warning=warning,
