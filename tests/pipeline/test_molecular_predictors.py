@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flow.small_study import BENEFIT, OUTCOME, STUDY, SmallStudy
+from flow.small_study import BENEFIT, FOLLOW_UP, OUTCOME, RESPONSE, STUDY, SmallStudy
 from radiolocus.config import StudyError, load_study
 from radiolocus.store import read_table
 
@@ -90,6 +90,22 @@ def test_the_choice_of_therapy_takes_other_markers_and_no_clusters(study):
     assert not [name for name in tested if name.startswith("cluster:")]
     told = [p["got"] for p in study.problems(finished) if p["stage"] == "benefit"]
     assert any("3 clusters were learned from the whole cohort" in got for got in told)
+
+
+def test_resistance_says_that_genes_were_selected(study, monkeypatch):
+    monkeypatch.setattr("radiolocus.pipeline.study.write_report", lambda root: root)
+    asked = RESPONSE + "[response.resistance]\n" + FOLLOW_UP.split("[response.resistance]\n")[1]
+    told = []
+    for selection in ("", ', selected_on = ["relapse"]'):  # declared later, it is said at once
+        study.text = STUDY.split("[imaging]")[0] + EXPRESSION.replace("SELECTED", selection) + asked
+        finished = study.run("resistance")
+        told.append([p for p in study.problems(finished) if "were selected on" in p["got"]])
+    (problem,) = told[1]
+    assert not told[0]
+    assert (problem["got"], problem["where"]) == (
+        "the genes of 'rna.tsv' were selected on relapse",
+        "response.resistance",
+    )
 
 
 def test_an_endpoint_that_is_none(study):

@@ -15,7 +15,7 @@ from radiolocus.molecular.subtypes import CLUSTER
 from radiolocus.pipeline.run import Followed
 from radiolocus.store import read_table
 
-__all__ = ["molecular_predictors"]
+__all__ = ["molecular_predictors", "selected"]
 
 
 def molecular_predictors(
@@ -66,6 +66,12 @@ def molecular_predictors(
     got = f"{len(learned)} clusters were learned from the whole cohort and predict nothing ({', '.join(learned[:3])})"
     todo = "take centroids of another cohort, or learn clusters inside the folds (discover_clusters)"
     return markers.drop(learned), [Problem(section, got, "note", where="molecular.subtypes", todo=todo)]
+
+
+def selected(run: Followed) -> dict[str, tuple[str, ...]]:
+    """Endpoints that the genes of each expression matrix were selected on; matrices that were not are left out."""
+    tables = run.sections.molecular.expression if run.sections.molecular is not None else ()
+    return {table.path: table.selected_on for table in tables if table.selected_on}
 
 
 def _made_of(

@@ -9,6 +9,7 @@ import polars as pl
 from radiolocus.model import Problem
 from radiolocus.molecular.clones import clones
 from radiolocus.pipeline.inputs import clinical
+from radiolocus.pipeline.molecular_predictors import selected
 from radiolocus.pipeline.phenotypes import phenotypes, upstream_of
 from radiolocus.pipeline.run import Run
 from radiolocus.pipeline.stage_delta import UPSTREAM, changes
@@ -71,6 +72,20 @@ def follow_up(
     return found, problems
 
 
+def _selections(run: Run) -> list[Problem]:
+    """Resistance is no endpoint of the cohort, so only the reader knows whether a selection was made on it."""
+    return [
+        Problem(
+            "response",
+            f"the genes of '{path}' were selected on {', '.join(endpoints)}",
+            "note",
+            where="response.resistance",
+            todo="where that goes with response, the p-values of its markers and of what is made of them are too small",
+        )
+        for path, endpoints in selected(run).items()
+    ]
+
+
 def _resistance(
     run: Run,
     options: ResponseOptions,
@@ -82,6 +97,7 @@ def _resistance(
     markers, problems = phenotypes(run, asked, "response.resistance")
     if (molecular := read_table(run.root, "molecular/markers")) is not None:
         markers = markers.join(molecular, on="subject", how="full", coalesce=True)
+        problems = [*problems, *_selections(run)]
     if asked.clinical:
         told = clinical(run, asked.clinical, "response.resistance.clinical")
         markers = markers.join(told, on="subject", how="full", coalesce=True)

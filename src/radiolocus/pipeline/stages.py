@@ -23,7 +23,7 @@ from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
-from radiolocus.pipeline.molecular_predictors import molecular_predictors
+from radiolocus.pipeline.molecular_predictors import molecular_predictors, selected
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
@@ -266,7 +266,7 @@ def response(run: Run, options: ResponseOptions) -> str:
         raise InputError("no lesion table", where="response")
     told = problem_frame("response", run.gathered.problems["response"])
     # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
-    settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)))
+    settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)), selected(run))
     inputs = run.fingerprints("response") | upstream(run, *upstream_of_follow_up(options))
     stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
     if stage.manifest() is None:
