@@ -183,28 +183,24 @@ def test_killed_at_any_step_and_with_any_number_of_workers_the_bytes_are_the_sam
     assert len([name for name in expected if "/.units/" in name]) == 9
     quality_control(files / "linked", files / "two", settings, order, jobs=2)
     assert contents(files / "two") == expected
-    save = Stage.save_unit
-    for moment in range(1, 10):
-        done = []
+    save, saved, root = Stage.save_unit, [], files / "killed"
 
-        def stop(self, unit, tables, done=done, moment=moment):
-            save(self, unit, tables)
-            done.append(unit)
-            if len(done) == moment:
-                raise KeyboardInterrupt
+    def stop(self, unit, tables):
+        save(self, unit, tables)
+        saved.append(unit)
+        raise KeyboardInterrupt
 
-        root = files / f"killed {moment}"
-        with monkeypatch.context() as patch:
-            patch.setattr(Stage, "save_unit", stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "save_unit", stop)
+        for moment in range(1, 10):
             with pytest.raises(KeyboardInterrupt):
                 quality_control(files / "linked", root, settings, order)
-        assert not (root / "report.html").exists()
-        saved = []
-        with monkeypatch.context() as patch:
-            patch.setattr(Stage, "save_unit", lambda *a, saved=saved: (saved.append(a[1]), save(*a)))
-            quality_control(files / "linked", root, settings, order)
-        assert len(saved) == 9 - moment  # what was done is not done again
-        assert contents(root) == expected
+            assert len(set(saved)) == len(saved) == moment  # what was done is not done again
+            assert not (root / "report.html").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "save_unit", lambda *_: pytest.fail("counted again"))
+        quality_control(files / "linked", root, settings, order)
+    assert contents(root) == expected
     # finished: nothing is counted again, and other limits begin anew
     with monkeypatch.context() as patch:
         patch.setattr(Stage, "save_unit", lambda *_: pytest.fail("counted again"))

@@ -95,13 +95,13 @@ def noise(seeds, **changes):
 def test_noise_is_not_told_whatever_the_seed():
     """On markers that the image cannot see the interval covers 0.5, but for one in forty, and the sentence says so."""
     wrongly = 0
-    for found, verdict, _ in noise(range(6, 12)):
+    for found, verdict, _ in noise(range(6, 9)):
         wrongly += verdict["told"]
         if not verdict["told"]:
             assert verdict["lower"] <= 0.5 <= verdict["upper"]
             assert verdict["verdict"].startswith("no evidence that the image tells IDH: AUC 0.")
             assert any("no evidence" in problem.got for problem in found.problems)
-    assert wrongly <= 1  # two of six with a probability below 1 %
+    assert wrongly <= 1  # two of three with a probability below 1 %
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def test_intervals_and_p_values_of_noise_over_many_cohorts():
 def test_prediction_sets_hold_the_truth_in_each_class(strength):
     """Over cohorts: coverage of both classes near what was aimed at, never far below it."""
     held = {"absent": [], "present": []}
-    for seed in range(6):
+    for seed in range(3):
         _, found = told(cohort(n=120, strength=strength, seed=seed, share=0.3), options(coverage=0.8))
         table = found.tables["genotyping/coverage"].filter("primary", pl.col("class") != "")
         for name, value, n in table.select("class", "coverage", "n").iter_rows():
