@@ -56,6 +56,9 @@ def test_a_subject_set_aside_is_told_and_changes_the_exit_code(table):
     done = run(table)
     assert done.exit_code == 3
     assert "set aside lesions.csv, row 7, C, lesion T1, visit Baseline: diameter -3 mm" in done.output
+    assert "not counted, because they were set aside: 1 of 3 subjects" in done.output
+    table.write_text(LESIONS)
+    assert "not counted" not in run(table).output
 
 
 def test_options_come_from_the_file_and_from_the_command(table, tmp_path):

@@ -148,6 +148,10 @@ def lines(found: TableResponses) -> list[str]:
         f"(95 % {100 * r['lower']:.1f} to {100 * r['upper']:.1f} %), {r['events']} of {r['n']}"
         for r in rates.iter_rows(named=True)
     ]
+    used = set(best["subject"])
+    if left := {p.subject for p in found.problems if p.severity == "set aside" and p.subject} - used:
+        # A rate of fewer subjects than were treated flatters or harms; whoever reads it must see that.
+        out.append(f"not counted, because they were set aside: {len(left)} of {len(left | used)} subjects")
     for row in found.tables["response/endpoint_summary"].iter_rows(named=True):
         median = "not reached" if row["median"] is None else f"{row['median']:.0f} days"
         out.append(f"{row['endpoint']} ({row['rule']}): median {median}, {row['events']} events, {row['n']} subjects")
