@@ -312,12 +312,15 @@ def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Pro
     """Say whether the image tells the marker.
 
     0.5 is in the interval unless the bootstrap and the permutation of the whole procedure both reject it: the bootstrap
-    alone takes the models as they happened to be fitted. Below 0.5 there is no information, only less than none.
+    alone takes the models as they happened to be fitted. Below 0.5 there is no information, only less than none. Where
+    the bootstrap rejects it and no permuted marker reached it, but there were too few of them for any p-value to be
+    small enough, nothing is judged: that is no lack of evidence in the image.
     """
     found, target, name = judged.overall, judged.target, judged.task.aim.name
     known = null is not None and null.finite.size > 0
     p = null.p_value if null is not None and known else float("nan")
     told = known and p <= _TOLD and found.lower > 0.5
+    undecided = null is not None and found.lower > 0.5 and _too_few(null)
     lower = found.lower if told or not known else min(found.lower, 0.5)
     upper = max(found.upper, 0.5)
     verdict = _sentence(judged, (lower, upper), null if known else None, told)
@@ -326,7 +329,7 @@ def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Pro
         "upper": upper, "n": target.n, "positives": target.events,
         "null_mean": null.mean if null is not None and known else float("nan"),
         "p_value": p, "p_error": null.p_error if null is not None and known else float("nan"),
-        "permutations": null.finite.size if null is not None else 0, "told": told if known else None,
+        "permutations": null.finite.size if null is not None else 0, "told": told if known and not undecided else None,
         "verdict": verdict,
     }  # fmt: skip
     problems = [] if told or not known else [Problem("genotyping", verdict, "note", item=name)]
@@ -339,7 +342,14 @@ def _sentence(judged: _Judged, interval: tuple[float, float], null: Null | None,
     if null is None:
         return f"not judged: {numbers}, but the procedure was not run on permuted markers"
     numbers += f"; whole procedure on {null.finite.size} permuted markers: p = {null.p_value:.3f}"
+    if found.lower > 0.5 and _too_few(null):
+        return f"not judged: {numbers}, and so few cannot give {_TOLD:g} or less: at least {round(1 / _TOLD) - 1}"
     return f"the image tells {name}: {numbers}" if told else f"no evidence that the image tells {name}: {numbers}"
+
+
+def _too_few(null: Null) -> bool:
+    """No permuted marker reached the observed value, and still the p-value is too large to tell."""
+    return null.p_value > _TOLD and null.p_value == 1.0 / (1 + null.finite.size)
 
 
 def _differences(name: str, candidates: Sequence[_Judged]) -> pl.DataFrame:

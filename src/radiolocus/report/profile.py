@@ -167,7 +167,7 @@ def _genotypes(found: Profile) -> list[Block]:
     rows: list[Row] = [
         [
             g["target"], _set_of(g), _probabilities(g), _observed(g), _covered(g["coverage"]),
-            {True: "yes", False: "no"}.get(g["told"], "not tested"), g["verdict"] or MISSING,
+            {True: "yes", False: "no"}.get(g["told"], "not judged"), g["verdict"] or MISSING,
         ]
         for g in found.genotypes
     ]  # fmt: skip

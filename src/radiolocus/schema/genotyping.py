@@ -108,7 +108,7 @@ GENOTYPING: tuple[Table, ...] = (
             Column("p_value", Real, "of the whole procedure by permutation", source="Phipson & Smyth 2010"),
             Column("p_error", Real, "its Monte Carlo standard error"),
             _DRAWS,
-            Column("told", Flag, "bootstrap interval above 0.5 and p at most 0.025; else the interval holds 0.5"),
+            Column("told", Flag, "bootstrap interval above 0.5 and p at most 0.025; null: not judged"),
             Column("verdict", Text, "the same in words"),
         ),
     ),
