@@ -166,8 +166,9 @@ Tables of GISTIC 2 or cBioPortal.
 
 Autosomes alone; centromeres and lengths are those of UCSC's `cytoBand` and `chromInfo`. Neighbours of the same
 alleles are united first. Scars need the copy numbers of both alleles, and so do `wgd` and `fraction_loh`; a file of
-log2 ratios gives `fraction_altered` and `aneuploidy` alone. On 120 random profiles the three scars were those of the
-R package scarHRD (Sztupinszki et al. 2018, npj Breast Cancer 4:16) without exception. No score is corrected for ploidy.
+log2 ratios gives `fraction_altered` and `aneuploidy` alone. The rules are those of the R package scarHRD (Sztupinszki
+et al. 2018, npj Breast Cancer 4:16); the package itself was not run here: the counts are checked by profiles drawn by
+hand and by a second, slow implementation of the same rules on random profiles. No score is corrected for ploidy.
 
 Columns, without case and punctuation:
 
