@@ -65,3 +65,12 @@ def test_what_cannot_be_followed_is_refused(tmp_path, monkeypatch, arguments, wo
     done = run("lesions", *arguments)
     assert done.exit_code != 0
     assert words in done.output + str(done.exception)
+
+
+def test_scans_of_which_none_can_be_read_are_told_in_one_line(tmp_path):
+    (tmp_path / "scans.csv").write_text("subject,visit,day,image,mask\nP1,b,0,base.nii.gz,base_mask.nii.gz\n")
+    done = run("lesions", tmp_path / "scans.csv", "--out", tmp_path / "lesions.csv")
+    assert done.exit_code == 1
+    told = str(done.exception)
+    assert "no lesion could be measured; scans.csv, row 2, P1: base.nii.gz and base_mask.nii.gz not there" in told
+    assert not (tmp_path / "lesions.csv").exists()

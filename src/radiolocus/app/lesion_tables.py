@@ -66,7 +66,13 @@ def lesions_of(
         raise ConfigError(f"--reader {reader} for a table of scans", allowed="reports, which name their observer")
     scans, problems = read_scans(source)
     measured = measure_scans(scans, told, options, jobs=jobs)
-    return LesionSource(measured.frame, (*problems, *measured.problems))
+    problems = (*problems, *measured.problems)
+    if measured.frame.is_empty():
+        first = "".join(f"; {p.where}, {p.subject}: {p.got}" for p in problems[:3])
+        raise TableError(
+            f"no lesion could be measured{first}", where=source.name, todo="correct the table or the masks"
+        )
+    return LesionSource(measured.frame, problems)
 
 
 def write(out: Path, found: LesionSource) -> list[str]:

@@ -319,7 +319,8 @@ def _merged(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
 
 def _completed(frame: pl.DataFrame, days: Mapping[tuple[str, str], float], gone: str) -> pl.DataFrame:
     """Add what is said of lesions seen before at visits whose masks do not have them."""
-    visits = pl.DataFrame([(*k, d) for k, d in days.items()], schema=["subject", "visit", "_day"], orient="row")
+    schema = {"subject": pl.String, "visit": pl.String, "_day": pl.Float64}
+    visits = pl.DataFrame([(*k, float(d)) for k, d in days.items()], schema=schema, orient="row")
     seen = frame.filter(pl.col("status") == "present")
     first = seen.group_by("subject", "lesion", maintain_order=True).agg(pl.col("day").min().alias("_first"))
     lacking = (
