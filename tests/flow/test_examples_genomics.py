@@ -123,6 +123,9 @@ def test_leukaemia(data, tmp_path):
     words = read_table(finished.root, "molecular/dictionary").filter(pl.col("marker").str.starts_with("mut:"))
     most = words.sort("n_positive", descending=True)["marker"].head(3).to_list()
     assert set(most) == {"mut:FLT3", "mut:NPM1", "mut:DNMT3A"}
+    burden = read_table(finished.root, "molecular/burden")
+    assert (burden.height, burden["variants"].sum(), burden["variants"].median()) == (193, 1732, 9)
+    assert burden["per_megabase"].median() == pytest.approx(9 / 35.8)
     assert read_table(finished.root, "cohort/subjects").height == 200
     joined = read_table(finished.root, "cohort/membership").filter(source="tcga_laml.maf.gz", status="joined")
     assert joined["subject"].n_unique() == 193
