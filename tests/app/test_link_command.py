@@ -122,3 +122,16 @@ def test_the_settings_of_the_documentation_are_those_of_the_program(tmp_path):
     with pytest.raises(StudyError) as caught:
         load_link(tmp_path / "bad.toml")
     assert "permutations" in caught.value.got
+
+
+def test_a_cell_that_is_no_number_is_told_where_it_stands(tmp_path):
+    a = write(tmp_path / "a", n=30)
+    lines = (a / "features.csv").read_text().splitlines()
+    cells = lines[7].split(",")
+    cells[2] = "few pictures"
+    lines[7] = ",".join(cells)
+    (a / "features.csv").write_text("\n".join(lines))
+    code, said = call(a / "features.csv", a / "markers.csv", "--out", tmp_path / "out")
+    assert code == 0
+    assert "text 'few pictures' in a column of numbers became null (features.csv, row 8, column 'CT:cm_0')" in said
+    assert "1 such in" in said

@@ -78,6 +78,9 @@ def link(
         held = int((table["family_wise_p_value"] < 0.05).fill_null(value=False).sum())
         typer.echo(f"{held:,} with a family-wise p-value below 0.05 ({options.permutations} permutations)")
     typer.echo(f"report: {out / 'report.html'}")
+    lost = [p for p in found.problems if p.severity == "no value"]
+    if lost:
+        typer.echo(f"{lost[0].got} ({lost[0].where}); {len(lost)} such in {out / 'problems.csv'}")
     if any(p.severity == "set aside" for p in found.problems):
         typer.echo(f"some subjects were set aside: see {out / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)
