@@ -159,8 +159,11 @@ def test_an_interrupted_run_says_so_and_goes_on(tmp_path):
     (tmp_path / "study").mkdir()
     other = SmallStudy(tmp_path / "study", n=60)
     command = [sys.executable, "-m", "radiolocus", "run", str(other.file()), "--out", str(tmp_path / "out"), "-j", "2"]
-    # A terminal sends the signal to the whole group.
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A terminal sends the signal to the whole group; a process in the background, as under nohup, would ignore it.
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(command, **pipes, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out").glob("features/.units/*.zip")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -57,6 +57,8 @@ def test_an_interrupt_while_libraries_load_ends_without_a_traceback(library, pai
 
 
 def test_afterwards_an_interrupt_is_an_exception_again():
+    # Tests that run in the background, as under nohup, ignore interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with loading():
         assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     with pytest.raises(KeyboardInterrupt):
