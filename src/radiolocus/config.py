@@ -194,12 +194,7 @@ def load_settings(file: Path | str) -> FeatureSettings:
     StudyError
         All mistakes, each with its key and the nearest valid name.
     """
-    file = Path(file)
-    raw = _toml(file, "give a file with the keys of [imaging.settings], e.g. bin_width = 25.0")
-    settings, mistakes = _validate(FeatureSettings, copy.deepcopy(raw), raw)
-    if settings is None:
-        raise StudyError(file.name, tuple(mistakes))
-    return settings
+    return _section(Path(file), FeatureSettings, "imaging.settings", "bin_width = 25.0")
 
 
 def load_response(file: Path | str) -> ResponseOptions:
@@ -220,12 +215,7 @@ def load_response(file: Path | str) -> ResponseOptions:
         All mistakes, each with its key and the nearest valid name.
     """
     file = Path(file)
-    raw = _toml(file, "give a file with the keys of [response], e.g. confirmation = true")
-    raw.setdefault("lesions", file.name)
-    options, mistakes = _validate(ResponseOptions, copy.deepcopy(raw), raw)
-    if options is None:
-        raise StudyError(file.name, tuple(mistakes))
-    return options
+    return _section(file, ResponseOptions, "response", "confirmation = true", lesions=file.name)
 
 
 def load_link(file: Path | str) -> LinkOptions:
@@ -244,9 +234,12 @@ def load_link(file: Path | str) -> LinkOptions:
     StudyError
         All mistakes, each with its key and the nearest valid name.
     """
-    file = Path(file)
-    raw = _toml(file, "give a file with the keys of [link], e.g. permutations = 1000")
-    options, mistakes = _validate(LinkOptions, copy.deepcopy(raw), raw)
+    return _section(Path(file), LinkOptions, "link", "permutations = 1000")
+
+
+def _section(file: Path, kind: type[Options], section: str, example: str, **defaults: object) -> Options:
+    raw = defaults | _toml(file, f"give a file with the keys of [{section}], e.g. {example}")
+    options, mistakes = _validate(kind, copy.deepcopy(raw), raw)
     if options is None:
         raise StudyError(file.name, tuple(mistakes))
     return options
