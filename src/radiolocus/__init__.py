@@ -2,7 +2,7 @@
 
 >>> import radiolocus
 >>> sorted(radiolocus.__all__)[:4]
-['BinaryOptions', 'CcaOptions', 'ClumpOptions', 'CohortOrder']
+['BenefitOptions', 'BinaryOptions', 'CcaOptions', 'ClumpOptions']
 """
 
 from __future__ import annotations

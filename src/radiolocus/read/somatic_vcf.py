@@ -270,7 +270,7 @@ def shortest(position: int, ref: str, alt: str) -> tuple[int, str, str]:
     """Take off what both alleles share at the end, then at the beginning; one of them may become empty.
 
     >>> shortest(100, "CTAG", "CTTAG")
-    (102, '', 'T')
+    (101, '', 'T')
     """
     while ref and alt and ref[-1] == alt[-1]:
         ref, alt = ref[:-1], alt[:-1]
