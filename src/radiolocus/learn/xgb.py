@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -22,14 +23,13 @@ __all__ = ["XgboostAft", "XgboostCox"]
 
 def _xgboost() -> ModuleType:
     try:
-        import xgboost
+        return import_module("xgboost")
     except ImportError:
         raise ConfigError(
             "the package xgboost is not installed",
             where="models",
             todo='pip install "radiolocus[boost]", or choose other models',
         ) from None
-    return xgboost
 
 
 def _train(objective: dict[str, object], X: Array, label: dict[str, Array], setting: Setting, seed: int) -> Any:
