@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,14 +29,17 @@ class FinishedRun:
     root : Path
     name : str
         Of the study.
+    settings : dict
+        It was run with, as they stand in ``study.json``.
     sections : Sections
-        Settings it was run with.
+        The same, as options.
     clinical : polars.DataFrame
         Table ``cohort/subjects``.
     """
 
     root: Path
     name: str
+    settings: dict[str, Any]
     sections: Sections
     clinical: pl.DataFrame
 
@@ -87,4 +91,5 @@ def open_run(root: Path | str) -> FinishedRun:
     study, clinical = read_json(root, "study.json"), read_table(root, "cohort/subjects")
     if study is None or clinical is None:
         raise StoreError("no finished run", where=root.name, allowed="a folder that `radiolocus run` wrote")
-    return FinishedRun(root, study["name"], sections_of(study["settings"], f"{root.name}/study.json"), clinical)
+    settings = study["settings"]
+    return FinishedRun(root, study["name"], settings, sections_of(settings, f"{root.name}/study.json"), clinical)

@@ -19,7 +19,7 @@ from radiolocus.outcome.tasks import Task, plan
 from radiolocus.outcome.validation import validate
 from radiolocus.pipeline.finished import FinishedRun, open_run
 from radiolocus.registry import suggest
-from radiolocus.store import read_json, read_table, versions
+from radiolocus.store import read_table, versions
 
 __all__ = ["lock_run", "patients_of", "predictions", "validate_run"]
 
@@ -54,20 +54,19 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
     performance = read_table(folder, "outcome/performance")
     rows: list[dict[str, Any]] = []
     if performance is not None:
-        rows = performance.filter(endpoint=task.endpoint, predictors=predictors, model=task.shown).to_dicts()
-    settings = (read_json(folder, "study.json") or {}).get("settings", {})
+        rows = performance.filter(endpoint=task.endpoint, predictors=task.predictors, model=task.shown).to_dicts()
     return lock_model(
         tuned,
         task.data,
         endpoint=task.endpoint,
         kind=task.target.kind,
         unit=run.endpoints()[task.endpoint].unit,
-        predictors=predictors,
+        predictors=task.predictors,
         model=task.shown,
         patients=task.target.n,
         events=task.target.events,
         performance=tuple(rows),
-        settings={k: settings[k] for k in ("imaging", "molecular", "outcome") if k in settings},
+        settings={k: run.settings[k] for k in ("imaging", "molecular", "outcome") if k in run.settings},
         versions=versions(),
     )
 
@@ -133,7 +132,7 @@ def _frame(run: FinishedRun, model: LockedModel) -> pl.DataFrame:
 
 
 def _differences(model: LockedModel, run: FinishedRun) -> list[str]:
-    settings = (read_json(run.root, "study.json") or {}).get("settings", {})
+    settings = run.settings
     trained = {i["name"]: i.get("settings") for i in model.settings.get("imaging", {}).get("images", [])}
     base = model.settings.get("imaging", {}).get("settings")
     told = []
