@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core.caching import _CacheLocator
 
 from radiolocus.kernels import ahead
 from radiolocus.model import Geometry, Volume
@@ -29,23 +30,24 @@ def cache(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def of_a_study(tmp_path_factory):
-    """What a study of images and genotypes needs, compiled once."""
-    folder = tmp_path_factory.mktemp("compiled")
-    call(told_of(folder), "-m", "radiolocus", "compile", "imaging", "genetics")
-    return folder
+def everything():
+    """The folder in which this machine keeps what is compiled, with every recorded loop in it."""
+    call(told_of(), "-m", "radiolocus", "compile")
+    return ahead._folder(ahead._recorded()["imaging"])
 
 
 @pytest.fixture
-def compiled(of_a_study, tmp_path):
-    """A copy of that, which a test may add to."""
-    folder = Path(shutil.copytree(of_a_study, tmp_path / "cache"))
-    return folder, told_of(folder)
+def compiled(everything, cache):
+    """A copy of that without the marks: all is compiled, and nobody knows."""
+    folder, env = cache
+    place = folder / _CacheLocator.get_suitable_cache_subpath(ahead.__file__)
+    shutil.copytree(everything, place, ignore=shutil.ignore_patterns("*.py", "*.pyc", "*.compiled"))
+    return folder, env
 
 
-def told_of(folder):
+def told_of(folder=None):
     path = os.pathsep.join([str(TESTS), *filter(None, sys.path)])
-    return os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": path}
+    return os.environ | {"PYTHONPATH": path} | ({"NUMBA_CACHE_DIR": str(folder)} if folder else {})
 
 
 def call(env, *words):
@@ -124,8 +126,10 @@ def test_two_processes_at_once_compile_once(cache):
 
 
 @pytest.mark.slow
-def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(cache, tmp_path):
-    folder, env = cache
+def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(compiled, tmp_path):
+    folder, env = compiled
+    for path in folder.rglob("sphere.*"):
+        path.unlink()
     array = np.random.default_rng(1).normal(40, 20, (9, 10, 11))
     for name, values in (("image", array), ("mask", (abs(array - 40) < 15).astype(float))):
         write_nifti(tmp_path / f"{name}.nii", Volume(values, Geometry.regular(values.shape)))
@@ -133,6 +137,7 @@ def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(ca
     first = call(env, *words, "--modality", "CT")
     assert first.stderr.startswith("compiling ")
     files = kept(folder)
+    assert any(name.startswith("sphere.") for name in files)
     second = call(env, *words, "--modality", "CT")
     assert second.stderr == ""
     assert second.stdout == first.stdout
@@ -141,18 +146,24 @@ def test_the_first_measurement_says_that_it_compiles_and_the_second_is_silent(ca
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ahead.PARTS)
-def test_a_part_that_is_compiled_compiles_nothing_more(compiled, part):
-    folder, env = compiled  # the small study has images and genotypes
-    call(env, "-m", "radiolocus", "compile", part)
-    files = kept(folder)
-    call(env, str(TESTS / "reference" / "signatures.py"), "--record", part)
-    assert kept(folder) == files, "compiled in use: run tests/reference/signatures.py"
+def test_a_part_calls_no_loop_but_those_recorded_of_it_and_compiles_none(everything, part):
+    assert everything
+    told = json.loads(call(told_of(), str(TESTS / "reference" / "signatures.py"), "--record", part).stdout)
+    known = set()
+    for recorded in (part, "imaging", "genetics"):  # the small study has images and genotypes
+        known |= set(flat(ahead._recorded()[recorded]))
+    assert set(flat(told["called"])) <= known, "run tests/reference/signatures.py"
+    assert told["compiled"] == []
+
+
+def flat(modules):
+    return [(module, name, types) for module, loops in modules.items() for name in loops for types in loops[name]]
 
 
 @pytest.mark.slow
-def test_workers_load_and_never_compile(compiled):
-    _, env = compiled
-    found = json.loads(call(env, "-m", "reference.workers").stdout)
+def test_workers_load_and_never_compile(everything):
+    assert everything
+    found = json.loads(call(told_of(), "-m", "reference.workers").stdout)
     assert len({process for process, *_ in found}) == 2
     for _, loaded, compiled in found:
         assert loaded > 5

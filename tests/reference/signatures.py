@@ -177,15 +177,17 @@ STEPS = (imaging, maps, genetics, gwas, gwas_binary, gwas_mixed, link, outcome, 
 EXERCISES = {f.__name__.replace("_", "-"): f for f in STEPS}
 
 
-def record(part: str) -> dict[str, dict[str, list[str]]]:
-    """Run a part and return the loops that it calls, with the types of every first call."""
+def record(part: str) -> tuple[dict[str, dict[str, list[str]]], list[str]]:
+    """Run a part; return the loops that it calls, with the types of every first call, and those compiled for it."""
     pipeline.needed = lambda parts: None  # nothing is compiled but what is called
     found: dict[str, dict[str, list[str]]] = {}
+    fresh: list[str] = []
     compiled = Dispatcher._compile_for_args
 
     def noted(loop: Dispatcher, *values: object, **named: object) -> object:
-        before = set(loop.signatures)
+        before, misses = set(loop.signatures), loop.stats.cache_misses.total()
         entry = compiled(loop, *values, **named)
+        fresh.extend([loop.py_func.__name__] * (loop.stats.cache_misses.total() - misses))
         if loop.py_func.__module__.startswith(f"{ahead._PACKAGE}."):
             module = found.setdefault(loop.py_func.__module__.rpartition(".")[2], {})
             new = [f"({', '.join(map(told, types))},)" for types in loop.signatures if types not in before]
@@ -199,7 +201,7 @@ def record(part: str) -> dict[str, dict[str, list[str]]]:
         found.pop("genotype", None)  # the files of the small study are written with it
     if part.startswith("gwas"):
         found["genotype"].pop("encode_bed", None)  # the files are written with it
-    return {module: {n: sorted(s) for n, s in sorted(loops.items())} for module, loops in sorted(found.items())}
+    return {module: {n: sorted(s) for n, s in sorted(loops.items())} for module, loops in sorted(found.items())}, fresh
 
 
 def told(kind: object) -> str:
@@ -224,7 +226,7 @@ def main(*chosen: str) -> None:
     parts = json.loads(FILE.read_text()) if chosen else {}
     for part in chosen or EXERCISES:
         call = [sys.executable, __file__, "--record", part]
-        parts[part] = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)
+        parts[part] = json.loads(subprocess.run(call, check=True, stdout=subprocess.PIPE).stdout)["called"]
         print(part, "recorded", flush=True)
     # The small study has images, which count as imaging in whatever part they were measured.
     ordered = {
@@ -235,6 +237,6 @@ def main(*chosen: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--record"]:
-        print(json.dumps(record(sys.argv[2])))
+        print(json.dumps(dict(zip(("called", "compiled"), record(sys.argv[2]), strict=True))))
     else:
         main(*sys.argv[1:])
