@@ -158,6 +158,7 @@ def fit_counting_cox(
     weights: npt.ArrayLike | None = None,
     cluster: npt.ArrayLike | None = None,
     robust: bool = False,
+    ridge: npt.ArrayLike = 0.0,
     ties: Ties = "efron",
     names: Sequence[str] | None = None,
 ) -> CountingFit:
@@ -180,6 +181,10 @@ def fit_counting_cox(
         Rows of one patient (or family) share a label; asks for the robust variance.
     robust : bool
         The robust (sandwich) variance of Lin & Wei, each row its own cluster unless `cluster` is given.
+    ridge : array_like, a number or shape (p,)
+        Penalty r β² / 2 on the log partial likelihood, of each coefficient a standard deviation (denominator n) of its
+        column; as ``ridge(x, theta = r)`` of R's ``coxph``, which takes n − 1. Log-likelihoods are without penalty;
+        variances are inverses of the penalised information (and the sandwich with it).
     ties : {"efron", "breslow"}
     names : sequence of str, optional
 
@@ -212,6 +217,9 @@ def fit_counting_cox(
     rows = _sort(begin, leave, events, weight, code)
     Z = np.ascontiguousarray(design.Z[rows.order])
     p, groups = Z.shape[1], rows.group.size - 1
+    penalty = np.broadcast_to(np.asarray(ridge, dtype=np.float64), (p,))
+    if not (np.isfinite(penalty) & (penalty >= 0)).all():
+        raise InputError(f"ridge {penalty.min():g}", allowed="finite, zero or positive")
     hazard, moment = np.zeros((groups, 2)), np.zeros((groups, 3, p))
 
     def evaluate(beta: Array) -> tuple[float, Array, Array]:
@@ -220,10 +228,12 @@ def fit_counting_cox(
             Z, rows.stratum, rows.group, rows.entered, rows.leaving, rows.event, rows.weight, Z @ beta,
             efron, gradient, information, hazard, moment,
         )  # fmt: skip
-        return float(loglik), gradient, information
+        cost = 0.5 * float(penalty @ np.square(beta))
+        return float(loglik) - cost, gradient - penalty * beta, information + np.diag(penalty)
 
     found = maximise(evaluate, np.zeros(p), Z, design.names, "monotone likelihood")
     evaluate(found.beta)
+    loglik = found.loglik + 0.5 * float(penalty @ np.square(found.beta))
     inverse = np.linalg.inv(found.information)
     naive = inverse / np.outer(design.scale, design.scale)
     covariance = naive
@@ -234,7 +244,7 @@ def fit_counting_cox(
         np.add.at(total, member[rows.order], influence)
         covariance = (total.T @ total) / np.outer(design.scale, design.scale)
     return CountingFit(
-        found.beta / design.scale, covariance, found.loglik, found.loglik_start, found.score_statistic,
+        found.beta / design.scale, covariance, loglik, found.loglik_start, found.score_statistic,
         found.iterations, n, int(events.sum()), ties, naive, design.mean, _baselines(rows, labels, hazard),
     )  # fmt: skip
 
