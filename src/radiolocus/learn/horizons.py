@@ -21,7 +21,7 @@ from radiolocus.stats.censoring import Clock
 from radiolocus.stats.concordance import pair_sums
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
-__all__ = ["AtHorizon", "horizons_of", "out_of_fold_at_horizons", "truncation_of"]
+__all__ = ["AtHorizon", "Judge", "Part", "horizons_of", "out_of_fold_at_horizons", "truncation_of"]
 
 # Uno's C looks no further than at least this share of the patients are followed: beyond, few patients decide it.
 _FOLLOWED = 0.1
@@ -116,9 +116,9 @@ def out_of_fold_at_horizons(
     """
     if target.time is None:
         raise InputError("a binary endpoint at a horizon", allowed="a survival endpoint")
-    judge = _Judge(target, target.time, np.asarray(horizons, dtype=np.float64))
+    judge = Judge(target, target.time, np.asarray(horizons, dtype=np.float64))
     parts = [
-        _Part(within_fold_blocks(target, p, f), p, f, r, b)
+        Part(within_fold_blocks(target, p, f), p, f, r, b)
         for p, f, r, b in zip(prediction, fold, risk, bare, strict=True)
     ]
     estimates = np.concatenate([judge.statistics(part, np.ones((1, target.n))) for part in parts])
@@ -141,8 +141,18 @@ def out_of_fold_at_horizons(
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
-    """One repetition."""
+class Part:
+    """One repetition of out-of-fold predictions.
+
+    Parameters
+    ----------
+    blocks : list
+        Of :func:`radiolocus.learn.discrimination.within_fold_blocks`.
+    prediction : ndarray, shape (n,)
+    fold : ndarray of int64, shape (n,)
+    risk, bare : ndarray, shape (n, h)
+        Probability of the event by each horizon: of the model, and of the same without predictors.
+    """
 
     blocks: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]]
     prediction: Array
@@ -151,20 +161,30 @@ class _Part:
     bare: Array
 
 
-class _Judge:
-    """Statistics of a repetition under weights of the patients, in the order of :meth:`names`."""
+class Judge:
+    """Statistics of a repetition under weights of the patients, in the order of :meth:`names`.
 
-    def __init__(self, target: Target, time: Array, horizons: Array) -> None:
+    Parameters
+    ----------
+    target : Target
+    time : ndarray, shape (n,)
+        Times of the target.
+    horizons : ndarray, shape (h,)
+    truncation : float, optional
+        Of Uno's C; see :func:`truncation_of` otherwise.
+    """
+
+    def __init__(self, target: Target, time: Array, horizons: Array, truncation: float | None = None) -> None:
         self.event, self.time, self.horizons = target.event == 1, time, horizons
         self.clock = Clock.of(time, self.event)
-        self.truncation = truncation_of(time, target.event)
+        self.truncation = truncation_of(time, target.event) if truncation is None else truncation
 
     def names(self) -> list[tuple[str, float]]:
         at = [float(t) for t in self.horizons]
         metrics = ("AUC(t)", "Brier(t)", "Brier(t) without predictors")
         return [("Uno C", self.truncation), *((metric, t) for metric in metrics for t in at)]
 
-    def statistics(self, part: _Part, weights: Array) -> Array:
+    def statistics(self, part: Part, weights: Array) -> Array:
         """One row a draw, one column a statistic."""
         curve = self.clock.uncensored(weights)
         # G is zero only where nobody drawn is left, whose weight is of no account.
@@ -185,7 +205,7 @@ class _Judge:
         return np.column_stack([uno, *columns[0], *columns[1], *columns[2]])
 
 
-def _auc(part: _Part, case: Array, control: Array) -> Array:
+def _auc(part: Part, case: Array, control: Array) -> Array:
     """AUC(t) over the pairs within folds."""
     won, total = np.zeros((2, len(case)))
     for k in np.unique(part.fold):
