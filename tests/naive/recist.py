@@ -46,8 +46,30 @@ def overall(target, nontarget, new):
     return target
 
 
+def placed(lesions):
+    """Nodal targets below 15 mm at baseline as non-targets, below 10 mm left out; a row that says nothing stays."""
+    small = {
+        r["lesion"]: r["diameter_mm"]
+        for r in lesions
+        if r["day"] == 0 and r["kind"] == "target" and r["node"] and r["diameter_mm"] < 15
+    }
+    out = []
+    for r in lesions:
+        if r["lesion"] not in small:
+            out.append(r)
+        elif small[r["lesion"]] < 10:
+            out.append({**r, "kind": "new", "status": "absent", "diameter_mm": None})
+        else:
+            size = size_of(r)
+            size = 5.0 if r["status"] == "too small" else size
+            state = "NE" if size is None else "present" if size >= 10 else "absent"
+            out.append({**r, "kind": "non-target", "status": state})
+    return out
+
+
 def subject_calls(lesions, persistent=False, reappearance=True):
     """Return [(day, target, non-target, new, overall)] after the baseline of one subject's rows."""
+    lesions = placed(lesions)
     base_rows = [r for r in lesions if r["day"] == 0]
     targets = {r["lesion"]: r["node"] for r in base_rows if r["kind"] == "target"}
     listed = [r["lesion"] for r in base_rows if r["kind"] == "non-target"]

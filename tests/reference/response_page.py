@@ -63,6 +63,7 @@ criterion = "recist11"      # of the figures and end points
 further = ["irecist"]       # beside it
 confirmation = true
 persistent = false          # arithmetic reading of a partial response
+small_nodes = "non-target"  # nodal targets below 15 mm at baseline; "target": the table's word rules
 visit_days = 56.0           # planned days between visits
 treatments = ""             # table of treatments, for the figures: subject, treatment, start, end and line
 ```

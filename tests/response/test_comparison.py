@@ -87,3 +87,17 @@ def test_new_lesions_are_compared_by_yes_and_no(sums_table, lesion_rows, lesion_
 
 def test_nothing_to_compare_is_an_empty_table(sums_table):
     assert compare(sums_table({0: 50}), *theirs()).is_empty()
+
+
+def test_sums_are_those_of_the_targets_that_the_study_named(lesion_rows, lesion_table):
+    """A node of 12 mm that a study added up: its sum agrees, and its response is explained by the option."""
+    table = lesion_table(
+        lesion_rows(day=0, T=30) + lesion_rows(day=0, node=True, N=12),
+        lesion_rows(day=56, T=22) + lesion_rows(day=56, node=True, N=6),
+    )
+    sums, said = [("A", "baseline", 42.0), ("A", "day 56", 28.0)], [("A", "day 56", "overall", "PR")]
+    found = compare(table, *theirs(sums, said))
+    assert found.filter(pl.col("item") == "sum")["agree"].to_list() == [True, True]
+    call = found.filter(pl.col("item") == "overall").row(0, named=True)
+    assert (call["ours"], call["agree"]) == ("SD", False)
+    assert "theirs follows when nodes named targets are targets whatever their size" in call["explanation"]

@@ -10,6 +10,7 @@ from naive import recist as naive
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.kernels import recist as kernels
 from radiolocus.read.lesions import LESION_COLUMNS
+from radiolocus.response.assess import assess
 from radiolocus.response.recist11 import Recist11Options, baseline_remarks, best_response, recist11, time_points
 from radiolocus.schema import TABLES
 
@@ -470,9 +471,54 @@ def test_too_many_and_too_small_targets_are_noted(lesion_rows, lesion_table):
     assert baseline_remarks(table, Recist11Options(most_targets=6, most_targets_an_organ=3))[0].subject == "nodes"
 
 
+def test_nodes_below_15_mm_are_no_targets(lesion_rows, lesion_table):
+    """Section 3.1.1: from 10 to below 15 mm a node is a non-target, below 10 mm it is normal and not followed."""
+    table = lesion_table(
+        lesion_rows(day=0, T=40) + lesion_rows(day=0, node=True, A=15, B=14.9, C=10, D=9.9),
+        lesion_rows(day=56, T=0) + lesion_rows(day=56, node=True, A=9, B=9.9, C="absent", D=30),
+        lesion_rows(day=112, T=0) + lesion_rows(day=112, node=True, A=9, B=10, C="too small", D=30),
+        lesion_rows(day=168, T=0) + lesion_rows(day=168, node=True, A=9, B=9, C=None, D=30),
+    )
+    found = recist11(table)
+    calls_ = found.timepoints.select("targets", "sum_mm", "nontarget_response", "overall_response").rows()
+    assert calls_ == [
+        (2, 55.0, None, None),
+        (2, 9.0, "CR", "CR"),
+        (2, 9.0, "NON-CR/NON-PD", "PR"),  # a nodal non-target that comes back to 10 mm is no reappearance
+        (2, 9.0, "NE", "PR"),
+    ]
+    assert found.timepoints["reason"][0] == (
+        "baseline: 2 targets followed, sum 55 mm; lymph node B of 14.9 mm followed as a non-target; "
+        "lymph node C of 10 mm followed as a non-target; lymph node D of 9.9 mm is normal, not followed"
+    )
+    assert [(p.item, p.todo.split(":")[0].split(";")[0]) for p in found.problems] == [
+        ("lesion B", "it was followed as a non-target"),
+        ("lesion C", "it was followed as a non-target"),
+        ("lesion D", "it was not followed"),
+    ]
+    kept = recist11(table, Recist11Options(small_nodes="target")).timepoints
+    assert kept.select("targets", "sum_mm").rows()[:2] == [(5, 89.8), (5, 48.9)]
+    for criterion in ("irecist", "mrecist"):  # their targets are those of RECIST 1.1
+        both = table.with_columns(viable_mm=pl.col("diameter_mm"))
+        assert assess(both, criterion).timepoints["targets"].to_list() == [2] * 4
+
+
+def test_a_subject_whose_only_lesion_is_a_normal_node_is_not_lost(lesion_rows, lesion_table):
+    table = lesion_table(lesion_rows(day=0, node=True, D=8), lesion_rows(day=56, node=True, D=8))
+    found = recist11(table)
+    assert found.timepoints.select("targets", "overall_response").rows() == [(0, None), (0, "NE")]
+    assert found.rates["n"].to_list() == [1, 1]
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"confirmation_days": -1}, {"sd_minimum_days": float("nan")}, {"stable_between": -1}, {"most_targets": 0}],
+    [
+        {"confirmation_days": -1},
+        {"sd_minimum_days": float("nan")},
+        {"stable_between": -1},
+        {"most_targets": 0},
+        {"small_nodes": "new"},
+    ],
 )
 def test_impossible_options_are_refused(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
@@ -547,7 +593,7 @@ def test_equals_the_slow_twin(frame, persistent, reappearance):
     found = result.timepoints.filter(pl.col("day") > 0).select(COMPARED).rows()
     expected = naive.subject_calls(frame.to_dicts(), persistent, reappearance)
     assert found == expected
-    any_target = (frame["kind"] == "target").any()
+    any_target = any(r["kind"] == "target" for r in naive.placed(frame.to_dicts()))
     for confirmation in (False, True):
         chosen = Recist11Options(confirmation=confirmation)
         assert best_response(result.timepoints, chosen)["best_response"][0] == naive.best_of(

@@ -11,12 +11,13 @@ from radiolocus import schema
 from radiolocus.model import Problem
 from radiolocus.response import choi, irecist, lugano, metabolic, mrecist, pcwg3, rano, volumetric, who
 from radiolocus.response.criterion import CRITERIA, Course, CriteriaOptions, Criterion, courses
+from radiolocus.response.nodes import RANKED, placed_nodes
 from radiolocus.response.rates import response_rates
 from radiolocus.response.recist11 import best_response, recist11
 from radiolocus.response.recist11_rules import recist11_rule
 from radiolocus.response.therapy import before_new_therapy
 
-__all__ = ["CRITERION_NAMES", "Assessment", "assess"]
+__all__ = ["CRITERION_NAMES", "Assessment", "assess", "recist_classes"]
 
 # The modules register their criteria; naming them keeps the imports honest.
 _MODULES = (choi, irecist, lugano, metabolic, mrecist, pcwg3, rano, volumetric, who)
@@ -68,24 +69,25 @@ def assess(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions | Non
     if criterion == "recist11":
         return _recist(lesions, chosen)
     kind = CRITERIA[criterion]
-    kept, problems = before_new_therapy(lesions)
+    kept, late = before_new_therapy(lesions)
+    kept, nodes, words = placed_nodes(kept, chosen.small_nodes if criterion in RANKED else "target")
+    problems, placed = (*late, *nodes), dict(words.rows())
     found = list(courses(kept, kind.needs))
-    timepoints = schema.conform(
-        pl.DataFrame([row for c in found for row in _rows(c, kind, chosen)], schema=_SCHEMA), "response/criteria"
-    )
+    rows = [row for c in found for row in _rows(c, kind, chosen, placed.get(c.subject, ""))]
+    timepoints = schema.conform(pl.DataFrame(rows, schema=_SCHEMA), "response/criteria")
     best = _best(timepoints, kind, chosen)
     notes = tuple(
         Problem("response", got, "note", c.subject, item, "baseline", allowed, "the response was computed all the same")
         for c in found
         for item, got, allowed in kind.remarks(c)
     )
-    return Assessment(timepoints, best, _rates(best, kind.name, kind.words), (*problems, *notes))
+    return Assessment(timepoints, best, _rates(best, kind.name), (*problems, *notes))
 
 
 _SCHEMA = schema.TABLES["response/criteria"].schema
 
 
-def _rows(course: Course, kind: Criterion, options: CriteriaOptions) -> list[dict[str, object]]:
+def _rows(course: Course, kind: Criterion, options: CriteriaOptions, placed: str) -> list[dict[str, object]]:
     common = {"subject": course.subject, "criterion": kind.name, "quantity": kind.quantity}
     calls = kind.calls(course, options)
     # The baseline compared with itself says its value, whatever comes later.
@@ -100,7 +102,8 @@ def _rows(course: Course, kind: Criterion, options: CriteriaOptions) -> list[dic
             "value": base,
             "new_lesion": False,
             "change_from_baseline": 0.0 if base else None,
-            "reason": f"baseline: {len(course.baseline.targets)} targets, {len(course.baseline.others)} non-targets",
+            "reason": f"baseline: {len(course.baseline.targets)} targets, {len(course.baseline.others)} non-targets"
+            + (f"; {placed}" if placed else ""),
         }
     ]
     for visit, call in zip(course.later, calls, strict=True):
@@ -129,12 +132,20 @@ def _change(value: float | None, start: float | None) -> float | None:
     return 100 * (value / start - 1) if value is not None and start else None
 
 
+def recist_classes(criterion: str) -> dict[str, str]:
+    """Class of RECIST that a word of a criterion amounts to; words that are classes themselves need not stand there.
+
+    What waits for confirmation is neither response nor progression, a minor response is disease under control.
+    """
+    words = {} if criterion == "recist11" else dict(CRITERIA[criterion].words)
+    return {**words, "MR": "SD", **dict.fromkeys(_UNCONFIRMED, "NE")}
+
+
 def _best(timepoints: pl.DataFrame, kind: Criterion, options: CriteriaOptions) -> pl.DataFrame:
     """Best response by the classes of RECIST, said in the words of the criterion."""
     if timepoints.is_empty():
         return schema.empty("response/criteria_best")
-    # What waits for confirmation is neither response nor progression, a minor response is disease under control.
-    classes = {**kind.words, "MR": "SD", **dict.fromkeys(_UNCONFIRMED, "NE")}
+    classes = recist_classes(kind.name)
     as_recist = timepoints.with_columns(pl.col("overall_response").replace_strict(classes, return_dtype=pl.String))
     best = best_response(as_recist, options)
     by_subject = {str(k[0]): part for k, part in timepoints.partition_by("subject", as_dict=True).items()}
@@ -187,8 +198,8 @@ def _first_of_block(rows: Sequence[dict[str, object]], end: object) -> tuple[flo
     return block if block and block[1] == "iUPD" else None
 
 
-def _rates(best: pl.DataFrame, name: str, words: dict[str, str] | object) -> pl.DataFrame:
-    classes = {**(words if isinstance(words, dict) else {}), "MR": "SD", **dict.fromkeys(_UNCONFIRMED, "NE")}
+def _rates(best: pl.DataFrame, name: str) -> pl.DataFrame:
+    classes = recist_classes(name)
     frame = best.with_columns(
         pl.col("best_response").replace_strict(classes, default=pl.col("best_response"), return_dtype=pl.String)
     )

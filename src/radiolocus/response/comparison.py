@@ -43,6 +43,7 @@ _WORDS = {
 _READINGS: tuple[tuple[str, dict[str, object]], ...] = (
     ("a partial response is held until progression (persistent = true)", {"persistent": True}),
     ("the arithmetic of each visit stands (persistent = false)", {"persistent": False}),
+    ("nodes named targets are targets whatever their size (small_nodes = 'target')", {"small_nodes": "target"}),
     ("disease seen again after CR is not PD by itself (reappearance = false)", {"reappearance": False}),
     ("responses must be confirmed (confirmation = true)", {"confirmation": True}),
     ("responses need not be confirmed (confirmation = false)", {"confirmation": False}),
@@ -75,7 +76,9 @@ def compare(
     """
     chosen = options or CriteriaOptions()
     whole = recist11(lesions, chosen)
-    ours = _ours(whole.timepoints, whole.best)
+    # A sum is compared over the lesions that the study itself added up.
+    named = recist11(lesions, replace(chosen, small_nodes="target")).timepoints
+    ours = _ours(whole.timepoints, whole.best, named)
     theirs = pl.concat([_their_sums(sums), _their_responses(responses)])
     joined = theirs.join(ours, on=["subject", "visit", "item"], how="left", nulls_equal=True, maintain_order="left")
     number = pl.col("item") == "sum"
@@ -94,12 +97,12 @@ def compare(
     )
 
 
-def _ours(timepoints: pl.DataFrame, best: pl.DataFrame) -> pl.DataFrame:
-    """Long table: subject, visit, item, ours, reason."""
+def _ours(timepoints: pl.DataFrame, best: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """Long table: subject, visit, item, ours, reason; sums from `named`."""
     later = timepoints.filter(pl.col("day") > 0)
     head = ("subject", "visit")
     parts = [
-        timepoints.filter(pl.col("targets") > 0).select(
+        named.filter(pl.col("targets") > 0).select(
             *head, pl.lit("sum").alias("item"), pl.col("sum_mm").cast(pl.String).alias("ours"), "reason"
         )
     ]
@@ -131,7 +134,7 @@ def _ours_under(
     if other == options:
         return {}
     found = recist11(lesions, other)
-    rows = _ours(found.timepoints, found.best).select("subject", "visit", "item", "ours").rows()
+    rows = _ours(found.timepoints, found.best, found.timepoints).select("subject", "visit", "item", "ours").rows()
     return {(s, v, i): o for s, v, i, o in rows}
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
 from radiolocus.errors import InputError
 from radiolocus.response.assess import assess
 from radiolocus.response.criterion import CriteriaOptions
+from radiolocus.response.nodes import placed_nodes
 from radiolocus.response.recist11 import best_response, time_points
 from radiolocus.stats.readers import bland_altman, cohen_kappa
 
@@ -121,7 +124,9 @@ def measurement_error(
         raise InputError(f"error {error_mm:g} mm, {draws} draws", allowed="at least 0 mm, at least 1 draw")
     chosen = options or CriteriaOptions()
     # The order of rows must not decide which error a diameter gets.
-    ordered = lesions.sort("subject", "day", "kind", "lesion")
+    ordered = placed_nodes(lesions, chosen.small_nodes)[0].sort("subject", "day", "kind", "lesion")
+    # Which lesions are targets was chosen at baseline; an error does not choose anew.
+    chosen = replace(chosen, small_nodes="target")
     rng = np.random.default_rng(seed)
     moved = (ordered["kind"] == "target").to_numpy() & (ordered["diameter_mm"].fill_null(0.0) > 0).to_numpy()
     counted: list[pl.DataFrame] = []

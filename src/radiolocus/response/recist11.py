@@ -6,6 +6,7 @@ Eisenhauer et al., Eur J Cancer 2009;45:228; questions and answers of the RECIST
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -15,13 +16,13 @@ from radiolocus.errors import ConfigError
 from radiolocus.kernels import recist as kernels
 from radiolocus.model import Problem
 from radiolocus.response import trace
+from radiolocus.response.nodes import LEAST_NODE_MM, placed_nodes
 from radiolocus.response.rates import response_rates
 from radiolocus.response.therapy import before_new_therapy
 from radiolocus.response.visits import visit_table
 
 __all__ = [
     "LEAST_MM",
-    "LEAST_NODE_MM",
     "Recist11",
     "Recist11Options",
     "baseline_remarks",
@@ -30,8 +31,8 @@ __all__ = [
     "time_points",
 ]
 
-LEAST_MM, LEAST_NODE_MM = 10.0, 15.0
-"""Smallest target at baseline: longest diameter, and short axis of a node (section 3.1.1)."""
+LEAST_MM = 10.0
+"""Smallest longest diameter of a target at baseline (section 3.1.1)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class Recist11Options:
         (section 4.3.5). The calls of the visits stay as they were.
     most_targets, most_targets_an_organ : int
         Targets allowed (section 3.1.1; all lymph nodes are one organ). Beyond, a note is written.
+    small_nodes : {"non-target", "target"}
+        What a nodal target of less than 15 mm short axis at baseline is (section 3.1.1): a non-target, or below 10 mm
+        a normal node that is not followed; "target": the table's word rules. Holds for iRECIST and mRECIST too.
     """
 
     confirmation: bool = False
@@ -74,8 +78,11 @@ class Recist11Options:
     backdate: bool = True
     most_targets: int = 5
     most_targets_an_organ: int = 2
+    small_nodes: Literal["non-target", "target"] = "non-target"
 
     def __post_init__(self) -> None:
+        if self.small_nodes not in ("non-target", "target"):
+            raise ConfigError(f"small_nodes = '{self.small_nodes}'", allowed="non-target, target")
         for name in ("confirmation_days", "sd_minimum_days", "not_evaluable_between", "stable_between"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} = {getattr(self, name)}", allowed="0 or more")
@@ -126,16 +133,18 @@ def recist11(lesions: pl.DataFrame, options: Recist11Options | None = None) -> R
     """
     chosen = options or Recist11Options()
     lesions, late = before_new_therapy(lesions)
+    lesions, nodes, placed = placed_nodes(lesions, chosen.small_nodes)
     visits = visit_table(lesions)
-    timepoints = schema.conform(trace.explained(_call(visits, chosen)), "response/timepoints")
+    timepoints = schema.conform(trace.explained(_call(visits, chosen), placed), "response/timepoints")
     best = best_response(timepoints, chosen, first_seen=visits.filter("turned").select("subject", "day"))
-    return Recist11(timepoints, best, response_rates(best), (*late, *baseline_remarks(lesions, chosen)))
+    return Recist11(timepoints, best, response_rates(best), (*late, *nodes, *baseline_remarks(lesions, chosen)))
 
 
 def time_points(lesions: pl.DataFrame, options: Recist11Options | None = None) -> pl.DataFrame:
     """Response at every visit: table ``response/timepoints``, sorted by subject and day."""
-    called = _call(visit_table(lesions), options or Recist11Options())
-    return schema.conform(trace.explained(called), "response/timepoints")
+    chosen = options or Recist11Options()
+    lesions, _, placed = placed_nodes(lesions, chosen.small_nodes)
+    return schema.conform(trace.explained(_call(visit_table(lesions), chosen), placed), "response/timepoints")
 
 
 def _starts(visits: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

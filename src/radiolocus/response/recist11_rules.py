@@ -7,7 +7,8 @@ import polars as pl
 from radiolocus.kernels.recist import PD_LEAST_MM, PD_SHARE, PR_SHARE
 from radiolocus.read.lesion_parts import TOO_SMALL_MM
 from radiolocus.response.criterion import Rule
-from radiolocus.response.recist11 import LEAST_MM, LEAST_NODE_MM, Recist11Options
+from radiolocus.response.nodes import LEAST_NODE_MM
+from radiolocus.response.recist11 import LEAST_MM, Recist11Options
 from radiolocus.response.visits import NORMAL_NODE_MM
 
 __all__ = ["RECIST11", "recist11_rule"]
@@ -20,10 +21,18 @@ RECIST11: tuple[Rule, ...] = (
     Rule(
         "recist11.MEASURABLE",
         "target",
-        "longest diameter at least {least} mm, short axis of a node at least {node} mm, at baseline; nodes of {normal} "
-        "mm and more are non-targets; smaller targets are noted",
+        "longest diameter at least {least} mm, short axis of a node at least {node} mm, at baseline; a smaller target "
+        "that is no node is noted",
         f"{_PAPER}, 3.1.1",
-        numbers={"least": LEAST_MM, "node": LEAST_NODE_MM, "normal": NORMAL_NODE_MM},
+        numbers={"least": LEAST_MM, "node": LEAST_NODE_MM},
+    ),
+    Rule(
+        "recist11.NODE",
+        "non-target",
+        "a nodal target below {node} mm short axis at baseline is followed as a non-target, below {normal} mm it is "
+        "normal and not followed (option `small_nodes`; for iRECIST and mRECIST too)",
+        f"{_PAPER}, 3.1.1",
+        numbers={"node": LEAST_NODE_MM, "normal": NORMAL_NODE_MM},
     ),
     Rule(
         "recist11.NUMBER",

@@ -13,6 +13,7 @@ from radiolocus.response.assess import assess
 from radiolocus.response.criterion import CriteriaOptions
 from radiolocus.response.endpoints import survival_endpoints, survival_summary
 from radiolocus.response.kinetics import kinetics
+from radiolocus.response.nodes import RANKED, placed_nodes
 from radiolocus.response.recist11 import recist11
 from radiolocus.response.therapy import before_new_therapy
 
@@ -61,5 +62,6 @@ def respond(
         tables |= {"response/timepoints": whole.timepoints, "response/best": whole.best, "response/rates": whole.rates}
     ends = survival_endpoints(lesions, criteria[0], options, visit_days)
     tables |= {"response/endpoints": ends, "response/endpoint_summary": survival_summary(ends)}
-    tables["response/kinetics"] = kinetics(before_new_therapy(lesions)[0])
+    followed = placed_nodes(before_new_therapy(lesions)[0], options.small_nodes if criteria[0] in RANKED else "target")
+    tables["response/kinetics"] = kinetics(followed[0])
     return Responses({name: schema.conform(table, name) for name, table in tables.items()}, problems)

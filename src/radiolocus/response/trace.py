@@ -109,8 +109,19 @@ def _other_words() -> pl.Expr:
     return pl.concat_str(nontarget, again, new)
 
 
-def explained(called: pl.DataFrame) -> pl.DataFrame:
-    """Add `reason` to the called visits and keep the columns of ``response/timepoints``."""
+def explained(called: pl.DataFrame, placed: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Add `reason` to the called visits and keep the columns of ``response/timepoints``.
+
+    Parameters
+    ----------
+    called : polars.DataFrame
+    placed : polars.DataFrame, optional
+        ``subject`` and ``placed``: what the baseline says of lymph nodes that are no targets.
+    """
+    if placed is not None and placed.height:
+        told = explained(called).join(placed, on="subject", how="left", maintain_order="left")
+        further = pl.when((pl.col("day") == 0) & pl.col("placed").is_not_null()).then(pl.format("; {}", "placed"))
+        return told.with_columns(pl.concat_str("reason", further.otherwise(pl.lit("")))).drop("placed")
     at_base = (
         pl.when(pl.col("targets") > 0)
         .then(pl.format("baseline: {} followed, sum {} mm", _count("targets", "target"), _plain(pl.col("total"))))
