@@ -32,6 +32,7 @@ from radiolocus.registry import suggest
 from radiolocus.response.benefit_options import BenefitOptions
 from radiolocus.response.early_options import EarlyOptions
 from radiolocus.response.options import ResponseOptions
+from radiolocus.response.study_endpoints import kind_of
 
 __all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "sections_of", "study_schema"]
 
@@ -234,7 +235,10 @@ def load_link(file: Path | str) -> LinkOptions:
     StudyError
         All mistakes, each with its key and the nearest valid name.
     """
-    return _section(Path(file), LinkOptions, "link", "permutations = 1000")
+    options = _section(Path(file), LinkOptions, "link", "permutations = 1000")
+    if options.endpoints:
+        raise StudyError(Path(file).name, (Mistake("endpoints", "endpoints are linked in a study alone"),))
+    return options
 
 
 def _section(file: Path, kind: type[Options], section: str, example: str, **defaults: object) -> Options:
@@ -280,6 +284,7 @@ def _shape(raw: dict[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
             if key in molecular:
                 molecular[key] = _tables(molecular[key])
     _name_tables(shaped.get("response"), "ctdna", "clones")
+    _name_endpoints(shaped.get("response"))
     if isinstance(imaging := shaped.get("imaging"), dict):
         base = imaging.setdefault("settings", {})
         if "families" in imaging and isinstance(base, dict):
@@ -296,6 +301,12 @@ def _name_tables(section: object, *keys: str) -> None:
     """Write out a path where a table of options is meant."""
     if isinstance(section, dict):
         section |= {key: {"table": section[key]} for key in keys if isinstance(section.get(key), str)}
+
+
+def _name_endpoints(section: object) -> None:
+    """Write out the name of what an endpoint is made of where a table of options is meant."""
+    if isinstance(section, dict) and isinstance(made := section.get("endpoints"), dict):
+        section["endpoints"] = {name: {"of": of} if isinstance(of, str) else of for name, of in made.items()}
 
 
 def _override(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -452,16 +463,31 @@ def _dataclasses_here(kind: Any) -> list[Any]:
     return [found for arg in typing.get_args(kind) for found in _dataclasses_here(arg)]
 
 
+def _endpoints(sections: Sections) -> dict[str, str]:
+    """Endpoints that can be predicted and their kinds: those of the cohort, then those made of response calls."""
+    made = sections.response.endpoints if sections.response else {}
+    found = {name: str(told.kind) for name, told in sections.cohort.endpoints.items()}
+    return found | {name: kind_of(told) for name, told in made.items() if kind_of(told) != "continuous"}
+
+
+def _twice(sections: Sections) -> list[Mistake]:
+    """Endpoints of one name in two sections."""
+    made = sections.response.endpoints if sections.response else {}
+    return [
+        Mistake(f"response.endpoints.{name}", "a name that [cohort.endpoints] has too; allowed: another name")
+        for name in made
+        if name in sections.cohort.endpoints
+    ]
+
+
 def _crossed(sections: Sections) -> list[Mistake]:
     """Mistakes that two sections make together."""
-    mistakes = _unknown_endpoints(sections)
+    mistakes = _unknown_endpoints(sections) + _twice(sections)
     if not sections.cohort.subjects:
         mistakes.append(
             Mistake("cohort.subjects", 'missing; what to do: name the table of subjects, e.g. "clinical.csv"')
         )
-    if sections.link and not (sections.imaging and sections.molecular):
-        absent = " and ".join(n for n in ("imaging", "molecular") if not getattr(sections, n))
-        mistakes.append(Mistake("link", f"links imaging with molecular data, but there is no [{absent}]"))
+    mistakes += _linked(sections)
     mistakes += _mechanism(sections)
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
@@ -472,13 +498,34 @@ def _crossed(sections: Sections) -> list[Mistake]:
     return mistakes + _nothing_to_scan(sections)
 
 
+def _linked(sections: Sections) -> list[Mistake]:
+    """Links of data that the study does not have."""
+    if sections.link is None:
+        return []
+    absent = [n for n in ("imaging", "molecular") if not getattr(sections, n)]
+    if absent == ["molecular"] and sections.link.endpoints:
+        absent = []
+    found = [Mistake("link", f"links imaging with molecular data, but there is no [{' and '.join(absent)}]")]
+    made = sections.response.endpoints if sections.response else {}
+    known = [name for name, kind in _endpoints(sections).items() if kind == "binary"]
+    known += [name for name, told in made.items() if kind_of(told) == "continuous"]
+    wrong = [
+        Mistake(
+            "link.endpoints", f"no binary endpoint or depth '{name}'; allowed: {', '.join(known) or 'none is there'}"
+        )
+        for name in sections.link.endpoints
+        if name not in known
+    ]
+    return (found if absent else []) + wrong
+
+
 def _mechanism(sections: Sections) -> list[Mistake]:
     """Ends of paths that the study does not have, and a graph of nothing."""
     if sections.mechanism is None:
         return []
     if not (sections.imaging and (sections.link or sections.genetics)):
         return [Mistake("mechanism", "joins what [link] or [genetics] finds of [imaging], but they are not there")]
-    endpoints = sections.cohort.endpoints
+    endpoints = _endpoints(sections)
     return [
         Mistake("mechanism.endpoints", f"no endpoint '{name}'; allowed: {', '.join(endpoints) or 'none is defined'}")
         for name in sections.mechanism.endpoints
@@ -488,7 +535,7 @@ def _mechanism(sections: Sections) -> list[Mistake]:
 
 def _unknown_endpoints(sections: Sections) -> list[Mistake]:
     mistakes = []
-    endpoints = sections.cohort.endpoints
+    endpoints = _endpoints(sections)
     allowed = ", ".join(endpoints) or "none is defined under [cohort.endpoints]"
     named = {
         f"{section}.{key}": getattr(options, key)
@@ -514,7 +561,7 @@ def _unknown_endpoints(sections: Sections) -> list[Mistake]:
 
 def _nothing_to_scan(sections: Sections) -> list[Mistake]:
     """Phenotypes of a scan that the study does not have; markers are known only when their tables are read."""
-    genetics, endpoints = sections.genetics, sections.cohort.endpoints
+    genetics, endpoints = sections.genetics, _endpoints(sections)
     if genetics is None:
         return []
     mistakes = []
@@ -522,7 +569,7 @@ def _nothing_to_scan(sections: Sections) -> list[Mistake]:
         mistakes.append(
             Mistake("genetics", "scans imaging phenotypes, but there is no [imaging]; binary names other phenotypes")
         )
-    known = [name for name, told in endpoints.items() if told.kind == "binary"]
+    known = [name for name, kind in endpoints.items() if kind == "binary"]
     for name in genetics.binary:
         if name not in known and (name in endpoints or not sections.molecular):
             mistakes.append(
@@ -536,7 +583,7 @@ def _nothing_to_scan(sections: Sections) -> list[Mistake]:
 
 
 def _unknown_selected_on(sections: Sections) -> list[Mistake]:
-    known = list(sections.cohort.endpoints)
+    known = list(_endpoints(sections))
     tables = sections.molecular.expression if sections.molecular else ()
     return [
         Mistake(

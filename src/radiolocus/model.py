@@ -161,22 +161,42 @@ class Endpoint:
     Parameters
     ----------
     name : str
-    kind : {"survival", "binary"}
+    kind : {"survival", "binary", "competing", "ordinal", "multiclass"}
     subject : tuple of str
     event : ndarray of float64, shape (n,)
-        1 event or positive class, 0 censored or negative class, NaN unknown.
+        1 event (with competing events, the one of interest) or positive class, 0 censored or negative class, NaN
+        unknown. Of several classes: the number of the class, from 0.
     time : ndarray of float64, shape (n,) or None
-        Time to event or censoring, in `unit`; NaN unknown. None for binary endpoints.
+        Time to event or censoring, in `unit`; NaN unknown. None for endpoints that are a class.
     unit : str
         Unit of `time`.
+    decided : ndarray of float64, shape (n,), optional
+        Day since baseline from which it is known, of endpoints made of response calls; what is measured then or later
+        does not predict it.
+    levels : tuple of str
+        Names of the classes; with competing events, of the events: first the one of interest.
+    state : ndarray of float64, shape (n,), optional
+        With competing events: 0 censored, 1 the event of interest, 2, 3, ... the others; NaN unknown.
+    entry : ndarray of float64, shape (n,), optional
+        Time from which a subject was at risk (left truncation).
+    stratum : tuple of str, optional
+        Stratum of each subject.
+    weight : ndarray of float64, shape (n,), optional
+        Case weight of each subject.
     """
 
     name: str
-    kind: Literal["survival", "binary"]
+    kind: Literal["survival", "binary", "competing", "ordinal", "multiclass"]
     subject: tuple[str, ...]
     event: Array
     time: Array | None = None
     unit: str = ""
+    decided: Array | None = None
+    levels: tuple[str, ...] = ()
+    state: Array | None = None
+    entry: Array | None = None
+    stratum: tuple[str, ...] | None = None
+    weight: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,9 @@ class LinkOptions(IccDemand):
         Output folder of the same links in another cohort, below the folder of the data.
     seed : int
         Of every permutation and subsample.
+    endpoints : tuple of str
+        Endpoints that are linked like markers: binary ones, and of ``[response.endpoints]`` also the best depth, a
+        number.
     """
 
     covariates: tuple[str, ...] = ()
@@ -94,6 +97,7 @@ class LinkOptions(IccDemand):
     canonical: bool = False
     replication: str | None = None
     seed: int = 1
+    endpoints: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for kind, allowed in TESTS.items():
@@ -109,9 +113,9 @@ class LinkOptions(IccDemand):
             )
         if not 0.0 < self.keep_p <= 1.0:
             raise ConfigError(f"keep_p = {self.keep_p}", where="link.keep_p", allowed="above 0 and at most 1")
-        for name in ("covariates", "adjust_features"):
+        for name in ("covariates", "adjust_features", "endpoints"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):
-                raise ConfigError("a covariate twice", where=f"link.{name}", allowed="every column once")
+                raise ConfigError(f"a name of {name} twice", where=f"link.{name}", allowed="every name once")
         self._check_tests()
         self.check_icc("link")
 

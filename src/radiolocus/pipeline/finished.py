@@ -13,6 +13,7 @@ from radiolocus.config import Sections, sections_of
 from radiolocus.errors import StoreError
 from radiolocus.model import Endpoint
 from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.pipeline.endpoints import response_endpoints
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import phenotypes
 from radiolocus.store import read_json, read_table
@@ -54,7 +55,7 @@ class FinishedRun:
         return self.sections.outcome or OutcomeOptions()
 
     def endpoints(self) -> dict[str, Endpoint]:
-        """Endpoints of the cohort by name."""
+        """Endpoints of the cohort, and those made of response calls, by name."""
         rows = read_table(self.root, "cohort/endpoints")
         found: dict[str, Endpoint] = {}
         parts = [] if rows is None else rows.partition_by("endpoint", maintain_order=True)
@@ -65,7 +66,7 @@ class FinishedRun:
             subject = tuple(part["subject"].to_list())
             name = first["endpoint"]
             found[name] = Endpoint(name, first["kind"], subject, np.array(event), time, first["unit"] or "")
-        return found
+        return found | {endpoint.name: endpoint for endpoint in response_endpoints(self)}
 
     def predictors(self, endpoints: tuple[str, ...]) -> dict[str, pl.DataFrame]:
         """Tables of predictors by block, as the outcome stage takes them to predict `endpoints`."""

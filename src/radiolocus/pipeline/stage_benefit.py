@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from radiolocus.cohort.repeatable import IccDemand
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, upstream_of
@@ -19,8 +20,9 @@ __all__ = ["benefits"]
 def benefits(run: Run, options: BenefitOptions) -> str:
     """Test treatment × marker, learn who benefits, and judge the rule that follows."""
     everything = IccDemand()
-    inputs = upstream(run, "cohort/subjects", "cohort/endpoints", *upstream_of(everything), "molecular/markers")
-    named = options.endpoints or tuple(endpoint.name for endpoint in run.gathered.cohort.endpoints)
+    inputs = upstream(run, "cohort/subjects", *ENDPOINT_TABLES, *upstream_of(everything), "molecular/markers")
+    endpoints = endpoints_of(run)
+    named = options.endpoints or tuple(endpoint.name for endpoint in endpoints)
     markers, learned = molecular_predictors(run, named, "benefit", (*options.markers, *options.predictors))
     stage = run.stage("benefit", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
@@ -29,7 +31,7 @@ def benefits(run: Run, options: BenefitOptions) -> str:
         arms = len(options.rule_arms or options.arms) or _arms(run.gathered.cohort.frame, options)
         with bar(run, "benefit", len(named) * arms) as step:
             found = benefit(
-                run.gathered.cohort.endpoints,
+                endpoints,
                 run.gathered.cohort.frame,
                 options,
                 {name: frame for name, frame in further.items() if frame is not None and frame.width > 1},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.read.clinical import read_table as read_file
@@ -18,7 +19,7 @@ __all__ = ["early_prediction"]
 def early_prediction(run: Run, options: EarlyOptions) -> str:
     """Predict endpoints from baseline, from the early change and from both, on the same folds."""
     path = inside(run.study.root, options.table, "early.table")
-    inputs = upstream(run, "cohort/subjects", "cohort/endpoints", "response/criteria_best")
+    inputs = upstream(run, "cohort/subjects", *ENDPOINT_TABLES, "response/criteria_best")
     inputs |= {options.table: run.prints.of(path)} if path.exists() else {}
     stage = run.stage("early", (options, run.sections.cohort.ids), inputs)
     if stage.manifest() is None:
@@ -30,8 +31,9 @@ def early_prediction(run: Run, options: EarlyOptions) -> str:
         rows = table.frame.drop(key).insert_column(0, subject).drop_nulls("subject")
         cohort = run.gathered.cohort
         visits, told = visits_of(rows, options)
-        with bar(run, "early", len(options.endpoints or cohort.endpoints)) as step:
-            found = early(visits, cohort.endpoints, cohort.frame, options, _progression(run), step)
+        endpoints = endpoints_of(run)
+        with bar(run, "early", len(options.endpoints or endpoints)) as step:
+            found = early(visits, endpoints, cohort.frame, options, _progression(run), step)
         for name, part in found.tables.items():
             stage.write(name, part)
         problems = (*match.problems, *told, *found.problems)

@@ -6,6 +6,7 @@ own below the results.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,8 @@ from radiolocus.associate.gwas import GwasOptions
 from radiolocus.associate.mixed import MixedOptions
 from radiolocus.errors import ConfigError, FitError, InputError
 from radiolocus.genome.qc import GenotypeOptions
-from radiolocus.model import Problem
+from radiolocus.model import Endpoint, Problem
+from radiolocus.pipeline.endpoints import response_endpoints
 from radiolocus.pipeline.gather import Gathered, Genotypes, as_problem
 from radiolocus.pipeline.inputs import clinical, upstream
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, told_left_out, upstream_of
@@ -46,7 +48,7 @@ def genetics(run: Run, options: GeneticsOptions) -> str:
         raise InputError("no genotypes", where=_STAGE)
     told = []
     problems = empty("problems")
-    table = cases(run.gathered, options.binary)
+    table = cases(run.gathered, options.binary, response_endpoints(run))
     if run.sections.imaging is not None:
         problems = _imaging(run, options, genotypes)
         told.append(_told_scan(run.root) + told_left_out(run, _STAGE))
@@ -138,8 +140,10 @@ def _scan(
     )
 
 
-def cases(gathered: Gathered, names: tuple[str, ...]) -> pl.DataFrame:
+def cases(gathered: Gathered, names: tuple[str, ...], further: Sequence[Endpoint] = ()) -> pl.DataFrame:
     """Binary endpoints and markers as columns of 0 and 1, one row a subject that has one of them.
+
+    `further` are endpoints beside those of the cohort.
 
     Raises
     ------
@@ -150,7 +154,7 @@ def cases(gathered: Gathered, names: tuple[str, ...]) -> pl.DataFrame:
     frame = pl.DataFrame({"subject": cohort.subjects}, schema={"subject": pl.String})
     known: dict[str, pl.DataFrame] = {
         e.name: pl.DataFrame({"subject": e.subject, e.name: e.event}).fill_nan(None)
-        for e in cohort.endpoints
+        for e in (*cohort.endpoints, *further)
         if e.kind == "binary"
     }
     if molecules is not None:

@@ -9,8 +9,9 @@ import polars as pl
 from radiolocus.associate.link_families import feature_family
 from radiolocus.associate.link_options import LinkOptions
 from radiolocus.associate.linking import link_all
-from radiolocus.errors import FormatError
+from radiolocus.errors import ConfigError, FormatError
 from radiolocus.model import Problem
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoint_markers
 from radiolocus.pipeline.inputs import clinical, upstream
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
@@ -25,6 +26,7 @@ __all__ = ["links", "other_links"]
 def links(run: Run, options: LinkOptions) -> str:
     """Test every imaging feature against every molecular marker, and what else ``[link]`` asks for."""
     inputs = upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
+    inputs |= upstream(run, *ENDPOINT_TABLES) if options.endpoints else {}
     named = {"gene_sets": options.gene_sets, "replication": options.replication}
     paths = {key: inside(run.study.root, name, f"link.{key}") for key, name in named.items() if name is not None}
     if "replication" in paths:
@@ -32,7 +34,7 @@ def links(run: Run, options: LinkOptions) -> str:
     inputs |= {key: run.prints.of(path) for key, path in paths.items() if path.exists()}
     stage = run.stage("link", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
-        markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
+        markers, kinds = _markers(run, options)
         further = [name for name in (options.batch, options.permute_within) if name is not None]
         columns = list(dict.fromkeys([*options.covariates, *further]))
         features, dropped = phenotypes(run, options, "link")
@@ -44,8 +46,8 @@ def links(run: Run, options: LinkOptions) -> str:
         with bar(run, "link", 1) as step:
             found = link_all(
                 features,
-                empty("molecular/markers") if markers is None else markers,
-                empty("molecular/dictionary") if kinds is None else kinds,
+                markers,
+                kinds,
                 clinical(run, columns, "link"),
                 options,
                 families=_families(run, features.columns[1:]),
@@ -64,6 +66,20 @@ def links(run: Run, options: LinkOptions) -> str:
         f"{table.height:,} links tested, {table.filter(pl.col('q_value') < 0.05).height} with q < 0.05"
         + told_left_out(run, "link")
     )
+
+
+def _markers(run: Run, options: LinkOptions) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Molecular markers and what they are, with the endpoints that are linked like them."""
+    markers, kinds = read_table(run.root, "molecular/markers"), read_table(run.root, "molecular/dictionary")
+    markers = empty("molecular/markers") if markers is None else markers
+    kinds = empty("molecular/dictionary") if kinds is None else kinds
+    if not options.endpoints:
+        return markers, kinds
+    frame, told = endpoint_markers(run, options.endpoints)
+    if twice := [name for name in options.endpoints if name in markers.columns]:
+        raise ConfigError(f"'{twice[0]}' is a marker too", where="link.endpoints", allowed="names that no marker has")
+    joined = markers.join(frame, on="subject", how="full", coalesce=True, maintain_order="left_right")
+    return joined, pl.concat([kinds, told], how="diagonal")
 
 
 def other_links(path: Path) -> pl.DataFrame:

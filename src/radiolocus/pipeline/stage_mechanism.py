@@ -11,6 +11,7 @@ from radiolocus.associate.mechanism_paths import chosen_pairs, split_paths
 from radiolocus.associate.query import query
 from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.model import Endpoint
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.inputs import clinical, upstream
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes
 from radiolocus.pipeline.run import Run, bar, problem_frame
@@ -26,7 +27,8 @@ _GRAPH = "mechanism/graph.graphml"
 def mechanism(run: Run, options: MechanismOptions) -> str:
     """Gather the edges, split the paths, and write the graph."""
     told = run.gathered.cohort.endpoint_frame().to_dict(as_series=False)
-    inputs = upstream(run, "cohort/subjects", "features/features", "molecular/markers", "sumstats/summary", *_FOUND)
+    before = ("cohort/subjects", "features/features", "molecular/markers", "sumstats/summary", *ENDPOINT_TABLES[1:])
+    inputs = upstream(run, *before, *_FOUND)
     inputs |= {"endpoints": digest(told)} | run.fingerprints("genetics")
     stage = run.stage("mechanism", (options, analysed_images(run)), inputs)
     if stage.manifest() is None or not (run.root / _GRAPH).is_file():
@@ -61,7 +63,7 @@ def _table(run: Run, name: str) -> pl.DataFrame:
 
 
 def _endpoints(run: Run, options: MechanismOptions) -> list[Endpoint]:
-    return [e for e in run.gathered.cohort.endpoints if not options.endpoints or e.name in options.endpoints]
+    return [e for e in endpoints_of(run) if not options.endpoints or e.name in options.endpoints]
 
 
 def _scanned(run: Run) -> pl.DataFrame | None:

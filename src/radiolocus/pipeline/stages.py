@@ -21,22 +21,21 @@ from radiolocus.feature.tables import table_dictionary
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
-from radiolocus.pipeline.molecular_predictors import molecular_predictors, selected
+from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
-from radiolocus.pipeline.run import Run, bar, problem_frame, run_all
+from radiolocus.pipeline.run import Run, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
 from radiolocus.pipeline.stage_early import early_prediction
-from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
 from radiolocus.pipeline.stage_mechanism import mechanism
-from radiolocus.response.options import ResponseOptions
-from radiolocus.response.respond import respond
+from radiolocus.pipeline.stage_response import response
 from radiolocus.schema import TABLES, Column, empty
-from radiolocus.store import Stage, digest, read_table
+from radiolocus.store import Stage, digest
 
 __all__ = ["STAGES"]
 
@@ -235,9 +234,9 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 
 def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
-    before = ("cohort/subjects", "cohort/endpoints", *upstream_of(options), "features/controls", "molecular/markers")
+    before = ("cohort/subjects", *ENDPOINT_TABLES, *upstream_of(options), "features/controls", "molecular/markers")
     inputs = upstream(run, *before)
-    endpoints = {endpoint.name: endpoint for endpoint in run.gathered.cohort.endpoints}
+    endpoints = {endpoint.name: endpoint for endpoint in endpoints_of(run)}
     markers, learned = molecular_predictors(run, options.endpoints or list(endpoints))
     stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
@@ -259,39 +258,15 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
     return f"{rows} models judged out of fold{told_left_out(run, 'outcome')}"
 
 
-def response(run: Run, options: ResponseOptions) -> str:
-    """Read the lesions and call the response of every visit and subject."""
-    lesions = run.gathered.lesions
-    if lesions is None:  # its failure was told when the sources were gathered
-        raise InputError("no lesion table", where="response")
-    told = problem_frame("response", run.gathered.problems["response"])
-    # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
-    settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)), selected(run))
-    inputs = run.fingerprints("response") | upstream(run, *upstream_of_follow_up(options))
-    stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
-    if stage.manifest() is None:
-        with bar(run, "response", 1) as step:
-            found = respond(lesions, options.criteria, options, options.visit_days)
-            further, notes = follow_up(run, options, found.tables)
-            step()
-        for name, table in {**found.tables, **further}.items():
-            stage.write(name, table)
-        run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes])]))
-    best = read_table(run.root, "response/criteria_best")
-    best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == options.criterion)
-    counts = best["best_response"].value_counts(sort=True)
-    return f"{best.height} subjects: " + ", ".join(f"{n} {r}" for r, n in counts.sort("best_response").iter_rows())
-
-
 STAGES: dict[str, Callable[[Run, Any], str]] = {
     "cohort": cohort,
     "features": features,
-    "genetics": genetics,
     "molecular": molecular,
+    "response": response,
+    "genetics": genetics,
     "link": links,
     "genotyping": genotypes,
     "outcome": outcome,
-    "response": response,
     "early": early_prediction,
     "benefit": benefits,
     "mechanism": mechanism,

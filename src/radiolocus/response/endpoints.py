@@ -14,7 +14,7 @@ from radiolocus.response.assess import assess
 from radiolocus.response.criterion import CRITERIA, CriteriaOptions
 from radiolocus.stats.survival import kaplan_meier
 
-__all__ = ["ENDPOINTS", "RULES", "survival_endpoints", "survival_summary"]
+__all__ = ["ENDPOINTS", "RULES", "first_responses", "survival_endpoints", "survival_summary"]
 
 ENDPOINTS = ("progression-free survival", "duration of response")
 RULES = {
@@ -91,7 +91,7 @@ def _stories(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions) ->
         for name in ("death_day", "new_therapy_day")
     }
     ends = dict(whole.best.select("subject", "progression_day").rows())
-    responses = _responses(whole.timepoints, criterion, options)
+    responses = first_responses(whole.timepoints, criterion, options)
     for part in whole.timepoints.partition_by("subject", maintain_order=True):
         subject = part["subject"][0]
         seen = part.filter((pl.col("day") == 0) | (pl.col("overall_response") != "NE"))
@@ -102,8 +102,16 @@ def _stories(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions) ->
         yield _Story(subject, tuple(seen["day"]), ends.get(subject), known["death_day"].get(subject), therapy, response)
 
 
-def _responses(timepoints: pl.DataFrame, criterion: str, options: CriteriaOptions) -> dict[str, float]:
-    """Day of the first response, confirmed later where that is demanded, by subject."""
+def first_responses(timepoints: pl.DataFrame, criterion: str, options: CriteriaOptions) -> dict[str, float]:
+    """Day of the first response, confirmed later where that is demanded, by subject.
+
+    Parameters
+    ----------
+    timepoints : polars.DataFrame
+        Table ``response/criteria`` of one criterion.
+    criterion : str
+    options : CriteriaOptions
+    """
     if timepoints.is_empty():
         return {}
     words = {"none": "none", **dict.fromkeys(("PDu", "iUPD"), "NE"), "MR": "SD", **{w: w for w in LABELS}}

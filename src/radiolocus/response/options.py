@@ -14,6 +14,7 @@ from radiolocus.response.criterion import CriteriaOptions
 from radiolocus.response.ctdna_rules import CtdnaOptions
 from radiolocus.response.delta import DeltaOptions
 from radiolocus.response.resistance import ResistanceOptions
+from radiolocus.response.study_endpoints import ResponseEndpoint
 
 __all__ = ["CriterionName", "ResponseOptions"]
 
@@ -52,6 +53,9 @@ class ResponseOptions(CriteriaOptions):
         Imaging and circulating tumour DNA in one call.
     resistance : ResistanceOptions or None
         Classes of resistance and what goes with them.
+    endpoints : dict of str to ResponseEndpoint
+        Endpoints made of the calls, beside those of ``[cohort.endpoints]``, for every later section; the name alone of
+        what one is made of will do.
     """
 
     lesions: str
@@ -65,6 +69,7 @@ class ResponseOptions(CriteriaOptions):
     clones: CloneOptions | None = None
     combined: CombinedOptions = field(default_factory=CombinedOptions)
     resistance: ResistanceOptions | None = None
+    endpoints: dict[str, ResponseEndpoint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

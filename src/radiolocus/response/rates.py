@@ -8,10 +8,11 @@ from radiolocus import schema
 from radiolocus.errors import InputError
 from radiolocus.stats.proportion import exact_limits
 
-__all__ = ["clopper_pearson", "response_rates"]
+__all__ = ["CONTROL", "RESPONSE", "clopper_pearson", "response_rates"]
 
-_RESPONSE = ("CR", "PR")
-_CONTROL = (*_RESPONSE, "SD", "NON-CR/NON-PD")
+RESPONSE = ("CR", "PR")
+CONTROL = (*RESPONSE, "SD", "NON-CR/NON-PD")
+"""Best responses that count as response, and as control of the disease."""
 
 
 def clopper_pearson(events: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -47,7 +48,7 @@ def response_rates(best: pl.DataFrame) -> pl.DataFrame:
     if n == 0:
         return schema.empty("response/rates")
     rows = []
-    for quantity, counted in (("objective response rate", _RESPONSE), ("disease control rate", _CONTROL)):
+    for quantity, counted in (("objective response rate", RESPONSE), ("disease control rate", CONTROL)):
         events = int(best["best_response"].is_in(counted).sum())
         lower, upper = clopper_pearson(events, n)
         rows.append(

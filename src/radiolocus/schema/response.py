@@ -125,6 +125,23 @@ RESPONSE: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "response/study_endpoints",
+        "endpoints of the study that are made of response calls",
+        (
+            SUBJECT,
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("kind", Text, "'survival', 'binary' or 'continuous'"),
+            Column("of", Text, "what it is made of"),
+            Column("criterion", Text, "name of the criterion"),
+            Column("time", Real, "time to event or censoring; null unless kind is 'survival'", "d"),
+            Column("event", Whole, "1 event or positive, 0 censored or negative, null unknown or continuous"),
+            Column("value", Real, "best depth: largest fall of the quantity from baseline", "%"),
+            Column("unit", Text, "unit of time"),
+            Column("decided", Real, "day since baseline from which the endpoint is known", "d"),
+            Column("reason", Text, "why, in words and numbers"),
+        ),
+    ),
+    Table(
         "response/kinetics",
         "kinetics of the sum of diameters of every subject",
         (

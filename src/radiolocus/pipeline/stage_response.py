@@ -1,0 +1,44 @@
+"""The stage of response: lesions are called by the criteria, and what follows from the calls is made."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from radiolocus.errors import InputError
+from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.molecular_predictors import selected
+from radiolocus.pipeline.run import Run, bar, problem_frame
+from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
+from radiolocus.response.options import ResponseOptions
+from radiolocus.response.respond import respond
+from radiolocus.response.study_endpoints import study_endpoints
+from radiolocus.schema import empty
+from radiolocus.store import digest, read_table
+
+__all__ = ["response"]
+
+
+def response(run: Run, options: ResponseOptions) -> str:
+    """Read the lesions and call the response of every visit and subject."""
+    lesions = run.gathered.lesions
+    if lesions is None:  # its failure was told when the sources were gathered
+        raise InputError("no lesion table", where="response")
+    told = problem_frame("response", run.gathered.problems["response"])
+    # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
+    settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)), selected(run))
+    inputs = run.fingerprints("response") | upstream(run, *upstream_of_follow_up(options))
+    stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
+    if stage.manifest() is None:
+        with bar(run, "response", 1) as step:
+            found = respond(lesions, options.criteria, options, options.visit_days)
+            further, notes = follow_up(run, options, found.tables)
+            made, unknown = study_endpoints(lesions, options.endpoints, options.criterion, options, options.visit_days)
+            step()
+        further |= {"response/study_endpoints": made} if options.endpoints else {}
+        for name, table in {**found.tables, **further}.items():
+            stage.write(name, table)
+        run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes, *unknown])]))
+    best = read_table(run.root, "response/criteria_best")
+    best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == options.criterion)
+    counts = best["best_response"].value_counts(sort=True)
+    return f"{best.height} subjects: " + ", ".join(f"{n} {r}" for r, n in counts.sort("best_response").iter_rows())
