@@ -180,6 +180,7 @@ class Judge:
         self.truncation = truncation_of(time, target.event) if truncation is None else truncation
 
     def names(self) -> list[tuple[str, float]]:
+        """Metric and time of each statistic."""
         at = [float(t) for t in self.horizons]
         metrics = ("AUC(t)", "Brier(t)", "Brier(t) without predictors")
         return [("Uno C", self.truncation), *((metric, t) for metric in metrics for t in at)]
