@@ -41,7 +41,7 @@ def test_event_values_and_times():
         (None, "cohort.endpoints.os", "column 'status': event 'D' 2; no event 'AWD' 1, 'NED' 1")
     ]
     frame = conform(cohort.endpoint_frame(), "cohort/endpoints")
-    assert frame.rows()[:3] == [
+    assert frame.select("subject", "endpoint", "kind", "time", "event", "unit").rows()[:3] == [
         ("S0", "os", "survival", 10.0, 1, "days"),
         ("S1", "os", "survival", 20.0, 0, "days"),
         ("S2", "os", "survival", None, None, "days"),
@@ -132,6 +132,73 @@ def test_unknown_columns_and_contradictions():
     ):
         with pytest.raises(ConfigError, match=got):
             EndpointOptions(**wrong)
+
+
+def test_a_column_of_ones_and_twos_is_refused_unless_the_event_is_named():
+    with pytest.raises(ConfigError, match=r"cohort.endpoints.os.*coded 1 and 2 \(2 and 1 subjects\).*event_values"):
+        _cohort({"s": [1, 2, 1]}, os=EndpointOptions("binary", "s"))
+    named = _cohort(
+        {"s": [1, 2, 1, 2]}, os=EndpointOptions("binary", "s", (2,)), other=EndpointOptions("binary", "s", (1,))
+    )
+    np.testing.assert_array_equal(named.endpoints[0].event, [0, 1, 0, 1])
+    np.testing.assert_array_equal(named.endpoints[1].event, [1, 0, 1, 0])
+
+
+def test_competing_events_have_a_state_each():
+    cohort = _cohort(
+        {"what": ["relapse", "dead", "none", "toxic", None], "t": [1, 2, 3, 4, 5]},
+        first=EndpointOptions("competing", "what", ("relapse",), competing_values=("dead", "toxic"), time="t"),
+    )
+    (endpoint,) = cohort.endpoints
+    assert endpoint.levels == ("relapse", "dead", "toxic")
+    np.testing.assert_array_equal(endpoint.state, [1, 2, 0, 3, np.nan])
+    np.testing.assert_array_equal(endpoint.event, [1, 0, 0, 0, np.nan])
+    frame = conform(cohort.endpoint_frame(), "cohort/endpoints")
+    assert frame["label"].to_list() == ["relapse", "dead", None, "toxic", None]
+    assert "event 'relapse' 1; no event 'none' 1; competing 'dead' 1, 'toxic' 1" in _problems(cohort, "note")[0][2]
+    with pytest.raises(ConfigError, match=r"competing_values = \[\] of a competing"):
+        EndpointOptions("competing", "what", ("relapse",), time="t")
+
+
+def test_classes_in_an_order_and_without_one():
+    cohort = _cohort(
+        {"grade": ["low", "high", "mid", "worst", None], "type": ["b", "a", "c", "a", "b"]},
+        grade=EndpointOptions("ordinal", "grade", levels=("low", "mid", "high")),
+        type=EndpointOptions("multiclass", "type"),
+        lacking=EndpointOptions("ordinal", "grade", levels=("low", "hihg")),
+    )
+    grade, kind, _ = cohort.endpoints
+    np.testing.assert_array_equal(grade.event, [0, 2, 1, np.nan, np.nan])
+    np.testing.assert_array_equal(kind.event, [1, 0, 2, 0, 1])
+    assert kind.levels == ("a", "b", "c")
+    aside = _problems(cohort)
+    assert ("S3", "t.csv, row 5, column 'grade'", "class 'worst'") in aside
+    typo = next(p for p in cohort.problems if "hihg" in p.got and p.item == "lacking" and p.severity == "set aside")
+    assert typo.todo == "did you mean 'high'?"
+    with pytest.raises(ConfigError, match="two classes or more"):
+        EndpointOptions("ordinal", "grade")
+
+
+def test_entry_strata_and_weights_set_aside_whoever_lacks_them():
+    cohort = _cohort(
+        {
+            "e": [1, 0, 1, 0, 1, 1],
+            "t": [5, 6, 7, 8, 9, 4],
+            "in": [0, 6, 1, None, 2, 1],
+            "site": ["a", "b", None, "a", "b", "b"],
+            "w": [1, 1, 1, 1, 0, 2.5],
+        },
+        os=EndpointOptions("survival", "e", time="t", entry="in", strata="site", weights="w"),
+    )
+    (endpoint,) = cohort.endpoints
+    np.testing.assert_array_equal(endpoint.event, [1, np.nan, np.nan, np.nan, np.nan, 1])
+    np.testing.assert_array_equal(endpoint.entry, [0, np.nan, np.nan, np.nan, np.nan, 1])
+    assert [p[2] for p in _problems(cohort)][:4] == [
+        "no entry",
+        "entry at 6, not before the end of observation at 6",
+        "weight 0",
+        "no stratum",
+    ]
 
 
 def test_sarcoma_endpoints(data):

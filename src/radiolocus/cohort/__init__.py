@@ -8,13 +8,14 @@ normalised by one rule for all sources; nothing is joined, dropped, preferred or
 from radiolocus.cohort.align import align, phenotype_matrix
 from radiolocus.cohort.hall import Cohort, Match, build
 from radiolocus.cohort.ids import IdRules
-from radiolocus.cohort.options import CohortOptions, ColumnOptions, EndpointOptions, SubjectTable
+from radiolocus.cohort.options import CohortOptions, ColumnOptions, DateOptions, EndpointOptions, SubjectTable
 from radiolocus.cohort.tables import SourceTable
 
 __all__ = [
     "Cohort",
     "CohortOptions",
     "ColumnOptions",
+    "DateOptions",
     "EndpointOptions",
     "IdRules",
     "Match",

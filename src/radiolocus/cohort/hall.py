@@ -60,10 +60,12 @@ class Cohort:
         """Return the endpoints in long form (table ``cohort/endpoints``)."""
         parts = [pl.DataFrame(schema=TABLES["cohort/endpoints"].schema)]
         for e in self.endpoints:
-            time = np.full(len(e.subject), np.nan) if e.time is None else e.time
+            nothing = np.full(len(e.subject), np.nan)
+            numbers = {"time": e.time, "event": e.event, "state": e.state, "entry": e.entry, "weight": e.weight}
             part = pl.DataFrame([pl.Series("subject", e.subject, pl.String)]).with_columns(
-                pl.Series("time", time).fill_nan(None),
-                pl.Series("event", e.event).fill_nan(None),
+                *(pl.Series(name, nothing if v is None else v).fill_nan(None) for name, v in numbers.items()),
+                pl.Series("stratum", e.stratum or [None] * len(e.subject), pl.String),
+                pl.Series("label", _labels(e), pl.String),
                 endpoint=pl.lit(e.name),
                 kind=pl.lit(e.kind),
                 unit=pl.lit(e.unit),
@@ -128,6 +130,14 @@ class Cohort:
         return {r: first[0] for r, rank in ranked.items() if rank != best}
 
 
+def _labels(endpoint: Endpoint) -> list[str | None]:
+    """Name of the event, or of the class, of each subject; None of one without."""
+    if not endpoint.levels:
+        return [None] * len(endpoint.subject)
+    place = endpoint.event if endpoint.state is None else endpoint.state - 1.0
+    return [endpoint.levels[int(k)] if k >= 0 else None for k in place]
+
+
 def build(tables: Sequence[SourceTable | tuple[str, pl.DataFrame, Sequence[int]]], options: CohortOptions) -> Cohort:
     """Join the tables of subjects and derive the endpoints.
 
@@ -166,7 +176,7 @@ def build(tables: Sequence[SourceTable | tuple[str, pl.DataFrame, Sequence[int]]
         problems.extend(found)
     endpoints = []
     for name, chosen in options.endpoints.items():
-        endpoint, found = Deriver(name, chosen, frame, subjects, origin).derive()
+        endpoint, found = Deriver(name, chosen, frame, subjects, origin, options.dates).derive()
         endpoints.append(endpoint)
         problems.extend(found)
     rows: list[Member] = []

@@ -45,9 +45,13 @@ def check_columns(tables: Sequence[SourceTable], options: CohortOptions) -> None
     new = {n: o.rename for n, o in options.columns.items() if o.rename}
     columns = [new.get(c, c) for c in raw]
     for name, e in options.endpoints.items():
-        for key, column in (("event", e.event), ("time", e.time), ("censor_time", e.censor_time)):
-            if column is not None and column not in columns:
+        for key in ("event", "time", "censor_time", "entry", "strata", "weights"):
+            column = getattr(e, key)
+            if column and column not in columns:
                 raise _unknown(column, columns, f"cohort.endpoints.{name}.{key}")
+    for key, column in options.dates.columns().items():
+        if column not in columns:
+            raise _unknown(column, columns, f"cohort.dates.{key}")
 
 
 def _unknown(name: str, columns: Sequence[str], where: str) -> ConfigError:

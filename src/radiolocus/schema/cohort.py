@@ -30,10 +30,20 @@ COHORT: tuple[Table, ...] = (
         (
             SUBJECT,
             Column("endpoint", Text, "endpoint of the study file"),
-            Column("kind", Text, "'survival' or 'binary'"),
-            Column("time", Real, "time to event or censoring; null for binary endpoints"),
-            Column("event", Whole, "1 event or positive, 0 censored or negative, null unknown"),
+            Column("kind", Text, "'survival', 'binary', 'competing', 'ordinal' or 'multiclass'"),
+            Column("time", Real, "time to event or censoring; null for endpoints that are a class"),
+            Column(
+                "event",
+                Whole,
+                "1 event (of competing events the one of interest) or positive, 0 censored or negative, null unknown; "
+                "of several classes: number of the class, from 0",
+            ),
             Column("unit", Text, "unit of time"),
+            Column("state", Whole, "with competing events: 0 censored, 1 the event of interest, 2, 3, ... the others"),
+            Column("label", Text, "name of the event or class, where there are several"),
+            Column("entry", Real, "time from which the subject was at risk; null: from time zero", "as time"),
+            Column("stratum", Text, "stratum; null without strata"),
+            Column("weight", Real, "case weight; null without weights"),
         ),
     ),
     Table(
