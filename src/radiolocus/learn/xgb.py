@@ -67,6 +67,10 @@ class _Boosted:
             return np.full(len(X), self.bare)
         return np.asarray(self.booster.predict(_xgboost().DMatrix(X), output_margin=True), dtype=np.float64)
 
+    def contributed(self, X: Array) -> Array:
+        """Shapley values of the margin, single precision, shape (n, p + 1): one a column; last, the base."""
+        return np.asarray(self.booster.predict(_xgboost().DMatrix(X), pred_contribs=True), dtype=np.float64)
+
     def probability(self, X: Array) -> Array:
         raise UndefinedError("the probability of a class from a survival model", allowed="survival at a time")
 
@@ -88,6 +92,9 @@ class _Aft(_Boosted):
 
     def predict(self, X: Array) -> Array:
         return -self.margin(X)
+
+    def contributed(self, X: Array) -> Array:
+        return -super().contributed(X)
 
     def survival(self, X: Array, times: npt.ArrayLike) -> Array:
         wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))

@@ -170,7 +170,7 @@ def _clock(times: Array, events: npt.NDArray[np.bool_], transform: Transform) ->
         size = np.bincount(place)
         return np.asarray((np.cumsum(size) - (size - 1) / 2)[place])
     curve = kaplan_meier(times, events)
-    return 1.0 - np.r_[1.0, curve.survival][np.searchsorted(distinct, times, side="left")]
+    return np.asarray(1.0 - np.r_[1.0, curve.survival][np.searchsorted(distinct, times, side="left")])
 
 
 def _residuals(times: Array, events: npt.NDArray[np.bool_], X: Array, fit: CoxFit) -> tuple[Array, Array]:
