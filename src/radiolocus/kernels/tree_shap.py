@@ -130,7 +130,7 @@ def add_tree_shap(x: Array, children: Ints, threshold: Array, cover: Array, valu
         mean += value[leaf] * cover[leaf] / cover[0]
         columns, share, low, high = _path(leaf, parent, children, threshold, cover)
         m = columns.size
-        weight, whole = _sizes(m), np.empty(m + 1)
+        weight, whole = _sizes(max(m, 1)), np.empty(m + 1)  # a tree may be one leaf
         inside = np.empty(m, dtype=np.bool_)
         for i in range(x.shape[0]):
             for j in range(m):
