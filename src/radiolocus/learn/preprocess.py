@@ -41,6 +41,8 @@ class Predictors:
         Site or scanner of each subject, by which imaging predictors are harmonised; empty where unknown.
     keep : ndarray, shape (n, k), optional
         Covariates that harmonising keeps.
+    partial : bool
+        Some subjects lack whole blocks. What is missing of a predictor is then counted among those who have its block.
     """
 
     numeric: Array
@@ -52,6 +54,7 @@ class Predictors:
     categorical_blocks: tuple[str, ...] = ()
     batch: npt.NDArray[np.str_] | None = None
     keep: Array | None = None
+    partial: bool = False
 
     def __post_init__(self) -> None:
         usable = np.abs(self.numeric) < _LARGEST
@@ -80,7 +83,35 @@ class Predictors:
             self.categorical_blocks,
             None if self.batch is None else self.batch[rows],
             None if self.keep is None else self.keep[rows],
+            self.partial,
         )
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the blocks, in the order of their first predictor."""
+        return tuple(dict.fromkeys((*self.numeric_blocks, *self.categorical_blocks)))
+
+    def of_block(self, block: str) -> Predictors:
+        """Return the predictors of one block, for the same subjects."""
+        numeric = [j for j, b in enumerate(self.numeric_blocks) if b == block]
+        categorical = [q for q, b in enumerate(self.categorical_blocks) if b == block]
+        return replace(
+            self,
+            numeric=self.numeric[:, numeric],
+            numeric_names=tuple(self.numeric_names[j] for j in numeric),
+            numeric_blocks=(block,) * len(numeric),
+            codes=self.codes[:, categorical],
+            levels=tuple(self.levels[q] for q in categorical),
+            categorical_names=tuple(self.categorical_names[q] for q in categorical),
+            categorical_blocks=(block,) * len(categorical),
+        )
+
+    def having(self, block: str) -> BoolArray:
+        """Subjects of whom anything of a block is known, shape (n,)."""
+        numeric = np.array([b == block for b in self.numeric_blocks], dtype=bool)
+        categorical = np.array([b == block for b in self.categorical_blocks], dtype=bool)
+        known = ~np.isnan(self.numeric[:, numeric]).all(axis=1)
+        return np.asarray(known | (self.codes[:, categorical] >= 0).any(axis=1))
 
 
 def join_predictors(parts: Sequence[Predictors]) -> Predictors:
@@ -95,6 +126,7 @@ def join_predictors(parts: Sequence[Predictors]) -> Predictors:
         sum((p.categorical_blocks for p in parts), ()),
         parts[0].batch,
         parts[0].keep,
+        parts[0].partial,
     )
 
 
@@ -291,8 +323,7 @@ def _largest_share(values: Array) -> Array:
 
 
 def _learn_encoding(training: Predictors, options: ProtocolOptions) -> tuple[_Encoding, list[tuple[str, str]]]:
-    missing = np.isnan(training.numeric).mean(axis=0)
-    absent = (training.codes < 0).mean(axis=0)
+    missing, absent = _shares(training)
     too_many = f"more than {options.max_missing:.0%} missing in a training part"
     notes = [(training.numeric_names[j], too_many) for j in np.flatnonzero(missing > options.max_missing)]
     notes += [(training.categorical_names[q], too_many) for q in np.flatnonzero(absent > options.max_missing)]
@@ -307,6 +338,22 @@ def _learn_encoding(training: Predictors, options: ProtocolOptions) -> tuple[_En
         ]
     seen = tuple(frozenset(np.unique(training.codes[:, q]).tolist()) for q in range(len(training.levels)))
     return _Encoding(used, _medians(training.numeric[:, used]), indicated, tuple(dummies), seen), notes
+
+
+def _shares(training: Predictors) -> tuple[Array, Array]:
+    """Share of subjects that lack each number and each category, of a partial table among those who have its block."""
+    lacking, unnamed = np.isnan(training.numeric), training.codes < 0
+    if not training.partial:
+        return lacking.mean(axis=0), unnamed.mean(axis=0)
+    missing, absent = np.ones(lacking.shape[1]), np.ones(unnamed.shape[1])
+    for block in training.blocks:
+        here = training.having(block)
+        if here.any():
+            numeric = np.array([b == block for b in training.numeric_blocks], dtype=bool)
+            categorical = np.array([b == block for b in training.categorical_blocks], dtype=bool)
+            missing[numeric] = lacking[np.ix_(here, numeric)].mean(axis=0)
+            absent[categorical] = unnamed[np.ix_(here, categorical)].mean(axis=0)
+    return missing, absent
 
 
 def _medians(values: Array) -> Array:
