@@ -12,7 +12,7 @@ from radiolocus.model import Array
 from radiolocus.stats.resampling import bootstrap_weights
 from radiolocus.stats.survival import check_survival
 
-__all__ = ["antolini_c", "antolini_c_bootstrap"]
+__all__ = ["antolini_c", "antolini_c_bootstrap", "antolini_sums"]
 
 # Entries of the comparison of events with patients in memory at a time.
 _BLOCK = 1 << 22
@@ -113,6 +113,24 @@ def antolini_c(time: npt.ArrayLike, event: npt.ArrayLike, survival: npt.ArrayLik
             allowed="at least one event before another patient's time",
         )
     return float(won[0] / pairs[0])
+
+
+def antolini_sums(
+    time: npt.ArrayLike, event: npt.ArrayLike, survival: npt.ArrayLike, grid: npt.ArrayLike, weights: Array
+) -> tuple[Array, Array]:
+    """Concordant (ties one half) and comparable pairs under rows of weights: those of several folds can be added up.
+
+    Parameters
+    ----------
+    time, event, survival, grid
+        As in :func:`antolini_c`.
+    weights : ndarray, shape (draws, n)
+
+    Returns
+    -------
+    concordant, comparable : ndarray, shape (draws,)
+    """
+    return _curves(time, event, survival, grid).sums(weights)
 
 
 def antolini_c_bootstrap(

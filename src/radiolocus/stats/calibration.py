@@ -257,6 +257,8 @@ def _cloglog(y: Array, X: Array, offset: Array, beta: Array) -> tuple[Array, Arr
     for _ in range(_MAX_ITERATIONS):
         step = np.linalg.lstsq(slope, y - fitted, rcond=None)[0]
         if np.abs(step).max() <= 1e-11 * max(1.0, np.abs(beta).max()):
+            if np.linalg.matrix_rank(slope) < slope.shape[1]:  # every fitted risk is 0 or 1
+                break
             inverse = np.linalg.inv(slope.T @ slope)
             score = slope * (y - fitted)[:, None]
             return beta, np.sqrt(np.diag(inverse @ (score.T @ score) @ inverse))
