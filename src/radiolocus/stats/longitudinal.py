@@ -86,6 +86,12 @@ class Course:
         """Standard error of the slope, shape (m,)."""
         return np.sqrt(np.maximum(self.covariance[:, 1, 1], 0.0))
 
+    def draw(self, generator: np.random.Generator) -> Array:
+        """Draw what the subjects' intercepts and slopes may differ by from those predicted, shape (m, 2)."""
+        values, vectors = np.linalg.eigh(0.5 * (self.covariance + np.swapaxes(self.covariance, 1, 2)))
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        return np.asarray(np.einsum("mij,mj->mi", root, generator.normal(size=values.shape)))
+
 
 @dataclass(frozen=True, eq=False)
 class RandomSlope:
@@ -167,11 +173,13 @@ def sums_until(
     for k in range(1, int(own.max(initial=0)) + 1):
         rows = np.flatnonzero(own == k)
         running[rows] += running[rows - 1]
-    # Number of visits of each subject by its limit: visits rank by subject, then by time.
-    begin, end = np.searchsorted(p, subjects, side="left"), np.searchsorted(p, subjects, side="right")
-    last = np.array([a + np.searchsorted(t[a:b], u, side="right") for a, b, u in zip(begin, end, limit, strict=True)])
+    # Visits rank by subject, then by time: whole numbers hold both.
+    clock = np.unique(np.r_[t, limit])
+    key = p * (clock.size + 1) + np.searchsorted(clock, t)
+    last = np.searchsorted(key, subjects * (clock.size + 1) + np.searchsorted(clock, limit), side="right")
+    begin = np.searchsorted(p, subjects, side="left")
     found = np.zeros((subjects.size, 6))
-    some = np.flatnonzero(last > begin) if last.size else np.zeros(0, dtype=np.intp)
+    some = np.flatnonzero(last > begin)
     found[some] = running[last[some] - 1]
     return Sums(*found.T)
 
@@ -293,7 +301,8 @@ class _Found:
 
 
 def _search(model: _Deviance) -> _Found:
-    bounds = [(0.0, None), (None, None), (0.0, None)] if model.slopes else [(0.0, None)]
+    floor: tuple[float | None, None] = (0.0, None)
+    bounds = [floor, (None, None), floor] if model.slopes else [floor]
     best: _Found | None = None
     for intercept, slope in _STARTS:
         start = np.array([intercept, 0.0, slope] if model.slopes else [intercept])
@@ -315,7 +324,7 @@ def _search(model: _Deviance) -> _Found:
     return _Found(best.theta, float(model(best.theta)), model)
 
 
-def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, float | None]]) -> Array:
+def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, None]]) -> Array:
     """Newton steps among the entries that are not at their bounds; the last digits that a line search leaves."""
     free = np.array([low is None or x > 1e-8 for x, (low, _) in zip(theta, bounds, strict=True)])
     if not free.any():
