@@ -16,6 +16,7 @@ from radiolocus.stats.counting import fit_counting_cox
 from radiolocus.stats.horizon import check_risks
 from radiolocus.stats.loess import loess
 from radiolocus.stats.logistic import fit_logistic
+from radiolocus.stats.survival import kaplan_meier
 
 __all__ = ["Calibration", "Gaps", "calibration", "calibration_at", "calibration_gaps", "calibration_spline"]
 
@@ -223,7 +224,10 @@ def calibration_at(
     times, states, wanted = check_states(time, state, cause)
     risks = _inside(risk, times.size)
     pseudo = pseudo_observations(times, states if cause is not None else states > 0, horizon, cause=cause)
-    observed = float(aalen_johansen(times, states).incidence_at(horizon, wanted))
+    if cause is None:  # the same number, without the variance that Aalen–Johansen works out
+        observed = 1.0 - float(kaplan_meier(times, states > 0).survival_at(horizon))
+    else:
+        observed = float(aalen_johansen(times, states).incidence_at(horizon, wanted))
     if observed == 0.0:
         raise UndefinedError(
             f"no events by time {horizon:g}", allowed="at least one event by the horizon", todo="choose a later horizon"
