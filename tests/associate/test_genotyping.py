@@ -257,11 +257,6 @@ def test_what_is_not_there_is_refused_by_name(wanted, said):
         plan(*cohort(), options(**wanted))
 
 
-def test_numbers_are_no_classes():
-    with pytest.raises(TableError, match="numbers other than 0 and 1"):
-        plan(*cohort(), options(targets={"age": GenotypingTarget()}))
-
-
 def test_a_marker_that_nearly_nobody_has_is_set_aside_and_the_others_go_on():
     markers, imaging, clinical = cohort(strength=1.0)
     markers = markers.with_columns(rare=pl.Series([1.0, 1.0] + [0.0] * (markers.height - 2)))
@@ -288,3 +283,70 @@ def test_a_marker_that_nearly_nobody_has_is_set_aside_and_the_others_go_on():
 def test_options_that_cannot_be_followed(changes, said):
     with pytest.raises(ConfigError, match=said):
         options(**changes)
+
+
+def scored(n=100, seed=3):
+    """The cohort with a score that goes with feature 0, and one that goes with nothing."""
+    markers, imaging, clinical = cohort(n=n, seed=seed)
+    rng = np.random.default_rng(5)
+    score = 10.0 + imaging["MR:f0"].to_numpy() + rng.normal(size=n)
+    return markers.with_columns(score=score, noise=rng.normal(size=n)), imaging, clinical
+
+
+def test_a_number_is_predicted_and_noise_is_not():
+    wanted = {"score": GenotypingTarget(), "noise": GenotypingTarget()}
+    planned, found = told(scored(), options(targets=wanted, clinical=("age",), permutations=39))
+    verdict = {r["target"]: r for r in found.tables["genotyping/verdict"].iter_rows(named=True)}
+    assert verdict["score"]["told"]
+    assert (verdict["score"]["kind"], verdict["score"]["metric"], verdict["score"]["positives"]) == (
+        "continuous", "R²", None,
+    )  # fmt: skip
+    assert verdict["score"]["verdict"].startswith("the image tells score: R² 0.")
+    assert not verdict["noise"]["told"]
+    assert verdict["noise"]["lower"] <= 0.0 <= verdict["noise"]["upper"]
+    slope = row(found, target="score", predictors="imaging", metric="calibration slope")
+    assert slope["lower"] < 1.0 < slope["upper"]
+    rho = row(found, target="score", predictors="imaging", metric="Spearman's ρ")
+    assert rho["lower"] > 0.4
+    gap = found.tables["genotyping/differences"].filter(target="score", first="clinical, ridge linear")
+    assert gap["lower"].min() > 0
+    assert row(found, target="score", predictors="control: another patient's image", metric="R²")["upper"] < 0.1
+    held = found.tables["genotyping/coverage"].filter(target="score", primary=True).row(0, named=True)
+    assert held["coverage"] == pytest.approx(0.9, abs=0.07)
+    assert 2.5 < held["mean_size"] < 5.0  # 3.3 standard deviations of what is left to chance
+    table = found.tables["genotyping/predictions"].filter(target="score", predictors="imaging")
+    assert table.height == 100
+    assert table.select(pl.col("conformal_p_value", "in_set").null_count()).row(0) == (100, 100)
+    inside = ((table["lower"] <= table["observed"]) & (table["observed"] <= table["upper"])).mean()
+    assert inside == pytest.approx(held["coverage"])
+    groups = found.tables["genotyping/curves"].filter(target="score", predictors="imaging")
+    assert groups["curve"].unique().to_list() == ["calibration groups"]
+    assert groups.height == 5
+    assert planned.problems == ()
+
+
+@pytest.mark.parametrize("model", ["elastic_net", "boosting", "signature"])
+def test_every_model_of_numbers_finds_the_score(model, monkeypatch):
+    monkeypatch.setattr("radiolocus.learn.trees._TREES", 30)
+    wanted = options(targets={"score": GenotypingTarget()}, models=(model,), stability_draws=5)
+    _, found = told(scored(), wanted)
+    assert row(found, predictors="imaging", metric="R²")["lower"] > 0.05
+
+
+def test_a_few_numbers_are_classes_or_a_number_as_the_study_says():
+    markers, imaging, clinical = scored()
+    markers = markers.with_columns(stage=pl.Series(np.arange(100) % 4 + 1))
+    with pytest.raises(TableError, match=r"numbers other than 0 and 1.*continuous = true"):
+        plan(markers, imaging, clinical, options(targets={"stage": GenotypingTarget()}))
+    planned = plan(markers, imaging, clinical, options(targets={"stage": GenotypingTarget(continuous=True)}))
+    assert planned.units[0].task.aim.target.kind == "continuous"
+    with pytest.raises(ConfigError, match="continuous and positive"):
+        GenotypingTarget(continuous=True, positive=("1",))
+
+
+def test_a_number_that_is_not_finite_is_left_out_by_name():
+    markers, imaging, clinical = scored()
+    markers = markers.with_columns(pl.when(pl.col("subject") == "S003").then(np.inf).otherwise("score").alias("score"))
+    planned = plan(markers, imaging, clinical, options(targets={"score": GenotypingTarget()}))
+    assert [(p.severity, p.item, p.count) for p in planned.problems] == [("set aside", "score", 1)]
+    assert planned.units[0].task.aim.target.n == 99

@@ -34,6 +34,8 @@ def cohort(kind, n=90, p=4, effect=2.0, seed=5):
     if kind == "survival":
         died, lost = rng.exponential(np.exp(-risk)), rng.exponential(2, n)
         return X, Target((died <= lost).astype(float), np.minimum(died, lost))
+    if kind == "continuous":
+        return X, Target(risk + rng.logistic(size=n), number=True)
     if kind == "binary":
         return X, Target((risk + rng.logistic(size=n) > 0).astype(float))
     code = np.digitize(risk + rng.logistic(size=n), [-1, 1]).astype(float)
@@ -67,6 +69,10 @@ def test_every_model_ranks_a_strong_effect_and_answers_in_shape(name, kind):
             assert np.corrcoef(curve[:, 1], X[:, 0])[0, 1] < -0.5
             with pytest.raises(UndefinedError):
                 fit.probability(X)
+    elif kind == "continuous":
+        for asked in (fit.probability, lambda Z: fit.survival(Z, [1.0])):
+            with pytest.raises(UndefinedError):
+                asked(X)
     else:
         probability = fit.probability(X)
         assert probability.shape == (90, target.classes)
@@ -86,7 +92,9 @@ def test_without_columns_everybody_is_alike(name, kind):
     learner = MODELS[name]
     fit = learner.fit(X[:, :0], target, middle(learner, X, target), 1)
     assert np.unique(fit.predict(X[:, :0])).size == 1
-    if kind != "survival":
+    if kind == "continuous":
+        np.testing.assert_allclose(fit.predict(X[:, :0]), target.event.mean())
+    elif kind != "survival":
         share = np.bincount(target.event.astype(int), minlength=target.classes) / 30
         np.testing.assert_allclose(fit.probability(X[:, :0]), np.tile(share, (30, 1)), atol=1e-6)
 
@@ -116,7 +124,7 @@ def test_a_column_that_separates_ends_in_finite_numbers(name, kind):
     time[order] = np.arange(40.0, 0.0, -1.0)
     if kind != "survival":
         event[order] = np.sort(target.event)
-    perfect = Target(event, time if kind == "survival" else None, target.levels, target.ordered)
+    perfect = Target(event, time if kind == "survival" else None, target.levels, target.ordered, target.number)
     learner = MODELS[name]
     fit = learner.fit(X, perfect, learner.settings(X, perfect, OPTIONS)[-1], 1)
     risk = fit.predict(X)

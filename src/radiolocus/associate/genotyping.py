@@ -238,13 +238,14 @@ def _candidates(
 ) -> tuple[list[GenotypingTask], list[Problem]]:
     """Candidates of one target, from the plainest to the richest, then the negative controls."""
     kind = aim.target.kind
-    models = [m for m in options.models if (kind == "binary" if m == SIGNATURE else kind in MODELS[m].kinds)]
+    linear = kind in ("binary", "continuous")
+    models = [m for m in options.models if (linear if m == SIGNATURE else kind in MODELS[m].kinds)]
     problems = [
         Problem("genotyping", f"model '{m}' does not predict a {kind} target", "note", item=aim.name)
         for m in options.models
         if m not in models
     ]
-    plain = "ridge" if kind == "binary" else "multinomial"
+    plain = "ridge" if linear else "multinomial"
     models = models or [plain]
     rows = clinic.rows(aim.subject)
     image = imaging_predictors(imaging, aim.subject, columns)
@@ -285,9 +286,9 @@ def run_unit(unit: GenotypingUnit) -> dict[str, pl.DataFrame]:
     Returns
     -------
     dict of str to polars.DataFrame
-        ``predictions`` (subject, fold, class, observed, prediction, conformal_p_value), ``thresholds`` (of each fold
-        and rule, with its confusion), ``selection`` (coefficient of every column that an outer fit used), ``value``
-        (the statistic of this repetition) and ``notes``. Of a permuted marker ``value`` alone.
+        ``predictions`` (subject, fold, class, observed, prediction, conformal_p_value, lower, upper), ``thresholds``
+        (of each fold and rule, with its confusion), ``selection`` (coefficient of every column that an outer fit
+        used), ``value`` (the statistic of this repetition) and ``notes``. Of a permuted marker ``value`` alone.
 
     Raises
     ------
@@ -305,12 +306,12 @@ def run_unit(unit: GenotypingUnit) -> dict[str, pl.DataFrame]:
         seed = np.random.SeedSequence(options.seed, spawn_key=(104729, unit.repeat))
         task = replace(task, data=task.data.take(np.random.default_rng(seed).permutation(task.data.n)))
     found = task.protocol.run(task.data, target, unit.repeat, task.rows)
-    conformal, thresholds = _uncertainty(unit, found)
+    conformal, ends, thresholds = _uncertainty(unit, found)
     notes = pl.DataFrame(
         list(found.notes), schema={"item": pl.String, "got": pl.String, "count": pl.Int64}, orient="row"
     )
     return {
-        "predictions": _predictions(task, found, conformal),
+        "predictions": _predictions(task, found, conformal, ends),
         "thresholds": thresholds,
         "selection": _coefficients(found),
         "value": _value(repeat_statistic(target, found)),
@@ -322,11 +323,11 @@ def _value(value: float) -> pl.DataFrame:
     return pl.DataFrame({"value": [value]}, schema={"value": pl.Float64})
 
 
-def _uncertainty(unit: GenotypingUnit, found: Repeat) -> tuple[np.ndarray, pl.DataFrame]:
-    """Conformal p-values of the held-out subjects, and thresholds of each training part with whom they call."""
+def _uncertainty(unit: GenotypingUnit, found: Repeat) -> tuple[np.ndarray, np.ndarray, pl.DataFrame]:
+    """Conformal p-values (or intervals) of held-out subjects, and thresholds of each training part and their calls."""
     task = unit.task
     target, options = task.aim.target, task.options
-    conformal = np.full((target.n, target.classes), np.nan)
+    conformal, ends = np.full((target.n, target.classes or 1), np.nan), np.full((target.n, 2), np.nan)
     rows: list[tuple[str, int, float, int, int, int, int]] = []
     for k, tuned in enumerate(() if task.is_control else found.models):
         inside, out = found.fold != k, found.fold == k
@@ -338,6 +339,9 @@ def _uncertainty(unit: GenotypingUnit, found: Repeat) -> tuple[np.ndarray, pl.Da
             tuned,
             model=task.protocol.model,
         )
+        if target.number:
+            ends[out] = np.column_stack(inner.interval(task.data.take(out), options.coverage))
+            continue
         conformal[out] = inner.conformal(task.data.take(out))
         if target.kind == "binary" and found.probability is not None:
             risk, case = found.probability[out, 1], target.event[out] == 1
@@ -350,20 +354,24 @@ def _uncertainty(unit: GenotypingUnit, found: Repeat) -> tuple[np.ndarray, pl.Da
                 rows.append((rule, k, cut, *counts))  # type: ignore[arg-type]
     names = ["rule", "fold", "threshold", "true_positives", "false_negatives", "false_positives", "true_negatives"]
     types = [pl.String, pl.Int64, pl.Float64, pl.Int64, pl.Int64, pl.Int64, pl.Int64]
-    return conformal, pl.DataFrame(rows, schema=dict(zip(names, types, strict=True)), orient="row")
+    return conformal, ends, pl.DataFrame(rows, schema=dict(zip(names, types, strict=True)), orient="row")
 
 
-def _predictions(task: GenotypingTask, found: Repeat, conformal: np.ndarray) -> pl.DataFrame:
-    target, K = task.aim.target, task.aim.target.classes
-    probability = found.probability if found.probability is not None else np.full((target.n, K), np.nan)
+def _predictions(task: GenotypingTask, found: Repeat, conformal: np.ndarray, ends: np.ndarray) -> pl.DataFrame:
+    target, K = task.aim.target, task.aim.target.classes or 1
+    probability = found.probability if found.probability is not None else found.prediction[:, None]
+    observed = target.event if target.number else (target.event[:, None] == np.arange(K)).astype(np.float64).ravel()
+    ends = np.where(np.isfinite(ends), ends, np.nan)
     return pl.DataFrame(
         {
             "subject": np.repeat(np.array(task.aim.subject, dtype=object), K),
             "fold": np.repeat(found.fold, K),
-            "class": list(task.aim.classes) * target.n,
-            "observed": (target.event[:, None] == np.arange(K)).astype(np.float64).ravel(),
+            "class": list(task.aim.classes or ("",)) * target.n,
+            "observed": observed,
             "prediction": probability.ravel(),
             "conformal_p_value": conformal.ravel(),
+            "lower": np.repeat(ends[:, 0], K),
+            "upper": np.repeat(ends[:, 1], K),
         },
         schema_overrides={"subject": pl.String},
     )

@@ -24,6 +24,8 @@ class GenotypingTarget:
     marker : str
         Molecular marker, or column of subjects; by default what the target is called. Text with several values makes
         several classes, as do the markers ``NAME=value`` of one column.
+    continuous : bool
+        The marker is a number to be predicted as such. Without it, so is one with ten different values or more.
     positive : tuple of str
         Of a text column: the values that count as present; every other value is absent.
     where : dict of str to tuple of str
@@ -35,6 +37,7 @@ class GenotypingTarget:
     """
 
     marker: str = ""
+    continuous: bool = False
     positive: tuple[str, ...] = ()
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
     features: tuple[str, ...] = ()
@@ -48,6 +51,8 @@ class GenotypingTarget:
         for column, values in self.where.items():
             if not values:
                 raise ConfigError(f"where.{column} = []", where="genotyping.targets", allowed="at least one value")
+        if self.continuous and self.positive:
+            raise ConfigError("continuous and positive", where="genotyping.targets", allowed="a number, or classes")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.special import stdtrit
 
 from radiolocus.associate import genotyping_metrics as metrics
 from radiolocus.associate.genotyping import (
@@ -25,8 +26,10 @@ from radiolocus.learn.classes import out_of_fold_classes
 from radiolocus.learn.compare import compare_on_same_folds
 from radiolocus.learn.discrimination import OutOfFold, out_of_fold_discrimination
 from radiolocus.learn.null import Null
+from radiolocus.learn.numbers import NumberMetric, number_metrics, training_mean
 from radiolocus.model import Array, Problem
 from radiolocus.schema import TABLES, conform, empty
+from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 from radiolocus.stats.roc import delong_paired
 
 __all__ = ["GenotypingSummary", "summarise"]
@@ -68,6 +71,8 @@ class _Judged:
     results: tuple[Mapping[str, pl.DataFrame], ...]
     subject: tuple[str, ...]
     rows: npt.NDArray[np.intp]
+    mean: Array  # (R, n), of those who trained the model of each subject; of a number
+    numbers: tuple[NumberMetric, ...] = ()
 
     @property
     def target(self):  # type: ignore[no-untyped-def]
@@ -141,20 +146,25 @@ def _grouped(
 
 
 def _judge(task: GenotypingTask, done: Sequence[Mapping[str, pl.DataFrame]]) -> _Judged:
-    target, shape = task.aim.target, (len(done), task.aim.target.n, task.aim.target.classes)
+    target, shape = task.aim.target, (len(done), task.aim.target.n, task.aim.target.classes or 1)
     every = pl.concat([r["predictions"] for r in done])
     fold = every["fold"].to_numpy().reshape(shape)[:, :, 0]
     rows = np.flatnonzero((fold >= 0).all(axis=0))  # of a temporal split only the later subjects are judged
+    mean = np.array([training_mean(target, f)[rows] if target.number else np.zeros(rows.size) for f in fold])
     probability = every["prediction"].to_numpy().reshape(shape)[:, rows]
     fold, part = fold[:, rows], target.take(rows)
     draws, seed = task.options.bootstrap, task.options.seed
-    if target.kind == "binary":
+    numbers: tuple[NumberMetric, ...] = ()
+    if target.number:
+        numbers = tuple(number_metrics(part, probability[:, :, 0], fold, mean, draws, seed))
+        overall = OutOfFold(numbers[0].estimate, numbers[0].lower, numbers[0].upper, numbers[0].repeats)
+    elif target.kind == "binary":
         overall = out_of_fold_discrimination(part, probability[:, :, 1], fold, draws, seed)
     else:
         overall = out_of_fold_classes(part, probability, fold, draws, seed)
     values = np.array([r["value"]["value"][0] for r in done], dtype=np.float64)
     subject = tuple(task.aim.subject[i] for i in rows)
-    return _Judged(task, probability, fold, values, overall, tuple(done), subject, rows)
+    return _Judged(task, probability, fold, values, overall, tuple(done), subject, rows, mean, numbers)
 
 
 def _add(parts: dict[str, list[pl.DataFrame]], name: str, task: GenotypingTask, frame: pl.DataFrame) -> None:
@@ -166,7 +176,12 @@ def _add(parts: dict[str, list[pl.DataFrame]], name: str, task: GenotypingTask, 
 
 
 def _metric(judged: _Judged) -> str:
-    return "AUC" if judged.task.aim.target.kind == "binary" else "Hand & Till M"
+    return {"binary": "AUC", "continuous": "R²"}.get(judged.task.aim.target.kind, "Hand & Till M")
+
+
+def _useless(judged: _Judged) -> float:
+    """What the metric is without information."""
+    return 0.0 if judged.task.aim.target.number else 0.5
 
 
 def _fill(parts: dict[str, list[pl.DataFrame]], judged: _Judged) -> None:
@@ -180,6 +195,8 @@ def _fill(parts: dict[str, list[pl.DataFrame]], judged: _Judged) -> None:
     if task.aim.target.kind == "binary":
         _add(parts, "thresholds", task, _repeated(judged, "thresholds"))
         _add(parts, "curves", task, _curves(judged))
+    if task.aim.target.number:
+        _add(parts, "curves", task, _groups(judged))
 
 
 def _repeated(judged: _Judged, name: str) -> pl.DataFrame:
@@ -190,11 +207,14 @@ def _repeated(judged: _Judged, name: str) -> pl.DataFrame:
 def _performance(judged: _Judged) -> pl.DataFrame:
     task, target, options = judged.task, judged.target, judged.task.options
     found = judged.overall
-    first = metrics.Estimate(_metric(judged), found.estimate, found.lower, found.upper, 0.5)
+    first = metrics.Estimate(_metric(judged), found.estimate, found.lower, found.upper, _useless(judged))
     rows = [("", first)]
     draws, seed = options.bootstrap, options.seed
-    rows.append(("", metrics.quadratic(target, judged.probability, draws, seed)))
-    if target.kind == "binary":
+    if not target.number:
+        rows.append(("", metrics.quadratic(target, judged.probability, draws, seed)))
+    if target.number:
+        rows += [("", metrics.Estimate(*m[:5])) for m in judged.numbers[1:]]
+    elif target.kind == "binary":
         risk = judged.probability[:, :, 1]
         rows.append(("", metrics.precision_of(target, risk, draws, seed)))
         rows += [("", e) for e in metrics.calibration_of(target, risk)]
@@ -205,7 +225,7 @@ def _performance(judged: _Judged) -> pl.DataFrame:
     return pl.DataFrame(
         [
             (
-                target.kind, e.metric, rule, e.estimate, e.lower, e.upper, e.reference, target.n, target.events,
+                target.kind, e.metric, rule, e.estimate, e.lower, e.upper, e.reference, target.n, _positives(judged),
                 task.data.candidates, len(judged.fold), int(judged.fold.max()) + 1, options.split,
             )
             for rule, e in rows
@@ -216,6 +236,10 @@ def _performance(judged: _Judged) -> pl.DataFrame:
         ],
         orient="row",
     )  # fmt: skip
+
+
+def _positives(judged: _Judged) -> int | None:
+    return None if judged.target.number else int(judged.target.events)
 
 
 def _called(judged: _Judged) -> dict[str, npt.NDArray[np.bool_]]:
@@ -237,9 +261,7 @@ def _predictions(judged: _Judged) -> pl.DataFrame:
         _repeated(judged, "predictions")
         .filter(pl.col("fold") >= 0)
         .with_columns(
-            in_set=pl.col("conformal_p_value") > level,
-            lower=pl.lit(None, pl.Float64),
-            upper=pl.lit(None, pl.Float64),
+            in_set=pl.lit(None, pl.Boolean) if judged.target.number else pl.col("conformal_p_value") > level,
         )
     )
 
@@ -248,6 +270,8 @@ def _coverage(judged: _Judged) -> pl.DataFrame:
     """Coverage of the truth, over all repetitions; the interval is that of as many subjects, not repetitions."""
     table = _predictions(judged)
     aimed = judged.task.options.coverage
+    if judged.target.number:
+        return _interval_coverage(table, aimed)
     sets = table.group_by("subject", "repeat", maintain_order=True).agg(
         pl.col("in_set").sum().alias("size"),
         pl.col("in_set").filter(pl.col("observed") == 1).first().alias("held"),
@@ -266,6 +290,38 @@ def _coverage(judged: _Judged) -> pl.DataFrame:
         rows.append((name, aimed, held[0], low[0], high[0], *told, n))
     names = ["class", "aimed_at", "coverage", "lower", "upper", "mean_size", "singletons", "empty", "n"]
     return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _interval_coverage(table: pl.DataFrame, aimed: float) -> pl.DataFrame:
+    """Coverage of prediction intervals; an end that is not finite holds everything on its side."""
+    ends = table.select(pl.col("lower").fill_nan(None), pl.col("upper").fill_nan(None), "observed")
+    inside = (pl.col("lower").is_null() | (pl.col("lower") <= pl.col("observed"))) & (
+        pl.col("upper").is_null() | (pl.col("upper") >= pl.col("observed"))
+    )
+    n = table["subject"].n_unique()
+    held = np.array([ends.select(inside).to_series().mean()], dtype=np.float64)
+    low, high = metrics.wilson(held, np.array([float(n)]))
+    width = ends.select((pl.col("upper") - pl.col("lower")).mean()).item()
+    return pl.DataFrame(
+        {
+            "class": [""], "aimed_at": [aimed], "coverage": held, "lower": low, "upper": high, "mean_size": [width],
+            "singletons": [None], "empty": [None], "n": [n],
+        }
+    )  # fmt: skip
+
+
+def _groups(judged: _Judged) -> pl.DataFrame:
+    """Fifths of the subjects by their mean prediction: mean predicted and observed, with its 95 % interval."""
+    mean, y = judged.probability[:, :, 0].mean(axis=0), judged.target.event
+    parts = [p for p in np.array_split(np.argsort(mean, kind="stable"), 5) if p.size > 1]
+    middle = np.array([y[p].mean() for p in parts])
+    half = np.array([stdtrit(p.size - 1, 0.975) * y[p].std(ddof=1) / np.sqrt(p.size) for p in parts])
+    return pl.DataFrame(
+        {
+            "curve": ["calibration groups"] * len(parts), "x": [mean[p].mean() for p in parts], "y": middle,
+            "lower": middle - half, "upper": middle + half,
+        }
+    )  # fmt: skip
 
 
 def _curves(judged: _Judged) -> pl.DataFrame:
@@ -311,22 +367,23 @@ def _null_rows(judged: _Judged, null: Null) -> pl.DataFrame:
 def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Problem]]:
     """Say whether the image tells the marker.
 
-    0.5 is in the interval unless the bootstrap and the permutation of the whole procedure both reject it: the bootstrap
-    alone takes the models as they happened to be fitted. Below 0.5 there is no information, only less than none. Where
-    the bootstrap rejects it and no permuted marker reached it, but there were too few of them for any p-value to be
-    small enough, nothing is judged: that is no lack of evidence in the image.
+    0.5 (of R²: 0) is in the interval unless the bootstrap and the permutation of the whole procedure both reject it:
+    the bootstrap alone takes the models as they happened to be fitted. Below there is no information, only less than
+    none. Where the bootstrap rejects it and no permuted marker reached it, but there were too few of them for any
+    p-value to be small enough, nothing is judged: that is no lack of evidence in the image.
     """
     found, target, name = judged.overall, judged.target, judged.task.aim.name
     known = null is not None and null.finite.size > 0
     p = null.p_value if null is not None and known else float("nan")
-    told = known and p <= _TOLD and found.lower > 0.5
-    undecided = null is not None and found.lower > 0.5 and _too_few(null)
-    lower = found.lower if told or not known else min(found.lower, 0.5)
-    upper = max(found.upper, 0.5)
+    useless = _useless(judged)
+    told = known and p <= _TOLD and found.lower > useless
+    undecided = null is not None and found.lower > useless and _too_few(null)
+    lower = found.lower if told or not known else min(found.lower, useless)
+    upper = max(found.upper, useless)
     verdict = _sentence(judged, (lower, upper), null if known else None, told)
     row = {
         "kind": target.kind, "metric": _metric(judged), "estimate": found.estimate, "lower": lower,
-        "upper": upper, "n": target.n, "positives": target.events,
+        "upper": upper, "n": target.n, "positives": _positives(judged),
         "null_mean": null.mean if null is not None and known else float("nan"),
         "p_value": p, "p_error": null.p_error if null is not None and known else float("nan"),
         "permutations": null.finite.size if null is not None else 0, "told": told if known and not undecided else None,
@@ -342,7 +399,7 @@ def _sentence(judged: _Judged, interval: tuple[float, float], null: Null | None,
     if null is None:
         return f"not judged: {numbers}, but the procedure was not run on permuted markers"
     numbers += f"; whole procedure on {null.finite.size} permuted markers: p = {null.p_value:.3f}"
-    if found.lower > 0.5 and _too_few(null):
+    if found.lower > _useless(judged) and _too_few(null):
         return f"not judged: {numbers}, and so few cannot give {_TOLD:g} or less: at least {round(1 / _TOLD) - 1}"
     return f"the image tells {name}: {numbers}" if told else f"no evidence that the image tells {name}: {numbers}"
 
@@ -369,6 +426,9 @@ def _difference(name: str, first: _Judged, second: _Judged) -> tuple[object, ...
     words = [f"{j.task.predictors}, {j.task.shown}" for j in (first, second)]
     one, two = first.overall.estimate, second.overall.estimate
     none = float("nan")
+    if target.number:
+        gap = _number_difference(first, second)
+        return (name, *words, "R²", one, two, *gap, *(none,) * 4, target.n)
     if target.kind != "binary":
         gap = (two - one, none, none)
         return (name, *words, _metric(first), one, two, *gap, *(none,) * 4, target.n)
@@ -380,6 +440,23 @@ def _difference(name: str, first: _Judged, second: _Judged) -> tuple[object, ...
     except RadiolocusError:  # scores that rank the patients alike
         delong = (none,) * 4
     return (name, *words, "AUC", one, two, found.estimate, found.lower, found.upper, *delong, target.n)
+
+
+def _number_difference(first: _Judged, second: _Judged) -> tuple[float, float, float]:
+    """R² of the second less that of the first, with a percentile interval of the draws of all repetitions."""
+    y, options = first.target.event, first.task.options
+    errors = [
+        [np.square(y - j.probability[k, :, 0]) for j in (first, second)] + [np.square(y - first.mean[k])]
+        for k in range(len(first.fold))
+    ]
+    drawn = [
+        (weights @ (a - b)) / (weights @ bare)
+        for weights in bootstrap_weights(y.size, options.bootstrap, options.seed)
+        for a, b, bare in errors
+    ]
+    each = [float((a - b).sum() / bare.sum()) for a, b, bare in errors]
+    found = percentile_interval(np.concatenate(drawn))
+    return float(np.mean(each)), found.lower, found.upper
 
 
 def _permuted_value(result: Mapping[str, pl.DataFrame] | Exception, task: GenotypingTask) -> float:

@@ -29,6 +29,8 @@ __all__ = [
 _VOLUME = ("morph_volume", "original_shape_MeshVolume", "volume")
 ABSENT, PRESENT = "absent", "present"
 _MOST = 12
+# A number of fewer different values may be a code of classes: it is predicted as a number only when asked for.
+_VALUES = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ def aim_at(
     ConfigError
         No such marker or column; a value of `where` or `positive` that nobody has.
     TableError
-        A marker of one value, or of so many texts that they are no classes.
+        A marker of one value, of so many texts that they are no classes, or of a few numbers that may be either.
     """
     values = _values(name, wanted, markers, clinical)
     kept = _allowed(name, wanted, markers, clinical)
@@ -92,12 +94,19 @@ def aim_at(
             return Aim(name, subject, Target(event), levels), problems
         return Aim(name, subject, Target(event, levels=levels), levels), problems
     number = known["value"].cast(pl.Float64).to_numpy().astype(np.float64)
+    finite = np.isfinite(number)
+    if wanted.continuous or np.unique(number[finite]).size >= _VALUES:
+        if not finite.all():
+            got = f"{int((~finite).sum())} subjects left out: a value that is not finite"
+            problems.append(Problem("genotyping", got, "set aside", item=name, count=int((~finite).sum())))
+        kept_of = tuple(s for s, f in zip(subject, finite, strict=True) if f)
+        return Aim(name, kept_of, Target(number[finite], number=True), ()), problems
     if not np.isin(number, (0.0, 1.0)).all():
         raise TableError(
             f"'{wanted.marker or name}' has numbers other than 0 and 1 (first {number[~np.isin(number, (0, 1))][0]:g})",
             where=f"genotyping.targets.{name}",
-            allowed="a binary marker, or classes",
-            todo="declare the column as a category, or cut the number at a value fixed beforehand",
+            allowed=f"a binary marker, classes, or a number of at least {_VALUES} different values",
+            todo="declare the column as a category, or say continuous = true",
         )
     return Aim(name, subject, Target(number), (ABSENT, PRESENT)), problems
 

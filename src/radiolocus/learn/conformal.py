@@ -15,7 +15,7 @@ from radiolocus.learn.preprocess import Predictors, Preprocess
 from radiolocus.learn.target import Target
 from radiolocus.learn.tune import TunedModel, prepare_training
 from radiolocus.model import Array
-from radiolocus.stats.conformal import class_conformal_p
+from radiolocus.stats.conformal import class_conformal_p, conformal_interval
 
 __all__ = ["InnerModels", "fit_inner"]
 
@@ -33,7 +33,8 @@ class InnerModels:
     parts : tuple of (Preprocess, Fitted, bool)
         Columns, model, and whether the model uses them (not where no setting was worth its predictors).
     probability : ndarray, shape (n, K)
-        Of each class, for every training subject by the model that did not see him.
+        Of each class, for every training subject by the model that did not see him; of a number what was predicted,
+        in one column.
     """
 
     target: Target
@@ -42,8 +43,8 @@ class InnerModels:
     probability: Array
 
     def of(self, predictors: Predictors) -> Array:
-        """Probability of each class by every inner model, shape (F, m, K)."""
-        return np.stack([_probability(part, predictors) for part in self.parts])
+        """Probability of each class (or the number) by every inner model, shape (F, m, K)."""
+        return np.stack([_probability(part, predictors, self.target) for part in self.parts])
 
     def conformal(self, predictors: Predictors) -> Array:
         """Conformal p-value of each class for new subjects, shape (m, K).
@@ -54,6 +55,14 @@ class InnerModels:
         own = self.target.event.astype(np.int64)
         score = 1.0 - self.probability[np.arange(own.size), own]
         return class_conformal_p(score, own, self.fold, 1.0 - self.of(predictors))
+
+    def interval(self, predictors: Predictors, coverage: float) -> tuple[Array, Array]:
+        """Conformal prediction intervals of a number for new subjects: lower and upper ends, shape (m,) each.
+
+        See :func:`radiolocus.stats.conformal.conformal_interval`.
+        """
+        residual = self.target.event - self.probability[:, 0]
+        return conformal_interval(residual, self.fold, self.of(predictors)[:, :, 0], coverage)
 
     def threshold_of_sensitivity(self, sensitivity: float) -> float:
         """Highest probability at which at least this share of the training subjects with the event is called."""
@@ -97,7 +106,7 @@ def fit_inner(
     learner = MODELS[model]
     inner = draw_folds(target, options.inner_folds, seed, groups)
     number = int(seed.generate_state(1)[0])
-    probability = np.empty((target.n, target.classes))
+    probability = np.empty((target.n, target.classes or 1))
     parts: list[tuple[Preprocess, Fitted, bool]] = []
     for k in range(inner.count):
         inside = inner.fold != k
@@ -106,7 +115,7 @@ def fit_inner(
         X = preprocess.apply(data)
         setting, used = _setting(learner, tuned, X, goal, options)
         part = (preprocess, learner.fit(X if used else X[:, :0], goal, setting, number), used)
-        probability[~inside] = _probability(part, training.take(~inside))
+        probability[~inside] = _probability(part, training.take(~inside), target)
         parts.append(part)
     return InnerModels(target, inner.fold, tuple(parts), probability)
 
@@ -120,7 +129,8 @@ def _setting(
     return learner.settings(X[:, :0], goal, options)[0], False
 
 
-def _probability(part: tuple[Preprocess, Fitted, bool], predictors: Predictors) -> Array:
+def _probability(part: tuple[Preprocess, Fitted, bool], predictors: Predictors, target: Target) -> Array:
     preprocess, fit, used = part
     X = preprocess.apply(predictors)
-    return fit.probability(X if used else X[:, :0])
+    X = X if used else X[:, :0]
+    return fit.predict(X)[:, None] if target.number else fit.probability(X)

@@ -13,6 +13,7 @@ from radiolocus.learn.target import Target
 __all__ = ["Folds", "draw_folds"]
 
 _ATTEMPTS = 100
+_WITH = {"survival": " with an event", "continuous": ""}
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,7 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
 
     Groups are dealt in random order, those with an event (of the highest class) first, each to the fold with the
     fewest rows of its kind (then the fewest rows, then the lowest number); larger groups come before smaller ones.
+    Of a number the kinds are its quarters: folds with unlike means would make a useless model look worse than useless.
 
     Parameters
     ----------
@@ -64,14 +66,14 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
     stratum, most = strata(target, labels)
     if most < 2:
         raise FitError(
-            f"{most} patients with an event" if target.kind == "survival" else f"{most} patients in the rarer class",
+            f"{most} patients{_WITH.get(target.kind, ' in the rarer class')}",
             where=f"cross-validation of {size.size} patients",
             allowed="at least 2",
             todo="leave this endpoint out, or collect more events",
         )
     notes: tuple[str, ...] = ()
     if folds > most:
-        what = "events" if target.kind == "survival" else "patients in the rarer class"
+        what = {"survival": "events", "continuous": "patients"}.get(target.kind, "patients in the rarer class")
         notes = (f"{most} folds instead of {folds}: there are {most} {what}",)
     count = min(folds, most)
     generator = np.random.default_rng(seed)
@@ -95,8 +97,13 @@ def strata(target: Target, labels: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np
     """Stratum of each group, and in how many groups the rarest stratum is found.
 
     A group's stratum is its highest class (1: it has an event). Of a survival endpoint only groups with an event
-    count: those without are no class that a training part must hold.
+    count: those without are no class that a training part must hold. Of a number a group's stratum is the quarter of
+    its largest value, and no quarter must be in every training part.
     """
+    if target.kind == "continuous":
+        largest = np.full(labels.max() + 1, -np.inf)
+        np.maximum.at(largest, labels, target.event)
+        return np.searchsorted(np.quantile(largest, [0.25, 0.5, 0.75]), largest), largest.size
     stratum = np.zeros(labels.max() + 1, dtype=np.int64)
     np.maximum.at(stratum, labels, target.event.astype(np.int64))
     wanted = (1,) if target.kind == "survival" else range(target.classes)

@@ -21,7 +21,7 @@ from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.target import Kind, Target
 from radiolocus.model import Array
 
-__all__ = ["Fitted", "Learner", "Setting", "Undivided", "class_loss", "prior_ridges", "row_space"]
+__all__ = ["Fitted", "Learner", "Level", "Setting", "Undivided", "class_loss", "prior_ridges", "row_space"]
 
 Setting = Mapping[str, float]
 
@@ -37,7 +37,7 @@ class Fitted(Protocol):
         """One entry a column: zero where it is not used, NaN where it is used but has no single coefficient."""
 
     def predict(self, X: Array) -> Array:
-        """Risk, shape (n,): higher means the event, an earlier event or a higher class.
+        """Risk, shape (n,): higher means the event, an earlier event or a higher class; or the number predicted.
 
         Log relative hazard, logit of the probability, or what ranks patients alike.
         """
@@ -72,7 +72,9 @@ class Learner(ABC):
         """Fit standardised columns, shape (n, p); p may be zero."""
 
     def loss(self, fit: Fitted, X: Array, target: Target) -> float:
-        """Loss of held-out patients, summed: log loss of classes, or the negative log partial likelihood."""
+        """Loss of held-out patients, summed: log loss, squared error, or the negative log partial likelihood."""
+        if target.number:
+            return float(np.square(fit.predict(X) - target.event).sum())
         if target.time is None:
             return class_loss(fit.probability(X), target)
         order, bounds = in_time(target)
@@ -112,6 +114,30 @@ class Undivided:
     def probability(self, X: Array) -> Array:
         """Frequencies of the training part, shape (n, K)."""
         return np.tile(self.frequency, (len(X), 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """A model of a number without columns of its own: everybody has the mean of the training part."""
+
+    mean: float
+
+    @property
+    def coefficient(self) -> Array:
+        """No column, no coefficient."""
+        return np.zeros(0)
+
+    def predict(self, X: Array) -> Array:
+        """Mean of the training part, for all."""
+        return np.full(len(X), self.mean)
+
+    def survival(self, X: Array, times: npt.ArrayLike) -> Array:
+        """Refuse."""
+        raise UndefinedError("survival from a model of a number", allowed="the number")
+
+    def probability(self, X: Array) -> Array:
+        """Refuse."""
+        raise UndefinedError("the probability of a class from a model of a number", allowed="the number")
 
 
 def row_space(X: Array) -> tuple[Array, Array]:

@@ -45,6 +45,8 @@ class LinearFit:
         The elastic net it was fitted with.
     baseline : Baseline, optional
         Of a Cox model that shall predict survival.
+    classes : bool
+        Not of a model of a number.
     """
 
     coefficient: Array
@@ -52,9 +54,10 @@ class LinearFit:
     penalty: float
     l1_ratio: float
     baseline: Baseline | None = None
+    classes: bool = True
 
     def predict(self, X: Array) -> Array:
-        """Linear predictor, shape (n,): log relative hazard, or logit of the probability."""
+        """Linear predictor, shape (n,): log relative hazard, logit of the probability, or the number itself."""
         return np.asarray(X @ self.coefficient + self.intercept)
 
     def survival(self, X: Array, times: npt.ArrayLike) -> Array:
@@ -75,10 +78,12 @@ class LinearFit:
         Raises
         ------
         UndefinedError
-            A Cox model.
+            A Cox model, or a model of a number.
         """
         if self.baseline is not None:
             raise UndefinedError("the probability of a class from a Cox model", allowed="survival at a time")
+        if not self.classes:
+            raise UndefinedError("the probability of a class from a model of a number", allowed="the number")
         positive = special.expit(self.predict(X))
         return np.column_stack([1.0 - positive, positive])
 

@@ -12,6 +12,7 @@ from radiolocus.errors import ConfigError
 from radiolocus.learn.aft import Aft
 from radiolocus.learn.cox import CoxNet
 from radiolocus.learn.discrete import DiscreteTime
+from radiolocus.learn.gaussian import GaussianNet
 from radiolocus.learn.interface import Fitted, Learner, Setting
 from radiolocus.learn.linear import Baseline, Family, LinearFit, penalty_grid
 from radiolocus.learn.logistic import LogisticNet
@@ -28,9 +29,9 @@ __all__ = ["MODELS", "Net", "check_models", "display_name", "family_of", "models
 
 
 class Net(Learner):
-    """Elastic net, lasso or ridge of a Cox or logistic model; its penalty is tuned along a path."""
+    """Elastic net, lasso or ridge of a Cox, logistic or linear model; its penalty is tuned along a path."""
 
-    kinds = frozenset({"survival", "binary"})
+    kinds = frozenset({"survival", "binary", "continuous"})
     shrinks = True
 
     def __init__(self, key: str, name: str, l1_ratio: float | None) -> None:
@@ -54,7 +55,7 @@ class Net(Learner):
 
     def fit(self, X: Array, target: Target, setting: Setting, seed: int) -> Fitted:
         """Fit one penalty."""
-        family: CoxNet | LogisticNet = LogisticNet()
+        family: CoxNet | LogisticNet | GaussianNet = GaussianNet() if target.number else LogisticNet()
         if target.kind == "survival":
             family = CoxNet("efron" if setting.get("efron", 1.0) else "breslow")
         if X.shape[1] == 0:
@@ -65,7 +66,9 @@ class Net(Learner):
 
 
 def with_baseline(fit: LinearFit, X: Array, target: Target, family: Family) -> LinearFit:
-    """Add the baseline hazard of the training part to a Cox model."""
+    """Add the baseline hazard of the training part to a Cox model; say of a linear one that it has no classes."""
+    if target.number:
+        return replace(fit, classes=False)
     if target.time is None or not isinstance(family, CoxNet):
         return fit
     return replace(fit, baseline=Baseline(target.time, target.event, fit.predict(X), family.ties))
@@ -86,6 +89,8 @@ def family_of(target: Target, options: ProtocolOptions) -> Family:
             allowed="a survival or binary endpoint",
             todo="choose models and a selection that know several classes",
         )
+    if target.number:
+        return GaussianNet()
     return CoxNet(options.ties) if target.kind == "survival" else LogisticNet()
 
 
@@ -140,5 +145,6 @@ def display_name(key: str, kind: Kind) -> str:
     """Name of a model in tables; of a penalised linear one with the family of its endpoint."""
     learner = MODELS[key]
     if isinstance(learner, Net):
-        return f"{learner.name.replace(' ', '-')} {'Cox' if kind == 'survival' else 'logistic'}"
+        family = {"survival": "Cox", "continuous": "linear"}.get(kind, "logistic")
+        return f"{learner.name.replace(' ', '-')} {family}"
     return learner.name

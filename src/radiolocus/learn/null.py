@@ -15,6 +15,7 @@ import numpy.typing as npt
 from radiolocus.errors import FitError, InputError, RadiolocusError
 from radiolocus.learn.classes import out_of_fold_classes
 from radiolocus.learn.discrimination import fold_statistic
+from radiolocus.learn.numbers import explained
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.protocol import Protocol, Repeat
 from radiolocus.learn.splits import Rowwise
@@ -154,7 +155,9 @@ def procedure_null(
 
 
 def repeat_statistic(target: Target, found: Repeat) -> float:
-    """C, AUC, ordinal concordance or Hand & Till's M of one repetition, within folds."""
+    """C, AUC, ordinal concordance or Hand & Till's M of one repetition, within folds; R² of a number."""
+    if target.number:
+        return explained(target, found.prediction, found.fold)
     if target.kind == "multiclass" and found.probability is not None:
         return out_of_fold_classes(target, found.probability[None], found.fold[None], draws=2).estimate
     return fold_statistic(target, found.prediction, found.fold)

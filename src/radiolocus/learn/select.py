@@ -7,8 +7,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from radiolocus.errors import FitError
+from radiolocus.learn.families import family_of
 from radiolocus.learn.linear import penalty_grid
-from radiolocus.learn.models import family_of
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, BoolArray
@@ -88,7 +88,7 @@ _STEPS = 5
 def select_columns(X: Array, target: Target, options: ProtocolOptions, seed: int = 0) -> tuple[BoolArray, str]:
     """Choose columns that go with the outcome of a training part.
 
-    ``univariate``: largest likelihood ratio of a one-column Cox or logistic model (of several classes: largest
+    ``univariate``: largest likelihood ratio of a one-column Cox or logistic model (of several classes and of a number:
     F statistic). ``mrmr``: one by one, the column of largest correlation with the outcome less its mean correlation
     with those already chosen. ``elastic_net``: the columns of the smallest penalty under which no more than
     ``select_count`` are used. ``stability``: columns that a lasso takes up early in most of many random halves.
@@ -139,7 +139,10 @@ def column_scores(X: Array, target: Target, options: ProtocolOptions) -> Array:
 
 
 def univariate_strength(X: Array, target: Target, options: ProtocolOptions) -> Array:
-    """Likelihood ratio of a one-column model, infinite where the column separates; of several classes, F."""
+    """Likelihood ratio of a one-column model, infinite where the column separates; of classes or a number, F."""
+    if target.number:
+        share = _share(X, target)
+        return np.asarray(share / np.maximum(1.0 - share, 1e-300))
     if target.levels:
         share = _between(X, target)
         return np.asarray(share / np.maximum(1.0 - share, 1e-300))
@@ -158,8 +161,17 @@ def _between(X: Array, target: Target) -> Array:
     return np.asarray(size[size > 0] @ (mean - X.mean(axis=0)) ** 2 / (target.n * X.var(axis=0)))
 
 
+def _share(X: Array, target: Target) -> Array:
+    """Share of the variance of a number that each column explains."""
+    y = target.event - target.event.mean()
+    Z = X - X.mean(axis=0)
+    return np.minimum(np.asarray((Z.T @ y) ** 2 / ((Z**2).sum(axis=0) * (y @ y))), 1.0)
+
+
 def _relevance(X: Array, target: Target, options: ProtocolOptions) -> Array:
-    """Correlation of each column with the outcome: its class, or the martingale residual without predictors."""
+    """Correlation of each column with the outcome: class, number, or the martingale residual without predictors."""
+    if target.number:
+        return np.asarray(np.sqrt(_share(X, target)))
     if target.time is None:
         return np.sqrt(_between(X, target))
     score = family_of(target, options).slopes(X, target)
@@ -226,8 +238,9 @@ def stability_frequency(X: Array, target: Target, options: ProtocolOptions, seed
     counts, fits = np.zeros(p), 0
     for _ in range(options.stability_draws):
         half = np.zeros(target.n, dtype=bool)
-        for level in np.unique(target.event):
-            members = generator.permutation(np.flatnonzero(target.event == level))
+        for level in (0.0,) if target.number else np.unique(target.event):
+            alike = np.ones(target.n, bool) if target.number else target.event == level
+            members = generator.permutation(np.flatnonzero(alike))
             half[members[: members.size // 2 + int(generator.integers(2)) * (members.size % 2)]] = True
         for rows in (half, ~half):
             part = target.take(rows)

@@ -128,6 +128,8 @@ def _check_training(target: Target, training: npt.NDArray[np.bool_], what: str) 
 def _check_division(target: Target, options: ProtocolOptions, groups: npt.ArrayLike | None) -> None:
     """Each training part must keep two patients of each kind, so that it can be divided in its turn."""
     labels = np.arange(target.n) if groups is None else np.asarray(groups)
+    if target.kind == "continuous":
+        return
     kinds = (1,) if target.kind == "survival" else range(target.classes)
     fewest = min(np.unique(labels[target.event == kind]).size for kind in kinds)
     folds = min(options.folds, max(fewest, 1))

@@ -13,7 +13,7 @@ from radiolocus.model import Array, BoolArray
 
 __all__ = ["Kind", "Rows", "Target"]
 
-Kind = Literal["survival", "binary", "ordinal", "multiclass"]
+Kind = Literal["survival", "binary", "ordinal", "multiclass", "continuous"]
 Rows = npt.NDArray[np.intp]
 
 
@@ -25,28 +25,35 @@ class Target:
     ----------
     event : ndarray, shape (n,)
         1 event or positive class, 0 censored or negative class.
-        Of an endpoint with several classes: the number of the class, from 0.
+        Of an endpoint with several classes: the number of the class, from 0. Of a number: its value.
     time : ndarray, shape (n,), or None
         Time to event or censoring, zero or positive; None for an endpoint that is a class.
     levels : tuple of str
         Names of three classes or more (two are enough where they are ordered); empty for a binary endpoint.
     ordered : bool
         The classes rise in the order of `levels`.
+    number : bool
+        What is predicted is a number (an expression score), without times and classes.
 
     Raises
     ------
     InputError
-        An event that is neither 0 nor 1, or no class; a time that is negative or not finite.
+        An event that is neither 0 nor 1, or no class; a time that is negative or not finite; a number that is not
+        finite.
     """
 
     event: Array
     time: Array | None = None
     levels: tuple[str, ...] = ()
     ordered: bool = False
+    number: bool = False
 
     def __post_init__(self) -> None:
         event = np.asarray(self.event, dtype=np.float64)
         object.__setattr__(self, "event", event)
+        if self.number:
+            self._check_numbers()
+            return
         if self.levels:
             self._check_classes()
             return
@@ -73,6 +80,18 @@ class Target:
                 todo="correct the time or leave the subject out",
             )
 
+    def _check_numbers(self) -> None:
+        if self.time is not None or self.levels:
+            raise InputError("a number with times or classes", allowed="a number alone")
+        wrong = np.flatnonzero(~np.isfinite(self.event))
+        if wrong.size:
+            raise InputError(
+                f"value {self.event[wrong[0]]:g}",
+                where=f"index {wrong[0]} ({wrong.size} such)",
+                allowed="finite",
+                todo="leave subjects without a value out",
+            )
+
     def _check_classes(self) -> None:
         if self.time is not None or len(self.levels) < 2 or len(set(self.levels)) < len(self.levels):
             raise InputError(
@@ -91,14 +110,16 @@ class Target:
     @property
     def kind(self) -> Kind:
         """Kind of endpoint."""
+        if self.number:
+            return "continuous"
         if self.levels:
             return "ordinal" if self.ordered else "multiclass"
         return "binary" if self.time is None else "survival"
 
     @property
     def classes(self) -> int:
-        """Number of classes: 2 of a binary endpoint, and of a survival endpoint the states censored and event."""
-        return len(self.levels) or 2
+        """Number of classes: 2 of a binary endpoint, and of a survival endpoint censored and event; 0 of a number."""
+        return 0 if self.number else len(self.levels) or 2
 
     @property
     def n(self) -> int:
@@ -107,17 +128,22 @@ class Target:
 
     @property
     def events(self) -> int:
-        """Number of events or positives; of several classes, subjects outside the most frequent one."""
+        """Number of events or positives; of several classes, subjects outside the most frequent one; 0 of a number."""
+        if self.number:
+            return 0
         if self.levels:
             return int(self.n - np.bincount(self.event.astype(np.intp)).max(initial=0))
         return int(self.event.sum())
 
     def take(self, rows: Rows | BoolArray) -> Target:
         """Return the target of some subjects."""
-        return Target(self.event[rows], None if self.time is None else self.time[rows], self.levels, self.ordered)
+        time = None if self.time is None else self.time[rows]
+        return Target(self.event[rows], time, self.levels, self.ordered, self.number)
 
     def obstacle(self) -> str:
         """Say why no model can be fitted to these subjects; empty when one can."""
+        if self.number:
+            return "" if np.unique(self.event).size > 1 else f"one value among {self.n} subjects"
         if self.levels:
             absent = np.flatnonzero(np.bincount(self.event.astype(np.intp), minlength=self.classes) == 0)
             return f"nobody of class '{self.levels[absent[0]]}' among {self.n} subjects" if absent.size else ""
@@ -131,7 +157,9 @@ class Target:
 
     @property
     def rarest(self) -> int:
-        """Events of a survival endpoint; of any other, subjects in its rarest class."""
+        """Events of a survival endpoint; different values of a number; of any other, subjects in its rarest class."""
+        if self.number:
+            return int(np.unique(self.event).size)
         if self.time is not None:
             return self.events
         return int(np.bincount(self.event.astype(np.intp), minlength=self.classes).min())
@@ -144,11 +172,15 @@ class Target:
         obstacle = self.obstacle()
         if not obstacle:
             rarer = self.rarest
-            what = "events" if self.time is not None else "subjects in the rarer class"
+            what = self._counted("different values", "events", "subjects in the rarer class")
             obstacle = f"{rarer} {what} among {self.n} subjects" if rarer < 3 else ""
         if obstacle:
+            least = ("at least 3 different values", "at least 3 events", "at least 3 subjects of each class")
             raise FitError(
                 obstacle,
-                allowed="at least 3 events" if self.time is not None else "at least 3 subjects of each class",
+                allowed=self._counted(*least),
                 todo="check how the event is coded (event_values), or leave this endpoint out",
             )
+
+    def _counted(self, number: str, survival: str, classes: str) -> str:
+        return number if self.number else survival if self.time is not None else classes

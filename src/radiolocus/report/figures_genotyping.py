@@ -1,6 +1,8 @@
-"""Genotypes told from the image, in pictures: ROC, calibration, decision curve and the null of the procedure."""
+"""Genotypes told from the image, in pictures: ROC, calibration, decision curve, numbers, the null of the procedure."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,7 +13,7 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, styled
 from radiolocus.report.numbers import interval
 
-__all__ = ["four_panels"]
+__all__ = ["four_panels", "observed_against_predicted"]
 
 _LEFT_OUT = "imaging + clinical"
 _LOOKS = ((DARK, "-"), (GREY, (0, (5, 2))), (ACCENT, (0, (1.2, 1.2))))
@@ -40,7 +42,7 @@ def four_panels(target: str, curves: pl.DataFrame, performance: pl.DataFrame, nu
     _roc(places[0][0], own, curves, performance, auc)
     _calibration(places[0][1], own, primary)
     _decision(places[1][0], own, curves, performance)
-    _null(places[1][1], null, auc)
+    _null(places[1][1], null, auc, 0.5, 0.025)
     return embed(
         figure,
         f"ROC curve, calibration, decision curve and permutation null of {target}",
@@ -100,21 +102,82 @@ def _decision(axes: Axes, own: pl.DataFrame, curves: pl.DataFrame, performance: 
     axes.legend(loc="upper right", handlelength=2.2)
 
 
-def _null(axes: Axes, null: pl.DataFrame, auc: dict[str, float]) -> None:
+@styled
+def observed_against_predicted(
+    target: str, predictions: pl.DataFrame, curves: pl.DataFrame, performance: pl.DataFrame, null: pl.DataFrame
+) -> Figure:
+    """Draw what is known of a number that was predicted.
+
+    Parameters
+    ----------
+    target : str
+    predictions : polars.DataFrame
+        Rows of ``genotyping/predictions`` of the target by the primary model.
+    curves, performance, null : polars.DataFrame
+        As in :func:`four_panels`.
+    """
+    figure = canvas(7.6, 3.5, left=0.085, right=0.985, top=0.89, bottom=0.14, wspace=0.26)
+    left, right = figure.subplots(1, 2)
+    primary = performance.filter("primary")
+    own = curves.filter(*(pl.col(c) == primary[c][0] for c in ("predictors", "model")))
+    found = {r["metric"]: r for r in primary.iter_rows(named=True)}
+    r2 = found["R²"]
+    points = predictions.group_by("subject", maintain_order=True).agg(
+        pl.col("observed").first(), pl.col("prediction").mean()
+    )
+    _scatter(left, target, points, own)
+    _null(right, null, r2, 0.0, 0.02)
+    told = [
+        f"{name} {interval(row['estimate'], row['lower'], row['upper'])}"
+        for name, row in ((n, found.get(n)) for n in ("Spearman's ρ", "calibration slope"))
+        if row is not None
+    ]
+    return embed(
+        figure,
+        f"Observed against predicted values and permutation null of {target}",
+        f"{target} from {r2['predictors']} by {r2['model']}, out of fold, {r2['n']} subjects: "
+        f"R² {interval(r2['estimate'], r2['lower'], r2['upper'])}, {', '.join(told)}. Each point is a subject, "
+        "predicted by the models that did not see him, mean over repetitions; squares: fifths of the subjects by "
+        "prediction, mean and its 95 % interval; dashed: ideal. R² is relative to the mean of the training part. Null: "
+        "the whole procedure, tuning included, on permuted values; the line is the first repetition of the true ones.",
+    )
+
+
+def _scatter(axes: Axes, target: str, points: pl.DataFrame, own: pl.DataFrame) -> None:
+    x, y = points["prediction"].to_numpy(), points["observed"].to_numpy()
+    axes.scatter(x, y, s=12, color=ACCENT, alpha=0.55, lw=0, label="subjects")
+    low, high = (float(f(np.concatenate([x, y]))) for f in (np.min, np.max))
+    pad = 0.04 * (high - low)
+    ends = (low - pad, high + pad)
+    axes.plot(ends, ends, color=INK, lw=0.8, ls=(0, (4, 2)), label="ideal")
+    groups = own.filter(pl.col("curve") == "calibration groups")
+    half = [(groups["y"] - groups["lower"]).to_list(), (groups["upper"] - groups["y"]).to_list()]
+    axes.errorbar(
+        groups["x"], groups["y"], yerr=half, fmt="s", ms=4, color=DARK, elinewidth=1.0, label="fifths of the subjects"
+    )
+    # Predictions of a weak model crowd around the mean: the axis of the predictions is theirs, or nothing can be seen.
+    spread = 0.08 * (float(np.ptp(x)) or high - low)
+    axes.set(xlim=(float(x.min()) - spread, float(x.max()) + spread), ylim=ends, xlabel="predicted", ylabel="observed")
+    axes.set_title(f"{target}, out of fold")
+    axes.legend(loc="upper left", handlelength=1.8)
+
+
+def _null(axes: Axes, null: pl.DataFrame, auc: dict[str, Any], useless: float, width: float) -> None:
     draws = null.filter(pl.col("draw") >= 0)["value"].drop_nulls().to_numpy()
     observed = null.filter(pl.col("draw") < 0)["value"].drop_nulls()
     axes.set_title("Null of the whole procedure")
-    axes.set(xlabel="AUC of one repetition", ylabel="permuted markers")
+    axes.set(xlabel=f"{auc['metric']} of one repetition", ylabel="permuted markers")
     if not draws.size:
         axes.text(0.5, 0.5, "not run", transform=axes.transAxes, ha="center", color=GREY)
         return
-    ends = [*draws, *observed, auc["estimate"], 0.35, 0.65]
-    # Bins have their middle, not an edge, at 0.5, where the draws are that found nothing at all.
-    bins = 0.5125 + 0.025 * np.arange(np.floor((min(ends) - 0.5125) / 0.025), np.ceil((max(ends) - 0.5125) / 0.025) + 1)
+    ends = [*draws, *observed, auc["estimate"], useless - 6 * width, useless + 6 * width]
+    # Bins have their middle, not an edge, where the draws are that found nothing at all.
+    edge = useless + width / 2
+    bins = edge + width * np.arange(np.floor((min(ends) - edge) / width), np.ceil((max(ends) - edge) / width) + 1)
     axes.hist(draws, bins=bins.tolist(), color=LIGHT, edgecolor=INK, lw=0.5, label=f"{draws.size} permuted")
-    axes.axvline(0.5, color=INK, lw=0.8, ls=(0, (4, 2)))
+    axes.axvline(useless, color=INK, lw=0.8, ls=(0, (4, 2)))
     if observed.len():
         axes.axvline(float(observed[0]), color=ACCENT, lw=1.8, label=f"observed, {observed[0]:.2f}")
     axes.set_xlim(bins[0], min(1.0, bins[-1]))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="upper left" if auc["estimate"] > 0.7 else "upper right", handlelength=1.6)
+    axes.legend(loc="upper left" if auc["estimate"] > useless + 0.2 else "upper right", handlelength=1.6)

@@ -398,13 +398,19 @@ def _link(art: Artefacts) -> str:
 def _genotyping(art: Artefacts) -> str:
     frame = art.table("genotyping/performance")
     design = f" ({protocol(frame)})" if frame is not None else ""
+    numbers = (
+        " Of numbers: R² against the mean of the training part, root mean squared error, Spearman's correlation and "
+        "calibration slope within folds."
+        if frame is not None and (frame["kind"] == "continuous").any()
+        else ""
+    )
     return (
         "Markers were predicted from imaging features out of fold only: imputation, filters, selection, scaling and "
         f"tuning were learned inside the training part{design}, and so were thresholds. Area under the ROC curve "
         "within folds with bootstrap intervals, average precision, Brier score, calibration slope and intercept, net "
         "benefit (Vickers & Elkin 2006). Candidates shared subjects and folds; their differences by bootstrap and by "
-        "DeLong's test (1988). The whole procedure was run on permuted markers (Phipson & Smyth 2010). Prediction "
-        "sets: CV+ (Barber 2021), class by class (Vovk 2015), on the inner folds."
+        f"DeLong's test (1988).{numbers} The whole procedure was run on permuted markers (Phipson & Smyth 2010). "
+        "Prediction sets: CV+ (Barber 2021), class by class (Vovk 2015), on the inner folds."
     )
 
 

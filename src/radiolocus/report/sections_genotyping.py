@@ -5,14 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
-from radiolocus.report.figures_genotyping import four_panels
+from radiolocus.report.figures_genotyping import four_panels, observed_against_predicted
 from radiolocus.report.numbers import MISSING, interval, interval_cell, number_cell, p_cell, percent
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import CONTROL
 
 __all__ = ["genotyping"]
 
-_MAIN = ("AUC", "Hand & Till M")
+_MAIN = ("AUC", "Hand & Till M", "R²")
 _SHOWN = 12
 
 
@@ -32,14 +32,20 @@ def genotyping(art: Artefacts) -> Section | None:
         )
         if curves is not None:
             blocks.append(four_panels(target, curves.filter(pl.col("target") == target), own, drawn))
-    blocks.append(_candidates(performance))
+    blocks += _numbers(art, performance, verdict)
+    classes, numbers = (performance.filter(e) for e in (pl.col("kind") != "continuous", pl.col("kind") == "continuous"))
+    if classes.height:
+        blocks.append(_candidates(classes))
+    if numbers.height:
+        blocks.append(_candidates_of_numbers(numbers))
     differences = art.table("genotyping/differences")
     if differences is not None:
         blocks.append(_differences(differences))
-    blocks.append(_calls(performance))
+    if classes.height:
+        blocks.append(_calls(classes))
     coverage = art.table("genotyping/coverage")
     if coverage is not None:
-        blocks.append(_sets(coverage))
+        blocks += _sets(coverage, numbers["target"].unique().to_list())
     selection = art.table("genotyping/selection")
     if selection is not None:
         blocks.append(_selection(selection, performance))
@@ -47,6 +53,21 @@ def genotyping(art: Artefacts) -> Section | None:
         Text("For research use only: a predicted genotype is no substitute for a test of the tumour's tissue.", "note")
     )
     return Section("genotyping", "Genotype from the image", blocks, verdict["verdict"].to_list())
+
+
+def _numbers(art: Artefacts, performance: pl.DataFrame, verdict: pl.DataFrame) -> list[Block]:
+    """Figures of the numbers that were predicted."""
+    curves, predictions, null = (art.table(f"genotyping/{n}") for n in ("curves", "predictions", "null"))
+    if curves is None or predictions is None:
+        return []
+    none = pl.DataFrame(schema={"draw": pl.Int64, "value": pl.Float64})
+    out: list[Block] = []
+    for target in verdict.filter(pl.col("kind") == "continuous")["target"]:
+        own = performance.filter(pl.col("target") == target)
+        mine = predictions.filter(_primary(own))
+        drawn = none if null is None else null.filter(_primary(own))
+        out.append(observed_against_predicted(target, mine, curves.filter(pl.col("target") == target), own, drawn))
+    return out
 
 
 def _primary(performance: pl.DataFrame) -> pl.Expr:
@@ -75,9 +96,9 @@ def _verdicts(verdict: pl.DataFrame) -> Table:
         rows,
         [False] * 3 + [True] * 6,
         note="By the model that the study file names first, out of fold. Told: the bootstrap interval lies above 0.5 "
-        "and p is at most 0.025; otherwise the interval is extended to hold 0.5. p: share of permuted markers on which "
-        "the whole procedure (imputing, filtering, selecting, tuning, fitting) reaches what it reached on the true "
-        "one, in one repetition, ± Monte Carlo error. Several markers are several tests.",
+        "(of R²: 0) and p is at most 0.025; otherwise the interval is extended to hold it. p: share of permuted "
+        "markers on which the whole procedure (imputing, filtering, selecting, tuning, fitting) reaches what it "
+        "reached on the true one, in one repetition, ± Monte Carlo error. Several markers are several tests.",
     )
 
 
@@ -112,6 +133,29 @@ def _candidates(performance: pl.DataFrame) -> Table:
     )
 
 
+def _candidates_of_numbers(performance: pl.DataFrame) -> Table:
+    rows: list[Row] = []
+    names = ("R²", "root mean squared error", "Spearman's ρ", "calibration slope")
+    for key, part in performance.group_by(["target", "predictors", "model"], maintain_order=True):
+        found = {r["metric"]: r for r in part.iter_rows(named=True)}
+        first = found["R²"]
+        model = str(key[2]) + (" (first)" if first["primary"] else "")
+        rows.append(
+            [str(key[0]), str(key[1]), model, *(_estimate(found.get(m)) for m in names), number_cell(first["n"])]
+        )
+    design = performance.select("split", "repeats", "folds").unique().row(0)
+    return Table(
+        f"Candidates for numbers ({design[1]} × {design[2]} folds, {design[0]})",
+        ["marker", "predictors", "model", "R²", "RMSE", "Spearman's ρ", "slope", "n"],
+        rows,
+        [False] * 3 + [True] * 5,
+        sortable=True,
+        note="R²: share of the squared error of the training mean that the prediction takes away, below 0 where it is "
+        "worse. RMSE: root mean squared error, in the unit of the marker. ρ and slope within folds; slope: of the "
+        "observed on the predicted value, ideal 1, none where everybody is predicted alike.",
+    )
+
+
 def _estimate(row: dict[str, float] | None) -> Cell | str:
     return MISSING if row is None else interval_cell(row["estimate"], row["lower"], row["upper"])
 
@@ -133,7 +177,7 @@ def _differences(frame: pl.DataFrame) -> Table:
         ["marker", "candidate", "less", "difference (95 % CI, bootstrap)", "difference (95 % CI, DeLong)", "p, DeLong"],
         rows,
         [False] * 3 + [True] * 3,
-        note="Difference of AUC (or M) on the same subjects and folds. Bootstrap: of subjects, over repetitions. "
+        note="Difference of AUC (M, R²) on the same subjects and folds. Bootstrap: of subjects, over repetitions. "
         "DeLong: predictions averaged over repetitions; it takes the models as given, and folds share their training "
         "subjects, so its p is approximate and the bootstrap rules.",
     )
@@ -159,7 +203,32 @@ def _calls(performance: pl.DataFrame) -> Table:
     )
 
 
-def _sets(coverage: pl.DataFrame) -> Table:
+def _sets(coverage: pl.DataFrame, numbers: list[str]) -> list[Block]:
+    """Tables of prediction sets, and of prediction intervals of numbers."""
+    primary, number = coverage.filter("primary"), pl.col("target").is_in(numbers)
+    tables = ((_classes, primary.filter(~number)), (_intervals, primary.filter(number)))
+    return [make(part) for make, part in tables if part.height]
+
+
+def _intervals(coverage: pl.DataFrame) -> Table:
+    rows: list[Row] = [
+        [
+            r["target"], percent(r["aimed_at"]), interval_cell(r["coverage"], r["lower"], r["upper"]),
+            number_cell(r["mean_size"]), number_cell(r["n"]),
+        ]
+        for r in coverage.iter_rows(named=True)
+    ]  # fmt: skip
+    return Table(
+        "Prediction intervals of the first model: how often they held the truth",
+        ["marker", "aimed at", "coverage (95 % CI)", "mean width", "n"],
+        rows,
+        [False] + [True] * 4,
+        note="Conformal intervals from the inner folds of each training part (CV+), in the unit of the marker. They "
+        "hold over all subjects together, not for every kind of subject.",
+    )
+
+
+def _classes(coverage: pl.DataFrame) -> Table:
     rows: list[Row] = [
         [
             r["target"],
@@ -171,7 +240,7 @@ def _sets(coverage: pl.DataFrame) -> Table:
             percent(r["empty"]),
             number_cell(r["n"]),
         ]
-        for r in coverage.filter("primary").iter_rows(named=True)
+        for r in coverage.iter_rows(named=True)
     ]
     return Table(
         "Prediction sets of the first model: how often they held the truth",

@@ -15,7 +15,9 @@ _MODEL = (
     Column("model", Text, "model fitted"),
 )
 _PRIMARY = Column("primary", Flag, "the model named first, on imaging alone: what the verdict is about")
-_POSITIVES = Column("positives", Whole, "subjects with the marker; of several classes, those outside the largest one")
+_POSITIVES = Column(
+    "positives", Whole, "subjects with the marker; of several classes, those outside the largest one; null of a number"
+)
 _DRAWS = Column("permutations", Whole, "permuted markers on which the whole procedure was run")
 
 GENOTYPING: tuple[Table, ...] = (
@@ -31,7 +33,8 @@ GENOTYPING: tuple[Table, ...] = (
                 Text,
                 "'AUC', 'average precision', 'Brier score', 'calibration slope', 'calibration intercept', "
                 "'sensitivity', 'specificity', 'positive predictive value', 'negative predictive value', "
-                "'balanced accuracy', 'Hand & Till M', 'concordance', 'R²'",
+                "'balanced accuracy', 'Hand & Till M'; of a number 'R²' (against the mean of the training part), "
+                "'root mean squared error', \"Spearman's ρ\" (within folds), 'calibration slope', 'mean error'",
             ),
             Column("rule", Text, "rule of the threshold, of metrics that need one; empty otherwise"),
             *INTERVAL,
@@ -90,7 +93,7 @@ GENOTYPING: tuple[Table, ...] = (
         (
             *_MODEL,
             Column("draw", Whole, "number of the permutation; −1: the marker as observed"),
-            Column("metric", Text, "'AUC', 'Hand & Till M' or 'concordance'"),
+            Column("metric", Text, "'AUC', 'Hand & Till M' or 'R²'"),
             Column("value", Real, "what the procedure gave in one repetition; null where it could not be run"),
         ),
     ),
@@ -100,7 +103,7 @@ GENOTYPING: tuple[Table, ...] = (
         (
             *_MODEL,
             Column("kind", Text, "'binary', 'multiclass' or 'continuous'"),
-            Column("metric", Text, "'AUC', 'Hand & Till M' or 'concordance'"),
+            Column("metric", Text, "'AUC', 'Hand & Till M' or 'R²'"),
             *INTERVAL,
             N,
             _POSITIVES,
@@ -108,7 +111,7 @@ GENOTYPING: tuple[Table, ...] = (
             Column("p_value", Real, "of the whole procedure by permutation", source="Phipson & Smyth 2010"),
             Column("p_error", Real, "its Monte Carlo standard error"),
             _DRAWS,
-            Column("told", Flag, "bootstrap interval above 0.5 and p at most 0.025; null: not judged"),
+            Column("told", Flag, "bootstrap interval above 0.5 (of R²: 0) and p at most 0.025; null: not judged"),
             Column("verdict", Text, "the same in words"),
         ),
     ),
@@ -119,7 +122,7 @@ GENOTYPING: tuple[Table, ...] = (
             _TARGET,
             Column("first", Text, "candidate (predictors, model)"),
             Column("second", Text, "candidate (predictors, model)"),
-            Column("metric", Text, "'AUC', 'Hand & Till M' or 'concordance'"),
+            Column("metric", Text, "'AUC', 'Hand & Till M' or 'R²'"),
             Column("first_estimate", Real, "metric of the first"),
             Column("second_estimate", Real, "metric of the second"),
             Column("estimate", Real, "second less first"),
@@ -152,9 +155,13 @@ GENOTYPING: tuple[Table, ...] = (
         "curves of the candidates, mean over repetitions",
         (
             *_MODEL,
-            Column("curve", Text, "'ROC', 'calibration', 'net benefit' or 'net benefit, all'"),
-            Column("x", Real, "1 − specificity, predicted probability, or threshold probability"),
-            Column("y", Real, "sensitivity, observed share, or net benefit"),
+            Column(
+                "curve",
+                Text,
+                "'ROC', 'calibration', 'calibration groups' (all that a number has), 'net benefit', 'net benefit, all'",
+            ),
+            Column("x", Real, "1 − specificity, predicted probability or number, or threshold probability"),
+            Column("y", Real, "sensitivity, observed share or mean, or net benefit"),
             Column("lower", Real, "lower end of the 95 % bootstrap band; null where there is none"),
             Column("upper", Real, "upper end of the 95 % bootstrap band"),
         ),

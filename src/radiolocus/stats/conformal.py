@@ -1,4 +1,4 @@
-"""Conformal prediction sets from cross-validation, class by class."""
+"""Conformal prediction sets and intervals from cross-validation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from radiolocus.errors import InputError
 from radiolocus.model import Array
 
-__all__ = ["class_conformal_p"]
+__all__ = ["class_conformal_p", "conformal_interval"]
 
 
 def class_conformal_p(
@@ -68,3 +68,56 @@ def class_conformal_p(
             count[:, c] += own.size - np.searchsorted(own, new[k, :, c] - 1e-12, side="left")
     size = np.array([(labels == c).sum() for c in range(new.shape[2])])
     return np.asarray(count / (1.0 + size))
+
+
+def conformal_interval(
+    residual: npt.ArrayLike, fold: npt.ArrayLike, centre: npt.ArrayLike, coverage: float
+) -> tuple[Array, Array]:
+    """Prediction intervals for new subjects from cross-validated residuals (CV+).
+
+    The lower end is the ⌊α (n + 1)⌋-th smallest of the predictions for the new subject by the model that held each
+    calibration subject out, less that subject's absolute residual; the upper end the ⌈(1 − α)(n + 1)⌉-th smallest of
+    their sums. Infinite with too few calibration subjects. The number is inside with probability at least 1 − 2α, less
+    a term that falls with the number of subjects in a fold, and in practice about 1 − α, over all subjects together.
+
+    Parameters
+    ----------
+    residual : array_like, shape (n,)
+        Observed less predicted of each calibration subject, by the model that did not see him.
+    fold : array_like of int, shape (n,)
+        Fold that held each of them out, from 0.
+    centre : array_like, shape (F, m)
+        Prediction for each new subject by the model of each fold.
+    coverage : float
+        1 − α.
+
+    Returns
+    -------
+    lower, upper : ndarray, shape (m,)
+
+    Raises
+    ------
+    InputError
+        Shapes that do not belong together, or numbers that are not finite.
+
+    References
+    ----------
+    Barber, Candès, Ramdas & Tibshirani (2021) Ann Stat 49:486.
+    """
+    size, new = np.abs(np.asarray(residual, dtype=np.float64)), np.asarray(centre, dtype=np.float64)
+    folds = np.asarray(fold, dtype=np.int64)
+    if new.ndim != 2 or size.ndim != 1 or size.shape != folds.shape:
+        raise InputError(
+            f"residuals of shape {size.shape}, folds {folds.shape}, predictions {new.shape}",
+            allowed="(n,), (n,) and (F, m)",
+        )
+    if not (np.isfinite(size).all() and np.isfinite(new).all()):
+        raise InputError("a residual or prediction that is not finite", allowed="numbers")
+    n, alpha = size.size, 1.0 - coverage
+    below = np.sort(new[folds] - size[:, None], axis=0)
+    above = np.sort(new[folds] + size[:, None], axis=0)
+    first = int(np.floor(alpha * (n + 1) + 1e-9))
+    last = int(np.ceil(coverage * (n + 1) - 1e-9))
+    lower = below[first - 1] if first >= 1 else np.full(new.shape[1], -np.inf)
+    upper = above[last - 1] if last <= n else np.full(new.shape[1], np.inf)
+    return lower, upper
