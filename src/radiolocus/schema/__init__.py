@@ -14,6 +14,7 @@ from radiolocus.schema.benefit import BENEFIT, EARLY
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.ctdna import CTDNA
+from radiolocus.schema.further import FURTHER
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
@@ -21,6 +22,7 @@ from radiolocus.schema.loci import LOCI
 from radiolocus.schema.mechanism import MECHANISM
 from radiolocus.schema.meta import META
 from radiolocus.schema.molecular import MOLECULAR
+from radiolocus.schema.monitoring import MONITORING
 from radiolocus.schema.outcome import OUTCOME
 from radiolocus.schema.response import RESPONSE
 
@@ -41,10 +43,12 @@ TABLES: Mapping[str, Table] = {
         *MOLECULAR,
         *GENOTYPING,
         *OUTCOME,
+        *FURTHER,
         *RESPONSE,
         *BENEFIT,
         *EARLY,
         *CTDNA,
+        *MONITORING,
     )
 }
 

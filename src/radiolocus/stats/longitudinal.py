@@ -249,6 +249,17 @@ def _scales(
     return (float(t.mean()), float(y.mean())), (float(t.std()), float(y.std()))
 
 
+def _inverses(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Determinants and inverses of symmetric matrices, shape (m, 1, 1) or (m, 2, 2), written out."""
+    a, d = matrix[:, 0, 0], matrix[:, -1, -1]
+    if matrix.shape[1] == 1:
+        return a, 1.0 / matrix
+    b = matrix[:, 0, 1]
+    determinant = a * d - b * b
+    rows = np.stack([np.stack([d, -b], -1), np.stack([-b, a], -1)], -2)
+    return determinant, rows / determinant[:, None, None]
+
+
 @dataclass(frozen=True, eq=False)
 class _Deviance:
     """Restricted deviance, with σ² and fixed effects profiled out, of the Cholesky factor of D/σ²."""
@@ -273,13 +284,13 @@ class _Deviance:
         """Sum of log determinants, information and score of the fixed effects, and the sum of squares."""
         factor, gram, moment = self.factor(theta), self.sums.gram, self.sums.moment
         left = gram @ factor  # X'Z L, (m, 2, q)
-        inner = np.eye(factor.shape[1]) + factor.T @ left
         right = moment @ factor
-        solved = np.linalg.solve(inner, np.concatenate([np.swapaxes(left, 1, 2), right[:, :, None]], axis=2))
-        information = (gram - left @ solved[:, :, :2]).sum(axis=0)
-        score = (moment - np.einsum("mij,mj->mi", left, solved[:, :, 2])).sum(axis=0)
-        square = (self.sums.yy - np.einsum("mi,mi->m", right, solved[:, :, 2])).sum()
-        return np.log(np.linalg.det(inner)).sum(), information, score, square
+        determinant, inverse = _inverses(np.eye(factor.shape[1]) + factor.T @ left)
+        half, own = left @ inverse, np.einsum("mj,mjk->mk", right, inverse)
+        information = gram.sum(axis=0) - np.einsum("miq,mjq->ij", half, left)
+        score = moment.sum(axis=0) - np.einsum("mij,mj->i", half, right)
+        square = self.sums.yy.sum() - np.einsum("mi,mi->", own, right)
+        return np.log(determinant).sum(), information, score, square
 
     def __call__(self, theta: npt.NDArray[Any]) -> Any:
         logs, information, score, square = self.parts(theta)
