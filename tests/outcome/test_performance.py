@@ -38,7 +38,7 @@ def rows(summary, name, **where):
 
 def test_every_table_is_complete_and_conforms(done, same_cohort):
     _, _, summary = done
-    assert set(summary.tables) == {name for name in TABLES if name.startswith("outcome/")}
+    assert set(summary.tables) == {name for name in TABLES if name.startswith("outcome/")} - {"outcome/landmark"}
     for name, table in summary.tables.items():
         assert table.schema == pl.Schema(TABLES[name].schema)
         assert table.height > 0

@@ -8,6 +8,7 @@ from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.errors import ConfigError
 from radiolocus.learn.models import check_models
 from radiolocus.learn.options import ProtocolOptions
+from radiolocus.outcome.delta_options import DeltaBlock
 
 __all__ = ["OutcomeOptions"]
 
@@ -34,6 +35,8 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     selected_on : dict of str to tuple of str
         Predictor, pattern of predictors (``*``) or block to the endpoints that it was selected on beforehand.
         Predicting one of those from it is an error.
+    delta : DeltaBlock or None
+        Change from baseline to a visit as a block of predictors; endpoints are counted from that visit then.
     """
 
     endpoints: tuple[str, ...] = ()
@@ -43,6 +46,7 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     horizons: tuple[float, ...] = ()
     measured_at: dict[str, str] = field(default_factory=dict)
     selected_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    delta: DeltaBlock | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -21,6 +21,7 @@ from radiolocus.learn.protocol import Protocol, Repeat, family_of
 from radiolocus.learn.resampled import resampled_discrimination
 from radiolocus.model import Problem
 from radiolocus.outcome.audit import permutation_audit
+from radiolocus.outcome.explained import repeat_frames
 from radiolocus.outcome.groups import risk_groups
 from radiolocus.outcome.tasks import Plan, Task, Unit, plan
 from radiolocus.schema import CONTROL, conform, empty
@@ -46,8 +47,8 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
         ``predictions`` (as table ``outcome/predictions``, and the risk-group ``threshold`` of the subject's model),
         ``risks`` (probability of the event by each horizon, of the model and of the same without predictors; survival
         only), ``selection`` (coefficient of every column that an outer fit used) and ``notes`` (what happened, how
-        often). Of a bootstrap sample ``fold`` holds how often the subject was drawn. Of a permuted outcome
-        ``permuted`` alone: what the protocol gave.
+        often), and what :func:`radiolocus.outcome.explained.repeat_frames` keeps. Of a bootstrap sample ``fold`` holds
+        how often the subject was drawn. Of a permuted outcome ``permuted`` alone: what the protocol gave.
 
     Raises
     ------
@@ -84,6 +85,7 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
         "risks": _risks(task, found).select(*named, "subject", repeat, pl.exclude("subject")),
         "selection": _coefficients(found).select(*named, repeat, pl.all()),
         "notes": notes.select(*named, pl.all()),
+        **repeat_frames(task, found, unit.repeat),
     }
 
 
@@ -176,6 +178,8 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     tables |= {"outcome/audit": pl.concat(audits), "outcome/protocol": _steps(planned)}
     if tables["outcome/logrank"].height:
         problems.append(_CAVEAT)
+    if planned.landmark.height:
+        tables["outcome/landmark"] = planned.landmark
     return Summary({"outcome/univariate": planned.univariate, **tables}, tuple(problems))
 
 

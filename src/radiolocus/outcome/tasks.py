@@ -7,7 +7,7 @@ the seed, the repetition and the subjects alone, so that blocks and models with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +22,7 @@ from radiolocus.learn.target import Target
 from radiolocus.model import Endpoint, Problem
 from radiolocus.outcome.audit import data_audit
 from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, target_of
+from radiolocus.outcome.landmark import Landmark, joined
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.rows import check_selected_on
 from radiolocus.outcome.univariate import univariate
@@ -104,12 +105,15 @@ class Plan:
         What cannot be computed, and who is left out.
     audit : polars.DataFrame
         Table ``outcome/audit``, as far as it concerns the data alone.
+    landmark : polars.DataFrame
+        Table ``outcome/landmark``.
     """
 
     units: tuple[Unit, ...]
     univariate: pl.DataFrame
     problems: tuple[Problem, ...]
     audit: pl.DataFrame = field(default_factory=lambda: empty("outcome/audit"))
+    landmark: pl.DataFrame = field(default_factory=lambda: empty("outcome/landmark"))
 
 
 def plan(
@@ -117,6 +121,7 @@ def plan(
     frames: Mapping[str, pl.DataFrame],
     options: OutcomeOptions,
     controls: Mapping[str, pl.DataFrame] | None = None,
+    landmark: Landmark | None = None,
 ) -> Plan:
     """Align endpoints and predictors, judge every predictor alone, and cut the rest of the work into units.
 
@@ -130,6 +135,9 @@ def plan(
     controls : mapping of str to polars.DataFrame, optional
         Negative controls of the block ``imaging``, by name, as blocks of their own: judged out of fold on the subjects
         that the block ``imaging`` is judged on, with its folds, and part of nothing else.
+    landmark : Landmark, optional
+        When blocks were measured that were not known at baseline. Sets that hold one of them predict the endpoint as
+        it is counted from then, and with ``same_subjects`` so do all others.
 
     Returns
     -------
@@ -150,6 +158,7 @@ def plan(
     tasks: list[Task] = []
     singles: list[pl.DataFrame] = []
     audits: list[pl.DataFrame] = []
+    marks = [empty("outcome/landmark")]
     for endpoint in chosen_endpoints(endpoints, options):
         try:
             known, found = target_of(endpoint)
@@ -158,12 +167,18 @@ def plan(
             continue
         problems += found
         check_selected_on(endpoint.name, blocks, list(endpoints), options)
-        table, found = univariate(known, blocks, options)
+        moment, told, found = _moments(known, blocks, landmark)
+        marks.append(told)
+        problems += found
+        table, found = _alone_each(moment, blocks, options)
         singles.append(table)
         problems += found
         sets = _sets(blocks)
         for name, members in sets.items():
-            task, found = _task(known, name, members, blocks, options, clinic)
+            whose = tuple(blocks) if options.same_subjects else members
+            if (since := moment.of(whose)) is None:
+                continue
+            task, found = _task(since, name, members, blocks, options, clinic)
             problems += found
             if task is not None:
                 findings, found = data_audit(task, members, table, clinic)
@@ -171,8 +186,9 @@ def plan(
                 problems += found
                 widest = name == ALL or len(sets) == 1
                 tasks += _by_model(replace(task, permutations=options.permutations if widest else 0))
+        beside = moment.of(tuple(blocks) if options.same_subjects else ("imaging",)) or known
         for name in against if "imaging" in blocks else ():
-            task, found = _task(known, name, (name, "imaging"), blocks | against, options, clinic)
+            task, found = _task(beside, name, (name, "imaging"), blocks | against, options, clinic)
             problems += found
             tasks += _by_model(_alone(task, against[name], clinic)) if task is not None else []
         if not models_for(known.target.kind, options.models):
@@ -184,7 +200,48 @@ def plan(
         for k in range(count)
     )
     univariates = pl.concat([empty("outcome/univariate"), *singles])
-    return Plan(units, univariates, tuple(problems), pl.concat([empty("outcome/audit"), *audits]))
+    audit = pl.concat([empty("outcome/audit"), *audits])
+    return Plan(units, univariates, tuple(problems), audit, pl.concat(marks))
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """One endpoint, counted from baseline and from the landmark; the latter None where it cannot be."""
+
+    known: Known
+    later: Known | None
+    landmark: Landmark | None
+
+    def of(self, members: Sequence[str]) -> Known | None:
+        """Return the endpoint as a set of blocks may predict it."""
+        late = self.landmark is not None and self.landmark.concerns(members)
+        return self.later if late else self.known
+
+
+def _moments(
+    known: Known, blocks: Mapping[str, Block], landmark: Landmark | None
+) -> tuple[_Moments, pl.DataFrame, list[Problem]]:
+    nothing = empty("outcome/landmark")
+    if landmark is None or not landmark.concerns(tuple(blocks)):
+        return _Moments(known, known, None), nothing, []
+    try:
+        later, told, problems = landmark.of(known)
+    except RadiolocusError as error:
+        return _Moments(known, None, landmark), nothing, [_problem(error, known.endpoint.name)]
+    return _Moments(known, later, landmark), told, problems
+
+
+def _alone_each(
+    moment: _Moments, blocks: Mapping[str, Block], options: OutcomeOptions
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Judge every predictor alone, those of the landmark on the endpoint as it is counted from there."""
+    early = {name: block for name, block in blocks.items() if moment.of((name,)) is moment.known}
+    table, problems = univariate(moment.known, early, options)
+    late = {name: block for name, block in blocks.items() if name not in early}
+    if not late or moment.later is None:
+        return table, problems
+    further, found = univariate(moment.later, late, options)
+    return joined([table, further]), problems + found
 
 
 def _by_model(task: Task) -> list[Task]:

@@ -12,7 +12,10 @@ import polars as pl
 from radiolocus.config import Sections, sections_of
 from radiolocus.errors import StoreError
 from radiolocus.model import Endpoint
+from radiolocus.outcome.delta_options import DELTA
+from radiolocus.outcome.landmark import Landmark
 from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.pipeline.delta_predictors import delta_block
 from radiolocus.pipeline.endpoints import response_endpoints
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import phenotypes
@@ -70,12 +73,15 @@ class FinishedRun:
 
     def predictors(self, endpoints: tuple[str, ...]) -> dict[str, pl.DataFrame]:
         """Tables of predictors by block, as the outcome stage takes them to predict `endpoints`."""
-        imaging, _ = phenotypes(self, self.outcome, "outcome")
+        imaging, _ = phenotypes(self, self.outcome, "outcome", at_baseline=True)
         markers, _ = molecular_predictors(self, endpoints)
-        frames = {"clinical": self.clinical, "imaging": imaging}
-        if markers is not None:
-            frames["molecular"] = markers
-        return {name: frame for name, frame in frames.items() if frame.width > 1}
+        delta, _, _ = delta_block(self, self.outcome, self.clinical)
+        frames = {"clinical": self.clinical, "imaging": imaging, "molecular": markers, DELTA: delta}
+        return {name: frame for name, frame in frames.items() if frame is not None and frame.width > 1}
+
+    def landmark(self) -> Landmark | None:
+        """When the block of change was measured; None where the outcome stage has none."""
+        return delta_block(self, self.outcome, self.clinical)[1]
 
 
 def open_run(root: Path | str) -> FinishedRun:

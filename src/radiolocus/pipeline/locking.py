@@ -13,7 +13,9 @@ import polars as pl
 from radiolocus.errors import ConfigError, InputError
 from radiolocus.learn.models import MODELS, Net
 from radiolocus.learn.protocol import Protocol
-from radiolocus.outcome.blocks import target_of
+from radiolocus.model import Problem
+from radiolocus.outcome.blocks import Known, target_of
+from radiolocus.outcome.delta_options import DELTA
 from radiolocus.outcome.lock import LockedModel, lock_model
 from radiolocus.outcome.tasks import Task, plan
 from radiolocus.outcome.validation import validate
@@ -81,7 +83,7 @@ def _task(run: FinishedRun, endpoint: str | None, predictors: str, model: str) -
         todo = suggest(endpoint or "", list(asked)) or "give --endpoint"
         raise ConfigError(got, where="lock", allowed=", ".join(asked), todo=todo)
     one = replace(run.outcome, endpoints=(endpoint,), models=(model,), permutations=0, univariate_bootstrap=2)
-    units = plan(endpoints, run.predictors((endpoint,)), one).units
+    units = plan(endpoints, run.predictors((endpoint,)), one, landmark=run.landmark()).units
     tasks = {unit.task.predictors: unit.task for unit in units}
     if predictors == "all" and "all" not in tasks and len(tasks) == 1:
         return next(iter(tasks.values()))
@@ -177,6 +179,19 @@ def _check_times(model: LockedModel, times: Sequence[float]) -> None:
             )
 
 
+def _since_visit(run: FinishedRun, known: Known, problems: list[Problem]) -> tuple[Known, list[Problem]]:
+    """Count an endpoint from the visit whose change the model takes."""
+    landmark = run.landmark()
+    if landmark is None:
+        raise InputError(
+            "no [outcome.delta]",
+            where=run.root.name,
+            allowed="a study with the same visit as that of the model, since time counts from it",
+        )
+    later, _, told = landmark.of(known)
+    return later, [*problems, *told]
+
+
 def validate_run(
     model: LockedModel, folder: Path, endpoint: str | None, times: Sequence[float]
 ) -> tuple[pl.DataFrame, list[str]]:
@@ -209,6 +224,8 @@ def validate_run(
         raise InputError(f"time in '{endpoints[name].unit}'", where=name, allowed=f"'{model.unit}', as in training")
     _check_times(model, times)
     known, problems = target_of(endpoints[name])
+    if DELTA in model.needed.values():
+        known, problems = _since_visit(run, known, problems)
     frame = _frame(run, model).filter(pl.col("subject").is_in(list(known.subject)))
     place = {s: k for k, s in enumerate(known.subject)}
     target = known.target.take(np.array([place[s] for s in frame["subject"]], dtype=np.intp))

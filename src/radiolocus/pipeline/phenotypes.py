@@ -30,8 +30,19 @@ def upstream_of(demand: IccDemand) -> tuple[str, ...]:
     return ("features/features", *(("features/repeatability",) if demand.icc_min is not None else ()))
 
 
-def phenotypes(run: Followed, demand: IccDemand, stage: str) -> tuple[pl.DataFrame, list[Problem]]:
+def phenotypes(
+    run: Followed, demand: IccDemand, stage: str, *, at_baseline: bool = False
+) -> tuple[pl.DataFrame, list[Problem]]:
     """Imaging features that are analysed, one row a subject; subjects without any are left out.
+
+    Parameters
+    ----------
+    run : Followed
+    demand : IccDemand
+    stage : str
+        Section of the study file.
+    at_baseline : bool
+        Leave out visits that ``response/delta`` knows to be later: they do not predict what is counted from baseline.
 
     Returns
     -------
@@ -49,9 +60,11 @@ def phenotypes(run: Followed, demand: IccDemand, stage: str) -> tuple[pl.DataFra
     if rows is None or rows.height == 0:
         return pl.DataFrame(schema=_NOTHING), []
     rows = rows.filter(pl.col("image").is_in(analysed_images(run)) & ~pl.col("visit").is_in(_again(run)))
+    later = _later(run, rows, stage) if at_baseline else []
+    rows = rows.filter(~pl.col("visit").is_in([told.item for told in later])) if later else rows
     matrix, names = _matrix(run, rows)
     if demand.icc_min is None:
-        return matrix, []
+        return matrix, later
     table = read_table(run.root, "features/repeatability")
     if table is None or table.height == 0:
         raise ConfigError(
@@ -69,7 +82,7 @@ def phenotypes(run: Followed, demand: IccDemand, stage: str) -> tuple[pl.DataFra
             todo="look at features/repeatability.csv, lower icc_min, or measure more subjects or repeats",
         )
     notes = [Problem(stage, f"imaging feature not analysed: {why}", "note", item=name) for name, why in dropped.items()]
-    return matrix.select("subject", *kept), notes
+    return matrix.select("subject", *kept), [*later, *notes]
 
 
 def told_left_out(run: Followed, stage: str) -> str:
@@ -82,6 +95,16 @@ def told_left_out(run: Followed, stage: str) -> str:
 def _again(run: Followed) -> list[str]:
     imaging = run.sections.imaging
     return list(imaging.retest.visits[1:]) if imaging and imaging.retest else []
+
+
+def _later(run: Followed, rows: pl.DataFrame, stage: str) -> list[Problem]:
+    """Visits of the images that are known to come after baseline."""
+    changes = read_table(run.root, "response/delta")
+    seen = set(rows["visit"].drop_nulls())
+    known = [] if changes is None else sorted(seen & set(changes["visit"]))
+    got = "visit after baseline: its features do not predict what is counted from baseline"
+    todo = "take its change as a block of predictors: [outcome.delta]" if stage == "outcome" else ""
+    return [Problem(stage, got, "note", item=visit, todo=todo) for visit in known]
 
 
 def _matrix(run: Followed, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -20,13 +20,15 @@ __all__ = ["benefits"]
 def benefits(run: Run, options: BenefitOptions) -> str:
     """Test treatment × marker, learn who benefits, and judge the rule that follows."""
     everything = IccDemand()
-    inputs = upstream(run, "cohort/subjects", *ENDPOINT_TABLES, *upstream_of(everything), "molecular/markers")
+    inputs = upstream(
+        run, "cohort/subjects", *ENDPOINT_TABLES, *upstream_of(everything), "molecular/markers", "response/delta"
+    )
     endpoints = endpoints_of(run)
     named = options.endpoints or tuple(endpoint.name for endpoint in endpoints)
     markers, learned = molecular_predictors(run, named, "benefit", (*options.markers, *options.predictors))
     stage = run.stage("benefit", (options, analysed_images(run)), inputs)
     if stage.manifest() is None:
-        imaging, dropped = phenotypes(run, everything, "benefit")
+        imaging, dropped = phenotypes(run, everything, "benefit", at_baseline=True)
         further = {"imaging": imaging, "molecular": markers}
         arms = len(options.rule_arms or options.arms) or _arms(run.gathered.cohort.frame, options)
         with bar(run, "benefit", len(named) * arms) as step:

@@ -20,8 +20,11 @@ from radiolocus.feature.repeatability import repeatability
 from radiolocus.feature.tables import table_dictionary
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
+from radiolocus.outcome.delta_options import DELTA
 from radiolocus.outcome.options import OutcomeOptions
+from radiolocus.pipeline.delta_predictors import DELTA_TABLES, delta_block
 from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
+from radiolocus.pipeline.further import further_tables
 from radiolocus.pipeline.gather import Gathered, as_problem
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
@@ -235,23 +238,24 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
     before = ("cohort/subjects", *ENDPOINT_TABLES, *upstream_of(options), "features/controls", "molecular/markers")
-    inputs = upstream(run, *before)
+    inputs = upstream(run, *before, *DELTA_TABLES)
     endpoints = {endpoint.name: endpoint for endpoint in endpoints_of(run)}
     markers, learned = molecular_predictors(run, options.endpoints or list(endpoints))
     stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
-        imaging, dropped = phenotypes(run, options, "outcome")
-        frames = {"clinical": run.gathered.cohort.frame, "imaging": imaging}
-        if markers is not None:
-            frames["molecular"] = markers
-        frames = {name: frame for name, frame in frames.items() if frame.width > 1}
-        planned = judge.plan(endpoints, frames, options, control_frames(run, imaging))
+        imaging, dropped = phenotypes(run, options, "outcome", at_baseline=True)
+        delta, landmark, undone = delta_block(run, options, run.gathered.cohort.frame)
+        asked = {"clinical": run.gathered.cohort.frame, "imaging": imaging, "molecular": markers, DELTA: delta}
+        frames = {name: frame for name, frame in asked.items() if frame is not None and frame.width > 1}
+        planned = judge.plan(endpoints, frames, options, control_frames(run, imaging), landmark)
         keys = [digest(stage.key, unit.name) for unit in planned.units]
         results = run_all(run, stage, "outcome", judge.run_unit, planned.units, keys)
         summary = judge.summarise(planned, results)
-        for name, table in summary.tables.items():
+        shown = further_tables(run, stage, planned, results)
+        for name, table in (summary.tables | shown.tables).items():
             stage.write(name, table)
-        problems = problem_frame("outcome", (*dropped, *learned, *planned.problems, *summary.problems))
+        told = (*planned.problems, *summary.problems, *shown.problems)
+        problems = problem_frame("outcome", (*dropped, *learned, *undone, *told))
         run.finish("outcome", stage, problems, seed=options.seed)
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)

@@ -11,6 +11,7 @@ from radiolocus.report.figures_outcome import forest, ordered, protocol, selecti
 from radiolocus.report.figures_survival import kaplan_meier
 from radiolocus.report.numbers import MISSING, count, interval, interval_cell, number_cell, p_cell, small_cell
 from radiolocus.report.sections_audit import audit_blocks, audit_verdict, protocol_blocks
+from radiolocus.report.sections_landmark import landmark_blocks
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import CONTROL
 
@@ -296,6 +297,7 @@ def outcome(art: Artefacts) -> Section | None:
             verdict.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
     else:
         blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
+    blocks += landmark_blocks(art)
     at_times = art.table("outcome/horizons")
     if at_times is not None and at_times.height:
         blocks.append(_horizons(told_apart(at_times, judged), _units(art)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radiolocus.schema.columns import INTERVAL, MODEL, SUBJECT, Column, N, P, Real, Table, Text, Whole
+from radiolocus.schema.columns import INTERVAL, MODEL, SUBJECT, Column, Flag, N, P, Real, Table, Text, Whole
 
 __all__ = ["OUTCOME"]
 
@@ -94,6 +94,24 @@ OUTCOME: tuple[Table, ...] = (
             Column("repeat", Whole, "repetition, from 0"),
             Column("fold", Whole, "outer fold that held the subject out, from 0"),
             Column("prediction", Real, "log relative hazard, or logit of the probability"),
+        ),
+    ),
+    Table(
+        "outcome/landmark",
+        "endpoints as predictors of a later visit predict them: counted from that visit",
+        (
+            Column("endpoint", Text, "endpoint of the study file"),
+            Column("visit", Text, "label of the visit"),
+            Column("unit", Text, "unit of time; empty of an endpoint without times"),
+            Column("day", Real, "median day of the visit", "d"),
+            Column("earliest", Real, "its earliest day", "d"),
+            Column("latest", Real, "its latest day", "d"),
+            Column("known", Whole, "subjects whose endpoint is known"),
+            Column("without_visit", Whole, "of them without the visit: left out"),
+            Column("before", Whole, "of them with the endpoint at the visit or before it: left out"),
+            Column("lost", Whole, "of them not followed beyond the visit: left out"),
+            N,
+            Column("checked", Flag, "when the endpoint was decided is known, and was compared with the visit"),
         ),
     ),
     Table(
