@@ -123,7 +123,7 @@ def test_workers_change_no_number(finished, folder, tmp_path):
 def test_the_command_takes_the_two_tables(folder, tmp_path):
     arguments = [
         "genotype-from-image", str(folder / "features.csv"), str(folder / "subjects.csv"), "--marker", "EGFR",
-        "--features-id", "Image", "--id", "patient", "--extract", r"((?i:p)\d+)", "--permutations", "3",
+        "--marker", "age", "--features-id", "Image", "--id", "patient", "--extract", r"((?i:p)\d+)", "--permutations", "3",
         "--repeats", "1", "--model", "ridge", "--out", str(tmp_path / "out"), "-j", "1",
     ]  # fmt: skip
     found = CliRunner().invoke(app, arguments)
@@ -135,7 +135,10 @@ def test_the_command_takes_the_two_tables(folder, tmp_path):
     found = CliRunner().invoke(app, [*arguments, "--fresh"])
     assert found.exit_code == 3  # the subject with two rows
     assert "not judged: AUC 0." in found.output  # three permutations cannot tell
-    assert (tmp_path / "out" / "report.html").is_file()
+    assert "no evidence that the image tells age: R² " in found.output  # a number, which nothing here goes with
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Observed against predicted values and permutation null of age" in page
+    assert "Prediction intervals of the first model" in page
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,8 @@ def _scatter(axes: Axes, target: str, points: pl.DataFrame, own: pl.DataFrame) -
     )
     # Predictions of a weak model crowd around the mean: the axis of the predictions is theirs, or nothing can be seen.
     spread = 0.08 * (float(np.ptp(x)) or high - low)
-    axes.set(xlim=(float(x.min()) - spread, float(x.max()) + spread), ylim=ends, xlabel="predicted", ylabel="observed")
+    axes.set(xlim=(float(x.min()) - spread, float(x.max()) + spread), xlabel="predicted", ylabel="observed")
+    axes.set_ylim(low - pad, high + 0.3 * (high - low))  # room for the legend
     axes.set_title(f"{target}, out of fold")
     axes.legend(loc="upper left", handlelength=1.8)
 
