@@ -35,10 +35,11 @@ def test_from_reports(tmp_path):
     for k, (size, date) in enumerate(((30, "20200101"), (40, "20200226"))):
         report(sr / f"{k}.dcm", [group("L1", number("long", size, "mm"), uid="1.1")], date=date, reader="R1")
     (sr / "readme.txt").write_text("x")
-    (tmp_path / "roles.csv").write_text("subject,lesion,kind\nP1,L1,target\n")
+    (tmp_path / "roles.csv").write_text("subject,lesion,kind\nP1,L1,target\nP1,l2,new\n")
     out = tmp_path / "lesions.csv"
     done = run("lesions", sr, "--roles", tmp_path / "roles.csv", "--reader", "R1", "--out", out)
     assert done.exit_code == 0, done.output
+    assert "roles.csv, P1, lesion l2: a role (new) of a lesion that was not measured" in done.output
     assert "no structured report (not DICOM): left out" in done.output
     assert pl.read_csv(out)["diameter_mm"].to_list() == [30.0, 40.0]
     assert pl.read_csv(tmp_path / "lesions_measurements.csv")["unit"].to_list() == ["mm", "mm"]

@@ -32,7 +32,7 @@ def table(tmp_path):
 
 def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
     (tmp_path / "lines.csv").write_text("subject,line,treatment,start,end\nA,1,drug,1,150\nC,1,drug,1,120\nA,2,x,9,1\n")
-    (tmp_path / "rc.csv").write_text("measure,repeatability_coefficient,scale\nuptake,20,percent\n")
+    (tmp_path / "rc.csv").write_text("measure,repeatability_coefficient,scale\nuptake,20,percent\nuptke,9,percent\n")
     out = tmp_path / "out"
     done = run(
         "response", table, "-c", "recist11", "-c", "irecist", "--treatments", tmp_path / "lines.csv",
@@ -54,6 +54,10 @@ def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
         assert words in page
     problems = pl.read_csv(out / "problems.csv")
     assert "an end (day 1) before the start (day 9)" in problems["got"].to_list()
+    unknown = "lines of treatment left out: 1, of a subject unknown to the lesion table: 'C'"
+    assert unknown in problems["got"].to_list()
+    assert f"lines.csv: {unknown}" in done.output
+    assert "repeatability of 'uptke', which nothing measures" in problems["got"].to_list()
     assert "drug went on 38 days beyond progression (day 112)" in problems["got"].to_list()
 
 
@@ -112,3 +116,27 @@ def test_the_simulated_study_is_called_as_it_is(tmp_path):
     delta = read_table(tmp_path / "results", "response/delta")
     assert set(delta["measure"]) == {"uptake", "volume"}
     assert "Courses of patients" in (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "leading", "told"),
+    [
+        (("recist11", "choi"), "recist11", "criterion 'choi' cannot be followed: no column density_hu"),
+        (("choi", "recist11"), "recist11", "end points and figures follow recist11"),
+        (("rano", "lugano", "irecist"), "irecist", "no column deauville or perpendicular_mm"),
+    ],
+)
+def test_a_criterion_that_lacks_a_column_does_not_stop_the_others(table, tmp_path, asked, leading, told):
+    done = run("response", table, *(word for name in asked for word in ("-c", name)), "--out", tmp_path / "out")
+    assert done.exit_code == 3, done.output
+    assert set(pl.read_csv(tmp_path / "out/response/criteria_best.csv")["criterion"]) == {leading}
+    assert set(pl.read_csv(tmp_path / "out/response/endpoints.csv")["criterion"]) == {leading}
+    problems = pl.read_csv(tmp_path / "out/problems.csv").filter(pl.col("severity") == "set aside")
+    assert any(told in f"{p['got']} {p['todo']}" for p in problems.iter_rows(named=True))
+    assert "Waterfall" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_table_that_no_criterion_can_follow_is_refused(table, tmp_path):
+    done = run("response", table, "-c", "choi", "--out", tmp_path / "out")
+    assert done.exit_code not in (0, 3)
+    assert "density_hu, which Choi" in str(done.exception) + done.output

@@ -14,7 +14,7 @@ from radiolocus.read.lesion_measures import MEASURES
 from radiolocus.read.sdtm import ITEMS
 from radiolocus.read.sr_lesions import QUANTITIES
 from radiolocus.response.comparison import COMPARISON
-from radiolocus.response.criterion import CRITERIA, Rule
+from radiolocus.response.criterion import CRITERIA, CriteriaOptions, Rule
 from radiolocus.response.endpoints import RULES
 from radiolocus.response.function import VISIT_MEASURES
 from radiolocus.response.kinetics import MODELS
@@ -300,7 +300,8 @@ def page() -> str:
     lines += _confirmed()
     for name in sorted(CRITERIA):
         c = CRITERIA[name]
-        needs = f" Needs the columns {', '.join(f'`{n}`' for n in c.needs)}." if c.needs else ""
+        wanted = [f"`{n}`".replace(" or ", "` or `") for n in (*c.needs, *c.asks(CriteriaOptions()))]
+        needs = f" Needs the columns {', '.join(wanted)}." if wanted else ""
         lines += ["", f"## {c.title} (`{name}`)", "", f"{c.paper}. Follows: {c.quantity}.{needs}", "", *_rules(c.rules)]
         lines += ["", *(f"- {note}" for note in c.notes)]
     lines.append(_DELTA.rstrip("\n"))

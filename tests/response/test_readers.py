@@ -29,6 +29,9 @@ def test_readers_who_agree_and_readers_who_differ_by_a_shift(lesion_rows, lesion
     assert by["quantity of visits", "bias"]["estimate"] == pytest.approx(3)
     assert by["quantity of visits", "upper limit of agreement"]["estimate"] == pytest.approx(3)
     assert by["call of visits", "κ"]["n"] == 40
+    fewer = reader_agreement(table(0), table(0).filter((pl.col("subject") != "S00") & (pl.col("day") < 112)))
+    alone = {r["quantity"]: r["estimate"] for r in fewer.iter_rows(named=True) if r["statistic"] == "number"}
+    assert alone == {"subjects of one reader alone": 1, "visits of one reader alone": 22}
 
 
 def test_the_chance_that_a_call_survives_an_error_is_that_of_the_normal(sums_table):

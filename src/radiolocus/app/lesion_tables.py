@@ -10,7 +10,7 @@ import polars as pl
 
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
-from radiolocus.read.lesion_roles import read_roles
+from radiolocus.read.lesion_roles import read_roles, unused_roles
 from radiolocus.read.lesions import LesionColumns, read_lesions
 from radiolocus.read.sr import has_reports
 from radiolocus.read.sr_lesions import read_sr_lesions
@@ -61,12 +61,15 @@ def lesions_of(
         columns = LesionColumns(keep_reader=reader, unsaid_kind=options.unsaid_kind)
         found = read_sr_lesions(source, columns, told)
         rows = found.rows if not reader else found.rows.filter(pl.col("reader") == reader)
-        return LesionSource(rows.select(_SR_COLUMNS), found.table.problems, {"measurements": found.measurements})
+        unused = unused_roles(told, found.rows, roles.name) if told is not None and roles else ()
+        problems = (*found.table.problems, *unused)
+        return LesionSource(rows.select(_SR_COLUMNS), problems, {"measurements": found.measurements})
     if reader:
         raise ConfigError(f"--reader {reader} for a table of scans", allowed="reports, which name their observer")
     scans, problems = read_scans(source)
     measured = measure_scans(scans, told, options, jobs=jobs)
     problems = (*problems, *measured.problems)
+    problems += unused_roles(told, measured.frame, roles.name) if told is not None and roles else ()
     if measured.frame.is_empty():
         first = "".join(f"; {p.where}, {p.subject}: {p.got}" for p in problems[:3])
         raise TableError(

@@ -131,7 +131,10 @@ def responses_of_table(path: Path, order: ResponseOrder) -> TableResponses:
     if order.readers:
         other, _ = _read(path, replace(options.columns, keep_reader=order.readers[1]))
         further["readers"] = pl.concat(
-            [reader_agreement(table.frame, other.frame, name, options) for name in options.criteria]
+            [
+                reader_agreement(table.frame, other.frame, name, options)
+                for name in found.tables["response/criteria_best"]["criterion"].unique(maintain_order=True)
+            ]
         )
     if order.error_mm > 0:
         further["measurement_error"] = measurement_error(

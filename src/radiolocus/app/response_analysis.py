@@ -22,8 +22,10 @@ from radiolocus.read.therapy_lines import read_therapy_lines
 from radiolocus.report.figures_timeline import TRACKS, rank_subjects, timeline
 from radiolocus.report.html import write as write_report
 from radiolocus.report.source import Artefacts
+from radiolocus.response.beside import of_followed
 from radiolocus.response.changes import changes_of, read_repeatability
 from radiolocus.response.options import ResponseOptions
+from radiolocus.response.respond import leading
 from radiolocus.response.therapy import therapy_remarks
 from radiolocus.schema import conform
 from radiolocus.store import ARTEFACT_SCHEMA, read_table, write_json, write_table
@@ -96,9 +98,13 @@ def analyse_table(order: TableOrder, out: Path) -> Analysed:
     problems = [*found.problems, *told]
     if order.treatments:
         given = read_therapy_lines(order.treatments)
-        known = given.frame.filter(pl.col("subject").is_in(table.frame["subject"].unique().implode()))
+        known, unknown = of_followed(
+            given.frame, table.subjects, where=order.treatments.name, what="lines of treatment"
+        )
+        problems += unknown
         tables["response/treatments"] = conform(known, "response/treatments")
-        best = found.tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
+        best = found.tables["response/criteria_best"]
+        best = best.filter(pl.col("criterion") == leading(best, options.criterion))
         counted = "new_therapy_day" in table.frame.columns
         problems += [
             *given.problems,
@@ -109,6 +115,7 @@ def analyse_table(order: TableOrder, out: Path) -> Analysed:
     _write(out, order, options, tables, problems)
     shown = TableResponses(found.tables, {}, found.problems)
     summary = [line for line in lines(shown) if not line.startswith(" ")]
+    summary += [f"{p.where}: {p.got}" for p in problems if p.severity == "no value"]
     return Analysed(tuple(summary), len([p for p in problems if p.severity == "set aside"]))
 
 
@@ -139,8 +146,7 @@ def draw_timelines(out: Path) -> int:
     calls = tables["response/criteria"]
     if calls is None:
         return 0
-    criterion = art.setting("response", "criterion") or calls["criterion"][0]
-    tables["response/criteria"] = calls.filter(pl.col("criterion") == criterion)
+    tables["response/criteria"] = calls.filter(pl.col("criterion") == art.criterion)
     files: set[str] = set()
     for subject in rank_subjects(tables):
         if (figure := timeline(subject, tables)) is not None:

@@ -8,6 +8,7 @@ from radiolocus.model import Problem
 from radiolocus.pipeline.run import Run
 from radiolocus.read.discover import inside
 from radiolocus.read.therapy_lines import read_therapy_lines
+from radiolocus.response.beside import of_followed
 from radiolocus.response.changes import changes_of, read_repeatability
 from radiolocus.response.comparison import compare
 from radiolocus.response.options import ResponseOptions
@@ -56,9 +57,11 @@ def _treatments(run: Run, options: ResponseOptions) -> tuple[pl.DataFrame, list[
     found = read_therapy_lines(inside(run.study.root, options.treatments, "response.treatments"))
     cohort = run.gathered.cohort
     normal = pl.col("subject").map_elements(cohort.ids.normalise, pl.String)
-    known = found.frame.with_columns(normal).filter(pl.col("subject").is_in(list(cohort.subjects)))
-    problems = list(found.problems)
-    if lost := found.frame.height - known.height:
-        got = f"{lost} lines of treatment of nobody of the cohort left out"
-        problems.append(Problem("response", got, "note", where=options.treatments, count=lost))
-    return conform(known, "response/treatments"), problems
+    known, unknown = of_followed(
+        found.frame.with_columns(normal),
+        cohort.subjects,
+        where=options.treatments,
+        what="lines of treatment",
+        of="the cohort",
+    )
+    return conform(known, "response/treatments"), [*found.problems, *unknown]

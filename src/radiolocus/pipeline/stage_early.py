@@ -11,6 +11,7 @@ from radiolocus.read.clinical import read_table as read_file
 from radiolocus.read.discover import inside
 from radiolocus.response.early import early, visits_of
 from radiolocus.response.early_options import EarlyOptions
+from radiolocus.response.respond import leading
 from radiolocus.store import read_table
 
 __all__ = ["early_prediction"]
@@ -49,5 +50,7 @@ def _progression(run: Run) -> dict[str, float]:
     best, options = read_table(run.root, "response/criteria_best"), run.sections.response
     if best is None or options is None:
         return {}
-    rows = best.filter((pl.col("criterion") == options.criterion) & pl.col("progression_day").is_not_null())
+    rows = best.filter(
+        (pl.col("criterion") == leading(best, options.criterion)) & pl.col("progression_day").is_not_null()
+    )
     return dict(rows.select("subject", "progression_day").iter_rows())

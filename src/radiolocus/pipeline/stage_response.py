@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import polars as pl
 
 from radiolocus.errors import InputError
@@ -9,8 +12,8 @@ from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import selected
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
-from radiolocus.response.options import ResponseOptions
-from radiolocus.response.respond import respond
+from radiolocus.response.options import CriterionName, ResponseOptions
+from radiolocus.response.respond import leading, respond
 from radiolocus.response.study_endpoints import study_endpoints
 from radiolocus.schema import empty
 from radiolocus.store import digest, read_table
@@ -31,6 +34,7 @@ def response(run: Run, options: ResponseOptions) -> str:
     if stage.manifest() is None:
         with bar(run, "response", 1) as step:
             found = respond(lesions, options.criteria, options, options.visit_days)
+            options = replace(options, criterion=cast(CriterionName, found.criterion))
             further, notes = follow_up(run, options, found.tables)
             made, unknown = study_endpoints(lesions, options.endpoints, options.criterion, options, options.visit_days)
             step()
@@ -39,6 +43,7 @@ def response(run: Run, options: ResponseOptions) -> str:
             stage.write(name, table)
         run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes, *unknown])]))
     best = read_table(run.root, "response/criteria_best")
-    best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == options.criterion)
+    followed = leading(best, options.criterion)
+    best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == followed)
     counts = best["best_response"].value_counts(sort=True)
     return f"{best.height} subjects: " + ", ".join(f"{n} {r}" for r, n in counts.sort("best_response").iter_rows())

@@ -7,9 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from radiolocus.errors import TableError
+from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
 
-__all__ = ["UNSAID", "assign_roles", "read_roles"]
+__all__ = ["UNSAID", "assign_roles", "read_roles", "unused_roles"]
 
 UNSAID = ("", "target")
 """What may be said of lesions whose kind is stated nowhere: nothing, or that those of the first scan are targets."""
@@ -71,3 +72,31 @@ def assign_roles(rows: pl.DataFrame, roles: pl.DataFrame | None, unsaid: str = "
         at_first = pl.when(first).then(pl.lit("target")).otherwise(pl.lit("new"))
         rows = rows.with_columns(pl.coalesce("kind", at_first).alias("kind"))
     return rows
+
+
+def unused_roles(roles: pl.DataFrame, rows: pl.DataFrame, where: str) -> tuple[Problem, ...]:
+    """Say which roles no lesion has: a misspelt name would leave its lesion without one.
+
+    Parameters
+    ----------
+    roles : polars.DataFrame
+        As :func:`read_roles` returns it.
+    rows : polars.DataFrame
+        ``subject`` and ``lesion``.
+    where : str
+        Name of the table of roles.
+    """
+    lost = roles.join(rows, on=["subject", "lesion"], how="anti", maintain_order="left")
+    return tuple(
+        Problem(
+            "response",
+            f"a role ({kind}) of a lesion that was not measured",
+            "note",
+            subject,
+            f"lesion {lesion}",
+            where,
+            "subjects and lesions as the scans or reports name them",
+            "correct the names, or leave the row out",
+        )
+        for subject, lesion, kind in lost.select("subject", "lesion", "kind").rows()
+    )

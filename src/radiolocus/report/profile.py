@@ -340,7 +340,7 @@ def _response(art: Artefacts, found: Profile) -> list[Block]:
     if not found.response.height:
         return []
     blocks: list[Block] = []
-    chosen = art.setting("response", "criterion") or found.response["criterion"][0]
+    chosen = art.criterion
     visits = found.response.filter(pl.col("criterion") == chosen)
     drawn = spider(visits, found.best.filter(pl.col("criterion") == chosen)) if chosen in ("recist11",) else None
     blocks += [drawn] if drawn else []

@@ -112,8 +112,7 @@ def timelines(art: Artefacts) -> Section | None:
     calls = tables["response/criteria"]
     if calls is None or all(tables[name] is None for name in TRACKS if name != "response/criteria"):
         return None
-    criterion = art.setting("response", "criterion") or calls["criterion"][0]
-    tables["response/criteria"] = calls.filter(pl.col("criterion") == criterion)
+    tables["response/criteria"] = calls.filter(pl.col("criterion") == art.criterion)
     ranked = rank_subjects(tables)
     shown = ranked[:_MOST_PATIENTS]
     blocks: list[Block] = [drawn.block() for subject in shown if (drawn := timeline(subject, tables)) is not None]

@@ -173,8 +173,7 @@ def _every_subject(best: pl.DataFrame) -> Table:
 
 def response(art: Artefacts) -> Section | None:
     """Return the response section, or None when no response was assessed."""
-    asked = art.setting("response", "criterion")
-    name = asked if asked in CRITERION_NAMES else "recist11"
+    name = art.criterion if art.criterion in CRITERION_NAMES else "recist11"
     best, timepoints = _chosen(art, name, "best"), _chosen(art, name, "timepoints")
     if best is None and timepoints is None:
         return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from radiolocus.response.respond import leading
 from radiolocus.store import read_json, read_table
 
 __all__ = ["STAGES", "Artefacts"]
@@ -22,6 +23,7 @@ STAGES = (
     "genotyping",
     "outcome",
     "response",
+    "monitoring",
     "early",
     "benefit",
     "mechanism",
@@ -67,6 +69,11 @@ class Artefacts:
         """Manifest of every room that wrote one."""
         rooms = sorted(p.parent.name for p in self.root.glob("*/manifest.json"))
         return {room: read_json(self.root, f"{room}/manifest.json") or {} for room in rooms}
+
+    @property
+    def criterion(self) -> str:
+        """Response criterion that figures follow: the study's, or the first that could be followed; may be empty."""
+        return leading(self.table("response/criteria_best"), str(self.setting("response", "criterion") or ""))
 
     def setting(self, *keys: str) -> Any:
         """Value in the settings of the study file, or None."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from radiolocus import schema
+from radiolocus.errors import TableError
 from radiolocus.model import Problem
 from radiolocus.response import choi, irecist, lugano, metabolic, mrecist, pcwg3, rano, volumetric, who
 from radiolocus.response.criterion import CRITERIA, Course, CriteriaOptions, Criterion, courses
@@ -23,6 +24,11 @@ __all__ = ["CRITERION_NAMES", "Assessment", "assess", "recist_classes"]
 _MODULES = (choi, irecist, lugano, metabolic, mrecist, pcwg3, rano, volumetric, who)
 CRITERION_NAMES = ("recist11", *sorted(CRITERIA))
 _UNCONFIRMED = ("PDu", "iUPD")
+
+
+def lacking(columns: Sequence[str], criterion: str, options: CriteriaOptions) -> list[str]:
+    """Columns that a criterion needs, beside those of every lesion table, and a table has not."""
+    return [] if criterion == "recist11" else CRITERIA[criterion].lacks(columns, options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +75,15 @@ def assess(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions | Non
     if criterion == "recist11":
         return _recist(lesions, chosen)
     kind = CRITERIA[criterion]
+    if missing := kind.lacks(lesions.columns, chosen):
+        raise TableError(
+            f"a lesion table without {', '.join(missing)}, which {kind.title} needs",
+            todo="add the columns, or name them in the measures of the columns",
+        )
     kept, late = before_new_therapy(lesions)
     kept, nodes, words = placed_nodes(kept, chosen.small_nodes if criterion in RANKED else "target")
     problems, placed = (*late, *nodes), dict(words.rows())
-    found = list(courses(kept, kind.needs))
+    found = list(courses(kept))
     rows = [row for c in found for row in _rows(c, kind, chosen, placed.get(c.subject, ""))]
     timepoints = schema.conform(pl.DataFrame(rows, schema=_SCHEMA), "response/criteria")
     best = _best(timepoints, kind, chosen)

@@ -9,6 +9,7 @@ import polars as pl
 from radiolocus.errors import TableError
 from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
+from radiolocus.registry import suggest
 from radiolocus.response.delta import LESIONS, DeltaOptions, delta, function_calls, long_features
 from radiolocus.response.function import visit_measures
 
@@ -114,7 +115,27 @@ def changes_of(
         "response/delta_features": found.features,
         "response/function": function_calls(found.changes, options),
     }
-    return tables, [*problems, *found.problems]
+    return tables, [*problems, *found.problems, *_unmeasured(stated, values)]
+
+
+def _unmeasured(stated: pl.DataFrame | None, values: pl.DataFrame) -> list[Problem]:
+    """Coefficients of measures that nobody has: misspelt, they would silently leave a change without its noise."""
+    if stated is None:
+        return []
+    there = values["measure"].unique().sort().to_list()
+    lost = stated.filter(~pl.col("measure").is_in(there))["measure"].unique(maintain_order=True)
+    return [
+        Problem(
+            "response",
+            f"repeatability of '{name}', which nothing measures",
+            "no value",
+            item=name,
+            where="repeatability",
+            allowed=", ".join(there[:20]),
+            todo=suggest(name, there) or "correct the name, or leave the row out",
+        )
+        for name in lost
+    ]
 
 
 def _nothing() -> pl.DataFrame:

@@ -217,6 +217,8 @@ class Criterion:
         What a reader should know about how it is read here.
     remarks : callable
         From a course to notes on its baseline: lesion, what was got, what is allowed.
+    asks : callable
+        From the options to further columns that are needed; of those joined by ``" or "`` one is enough.
     """
 
     name: str
@@ -229,6 +231,12 @@ class Criterion:
     calls: Callable[[Course, CriteriaOptions], list[Call]]
     notes: tuple[str, ...] = ()
     remarks: Callable[[Course], list[tuple[str, str, str]]] = lambda _: []
+    asks: Callable[[CriteriaOptions], tuple[str, ...]] = lambda _: ()
+
+    def lacks(self, columns: Sequence[str], options: CriteriaOptions) -> list[str]:
+        """Columns that the criterion needs and a lesion table has not."""
+        wanted = (*self.needs, *self.asks(options))
+        return [name for name in wanted if not set(name.split(" or ")) & set(columns)]
 
 
 CRITERIA: Registry[Criterion] = Registry("response criterion")
@@ -240,7 +248,7 @@ _LEVELS = {"target": "targets", "non-target": "others", "new": "new"}
 _FACTS = tuple(name for name, measure in MEASURES.items() if measure.level != "lesion")
 
 
-def courses(lesions: pl.DataFrame, needs: Sequence[str] = ()) -> Iterator[Course]:
+def courses(lesions: pl.DataFrame) -> Iterator[Course]:
     """Yield the course of every subject, sorted by subject, days and lesions, whatever the order of the rows.
 
     Raises
@@ -248,13 +256,9 @@ def courses(lesions: pl.DataFrame, needs: Sequence[str] = ()) -> Iterator[Course
     TableError
         A column is missing, or a subject's first visit is not at day 0.
     """
-    missing = [c for c in (*LESION_COLUMNS, *needs) if c not in lesions.columns]
+    missing = [c for c in LESION_COLUMNS if c not in lesions.columns]
     if missing:
-        raise TableError(
-            "a lesion table without " + ", ".join(missing),
-            allowed=", ".join((*LESION_COLUMNS, *needs)),
-            todo="add the columns, or name them in the measures of the columns",
-        )
+        raise TableError("a lesion table without " + ", ".join(missing), allowed=", ".join(LESION_COLUMNS))
     ordered = judged_by_pet(lesions).sort("subject", "day", "kind", "lesion")
     for part in ordered.partition_by("subject", maintain_order=True):
         visits: dict[float, dict[str, Any]] = {}

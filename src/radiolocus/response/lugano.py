@@ -182,5 +182,6 @@ CRITERIA.add(
             "course with a score of 4 or 5 and none at baseline counts as unchanged.",
         ),
         _remarks,
+        lambda _: ("deauville or perpendicular_mm",),
     ),
 )

@@ -161,5 +161,6 @@ CRITERIA.add(
             "An unconfirmed progression (PDu) counts neither as response nor as progression.",
         ),
         _remarks,
+        lambda options: ("volume_ml",) if options.rano_measure == "volume" else ("perpendicular_mm",),
     ),
 )

@@ -57,7 +57,8 @@ def reader_agreement(
     -------
     polars.DataFrame
         Columns of :data:`AGREEMENT`: κ of the calls of visits and of best responses, bias and limits of the quantity
-        and of its change from baseline. Calls of visits of one subject are not independent: their interval is
+        and of its change from baseline; first how many subjects and visits only one reader has, which are not compared.
+        Calls of visits of one subject are not independent: their interval is
         too narrow.
     """
     first, second = assess(one, criterion, options), assess(other, criterion, options)
@@ -65,7 +66,13 @@ def reader_agreement(
         second.timepoints, on=["subject", "visit"], how="inner", suffix="_2", maintain_order="left"
     )
     best = first.best.join(second.best, on="subject", how="inner", suffix="_2", maintain_order="left")
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[object, ...]] = [
+        (f"{what} of one reader alone", "number", float(_alone(one_, other_, key)), None, None, None)
+        for what, one_, other_, key in (
+            ("subjects", first.best, second.best, ["subject"]),
+            ("visits", first.timepoints, second.timepoints, ["subject", "visit"]),
+        )
+    ]
     for name, frame, column in (
         ("call of visits", visits, "overall_response"),
         ("best response", best, "best_response"),
@@ -88,6 +95,11 @@ def reader_agreement(
             ]
     frame = pl.DataFrame([(criterion, *row) for row in rows], schema=AGREEMENT, orient="row")
     return frame.with_columns(pl.col("estimate", "lower", "upper").fill_nan(None))
+
+
+def _alone(one: pl.DataFrame, other: pl.DataFrame, key: list[str]) -> int:
+    """Rows that only one of the tables has."""
+    return one.join(other, on=key, how="anti").height + other.join(one, on=key, how="anti").height
 
 
 def measurement_error(
