@@ -27,6 +27,7 @@ from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
 from radiolocus.feature.settings import FeatureSettings
 from radiolocus.molecular.markers import MolecularOptions
+from radiolocus.outcome.monitoring_options import MonitoringOptions
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
 from radiolocus.response.benefit_options import BenefitOptions
@@ -64,6 +65,8 @@ class Sections:
         Prediction of endpoints.
     response : ResponseOptions or None
         Response criteria from lesion measurements.
+    monitoring : MonitoringOptions or None
+        Risk estimated anew after each scan.
     early : EarlyOptions or None
         Prediction from the first scan on treatment, against that from baseline.
     benefit : BenefitOptions or None
@@ -80,6 +83,7 @@ class Sections:
     genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
+    monitoring: MonitoringOptions | None = None
     early: EarlyOptions | None = None
     benefit: BenefitOptions | None = None
     mechanism: MechanismOptions | None = None
@@ -541,6 +545,7 @@ def _unknown_endpoints(sections: Sections) -> list[Mistake]:
         f"{section}.{key}": getattr(options, key)
         for section, key in (
             ("outcome", "endpoints"),
+            ("monitoring", "endpoints"),
             ("early", "endpoints"),
             ("benefit", "endpoints"),
             ("benefit", "favourable"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from radiolocus.cohort.dated import DAYS
 from radiolocus.errors import ConfigError
 
-__all__ = ["UNITS", "MonitoringOptions"]
+__all__ = ["SIZE", "MonitoringOptions"]
 
-#: Days of the units of time that a table of scans and an endpoint may have.
-UNITS = {"days": 1.0, "weeks": 7.0, "months": 30.4375, "years": 365.25}
+#: Name of the marker that ``source = "response"`` follows.
+SIZE = "size"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,7 @@ class MonitoringOptions:
         Length of the window ahead, in the unit of the endpoint: what a risk is the risk of.
     markers : tuple of str
         Columns of measurements that are followed; of ``source = "imaging"``, features as ``image:feature``; none with
-        ``source = "response"``, which follows the quantity of its criterion.
+        ``source = "response"``, which follows the quantity of its criterion as ``size``.
     source : {"table", "imaging", "response"}
         Where the measurements are: in a table, one row a subject and visit; among the imaging features of the study,
         whose visits the table dates; or in the response of the study, by its first criterion.
@@ -104,8 +105,8 @@ class MonitoringOptions:
             _refuse(f"window = {self.window:g}", "a positive length of time, in the unit of the endpoint")
         if any(not 0.0 <= s < float("inf") for s in self.landmarks) or _twice(self.landmarks):
             _refuse(f"landmarks = {list(self.landmarks)}", "times from zero on, every one once")
-        if self.time_unit and self.time_unit not in UNITS:
-            _refuse(f"time_unit = {self.time_unit}", ", ".join(UNITS))
+        if self.time_unit and self.time_unit not in DAYS:
+            _refuse(f"time_unit = {self.time_unit}", ", ".join(DAYS))
         for name in ("markers", "log", "clinical", "endpoints"):
             if _twice(getattr(self, name)):
                 _refuse(f"{name} = {list(getattr(self, name))}", "every name once")
@@ -118,15 +119,19 @@ class MonitoringOptions:
             given = [n for n in ("table", "time", "visit", "unit", "origin", "markers") if getattr(self, n)]
             if given:
                 _refuse(f"{given[0]} with source = response", "none: visits and sizes are those of [response]")
+            self._check_log((SIZE,))
             return
         needed = ("table", "time", "markers") + (("visit",) if self.source == "imaging" else ())
         absent = [name for name in needed if not getattr(self, name)]
         if absent:
             _refuse(f"{absent[0]} is empty", f"with source = {self.source}: {', '.join(needed)}")
-        if unknown := [name for name in self.log if name not in self.markers]:
-            _refuse(f"log = {list(self.log)}: '{unknown[0]}' is no marker", f"of markers: {', '.join(self.markers)}")
+        self._check_log(self.markers)
         if self.origin and self.time_unit:
             _refuse("time_unit with origin", "one of them: dates are counted in days")
+
+    def _check_log(self, markers: tuple[str, ...]) -> None:
+        if unknown := [name for name in self.log if name not in markers]:
+            _refuse(f"log = {list(self.log)}: '{unknown[0]}' is no marker", f"of markers: {', '.join(markers)}")
 
 
 def _twice(values: tuple[object, ...]) -> bool:

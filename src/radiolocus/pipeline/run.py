@@ -32,6 +32,7 @@ ORDER = (
     "link",
     "genotyping",
     "outcome",
+    "monitoring",
     "early",
     "benefit",
     "mechanism",

@@ -36,6 +36,7 @@ from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
 from radiolocus.pipeline.stage_link import links
 from radiolocus.pipeline.stage_mechanism import mechanism
+from radiolocus.pipeline.stage_monitoring import monitoring
 from radiolocus.pipeline.stage_response import response
 from radiolocus.schema import TABLES, Column, empty
 from radiolocus.store import Stage, digest
@@ -271,6 +272,7 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "link": links,
     "genotyping": genotypes,
     "outcome": outcome,
+    "monitoring": monitoring,
     "early": early_prediction,
     "benefit": benefits,
     "mechanism": mechanism,

@@ -353,12 +353,15 @@ def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, N
             np.linalg.cholesky(own)
         except np.linalg.LinAlgError:
             return theta
+        change = np.linalg.solve(own, gradient[free])
         moved = theta.copy()
-        moved[free] -= np.linalg.solve(own, gradient[free])
+        moved[free] -= change
         inside = all(low is None or x >= low for x, (low, _) in zip(moved, bounds, strict=True))
         if not inside or not model(moved) <= model(theta) + 1e-9:
             return theta
         theta = moved
+        if float(change @ gradient[free]) < 1e-12:  # squared from step to step: nothing is left of it after this one
+            return theta
     return theta
 
 
