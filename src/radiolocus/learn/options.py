@@ -86,6 +86,8 @@ class ProtocolOptions:
         Columns chosen in error that stability selection may be expected to admit, at most.
     permutations : int
         Runs of the whole protocol on a permuted outcome, by which the audit looks for leaks; 0: none.
+    shuffles : int
+        Shuffles of each predictor among the held-out subjects, for its importance; 0: models are not explained.
     """
 
     repeats: int = 5
@@ -119,11 +121,12 @@ class ProtocolOptions:
     stability_threshold: float = 0.75
     stability_errors: float = 1.0
     permutations: int = 5
+    shuffles: int = 5
 
     def __post_init__(self) -> None:
         least = {"repeats": 1, "folds": 2, "inner_folds": 2, "seed": 0, "bootstrap": 2}
         least |= {"penalties": 2, "min_level": 1, "screen": 1, "ridge_up_to": 0}
-        least |= {"resamples": 2, "select_count": 1, "stability_draws": 2, "permutations": 0}
+        least |= {"resamples": 2, "select_count": 1, "stability_draws": 2, "permutations": 0, "shuffles": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ConfigError(f"{name} = {getattr(self, name)}", where="outcome", allowed=f"at least {value}")
