@@ -32,7 +32,7 @@ def path(X, target, penalties, l1_ratio, efron=True, tolerance=1e-10):
     start = 0.0 if survival else float(np.log(target.events / (target.n - target.events)))
     found = sparse_group_path(
         np.ascontiguousarray(X[order].T), target.event[order], bounds, survival, efron, GROUP, WEIGHT,
-        np.asarray(penalties, dtype=float), l1_ratio, start, 0.0, tolerance, 200,
+        np.asarray(penalties, dtype=float), l1_ratio, np.zeros(GROUP.size), start, 0.0, tolerance, 200,
     )  # fmt: skip
     return found[0], found[1], found[3]
 

@@ -333,12 +333,13 @@ def sparse_group_path(
     weight: Array,
     penalties: Array,
     l1_ratio: float,
+    start: Array,
     intercept: float,
     least_loss: float,
     tolerance: float,
     rounds: int,
 ) -> tuple[Array, Array, Array, int]:
-    """Fit the whole path from no predictor, each penalty from the solution before it.
+    """Fit the whole path, each penalty from the solution before it.
 
     Parameters
     ----------
@@ -355,8 +356,10 @@ def sparse_group_path(
         Descending.
     l1_ratio : float
         α, 0 (group lasso) to 1 (lasso).
+    start : ndarray, shape (p,)
+        Coefficients from which the first fit starts.
     intercept : float
-        Log odds of the event; 0 for the Cox model.
+        Intercept that goes with them: without predictors the log odds of the event; 0 for the Cox model.
     least_loss : float
         A fit with no more loss ends the path.
     tolerance : float
@@ -381,9 +384,11 @@ def sparse_group_path(
     coefficients, intercepts = np.zeros((penalties.size, p)), np.zeros(penalties.size)
     losses = np.zeros(penalties.size)
     state = np.empty((7, n))
-    beta = np.zeros(p)
+    beta = start.copy()
     everybody = np.arange(p)
-    eta = np.full(n, intercept)
+    eta = np.empty(n)
+    _along(xt, everybody, beta, eta)
+    eta += intercept
     loss = _terms(eta, event, bounds, survival, efron, state)
     slope = np.empty(p)
     quadratic = _model(xt, event, bounds, survival, state, _members(beta != 0.0))

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from radiolocus.errors import ConfigError
 from radiolocus.learn.aft import Aft
+from radiolocus.learn.blockwise import Fusion
 from radiolocus.learn.cox import CoxNet
 from radiolocus.learn.discrete import DiscreteTime
+from radiolocus.learn.factors import CanonicalScores, FactorScores
+from radiolocus.learn.families import family_of, with_baseline
 from radiolocus.learn.gaussian import GaussianNet
+from radiolocus.learn.group_lasso import SparseGroupLasso
 from radiolocus.learn.interface import Fitted, Learner, Setting
-from radiolocus.learn.linear import Baseline, Family, LinearFit, penalty_grid
+from radiolocus.learn.ipf import Ipf
+from radiolocus.learn.linear import LinearFit, penalty_grid
 from radiolocus.learn.logistic import LogisticNet
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.ordinal import Multinomial, Ordinal
+from radiolocus.learn.stacking import Stacked
 from radiolocus.learn.survival_forest import SurvivalForest
 from radiolocus.learn.target import Kind, Target
 from radiolocus.learn.trees import Boosting, Forest
@@ -25,7 +30,7 @@ from radiolocus.learn.xgb import XgboostAft, XgboostCox
 from radiolocus.model import Array
 from radiolocus.registry import Registry
 
-__all__ = ["MODELS", "Net", "check_models", "display_name", "family_of", "models_for", "with_baseline"]
+__all__ = ["MODELS", "Net", "alone", "check_models", "display_name", "family_of", "models_for", "with_baseline"]
 
 
 class Net(Learner):
@@ -65,35 +70,6 @@ class Net(Learner):
         return with_baseline(fit, X, target, family)
 
 
-def with_baseline(fit: LinearFit, X: Array, target: Target, family: Family) -> LinearFit:
-    """Add the baseline hazard of the training part to a Cox model; say of a linear one that it has no classes."""
-    if target.number:
-        return replace(fit, classes=False)
-    if target.time is None or not isinstance(family, CoxNet):
-        return fit
-    return replace(fit, baseline=Baseline(target.time, target.event, fit.predict(X), family.ties))
-
-
-def family_of(target: Target, options: ProtocolOptions) -> Family:
-    """Return the linear model that a kind of endpoint is predicted with.
-
-    Raises
-    ------
-    ConfigError
-        Several classes, which neither of them predicts.
-    """
-    if target.levels:
-        raise ConfigError(
-            f"a linear score of {target.classes} classes",
-            where="outcome",
-            allowed="a survival or binary endpoint",
-            todo="choose models and a selection that know several classes",
-        )
-    if target.number:
-        return GaussianNet()
-    return CoxNet(options.ties) if target.kind == "survival" else LogisticNet()
-
-
 MODELS: Registry[Learner] = Registry("model")
 for _learner in (
     Net("elastic_net", "elastic net", None),
@@ -110,6 +86,12 @@ for _learner in (
     Multinomial(),
     Boosting(),
     Forest(),
+    Ipf("ipf_lasso", "IPF-lasso", 1.0),
+    Ipf("ipf_ridge", "IPF-ridge", 0.0),
+    SparseGroupLasso(),
+    Stacked(),
+    FactorScores(),
+    CanonicalScores(),
 ):
     MODELS.add(_learner.key, _learner)
 
@@ -139,6 +121,12 @@ def check_models(names: Sequence[str], where: str = "outcome.models") -> None:
 def models_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
     """Those of `names` that predict endpoints of a kind, in their order."""
     return tuple(name for name in names if kind in MODELS[name].kinds)
+
+
+def alone(key: str) -> str:
+    """Model that stands for another where there is one block of predictors: a fusion of one block is its base."""
+    learner = MODELS[key]
+    return learner.base if isinstance(learner, Fusion) else key
 
 
 def display_name(key: str, kind: Kind) -> str:

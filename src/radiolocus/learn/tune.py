@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radiolocus.errors import ConfigError
+from radiolocus.learn.blockwise import Bench, Fusion
 from radiolocus.learn.folds import Folds, draw_folds
 from radiolocus.learn.inner import InnerPath, choose, follow
 from radiolocus.learn.interface import Fitted, Learner
@@ -66,6 +67,11 @@ def fit_tuned(
             where="models",
             allowed=", ".join(name for name in MODELS if target.kind in MODELS[name].kinds),
         )
+    if isinstance(learner, Fusion):
+        if len(training.blocks) < 2:
+            return fit_tuned(training, target, options, seed, groups, learner.base)
+        bench = Bench(family_of, with_baseline, prepare_training, fit_tuned)
+        return learner.tuned(training, target, options, seed, groups, bench)
     if isinstance(learner, Net):
         return _fit_by_path(learner, training, target, options, seed, groups)
     return _fit_by_grid(learner, training, target, options, seed, groups)

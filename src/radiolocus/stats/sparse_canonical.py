@@ -17,11 +17,11 @@ import numpy.typing as npt
 from radiolocus.model import Array
 from radiolocus.stats.maxt import permutations_of
 
-__all__ = ["Canonical", "partial_least_squares", "sparse_canonical"]
+__all__ = ["Canonical", "canonical_pairs", "partial_least_squares", "sparse_canonical"]
 
 # Rounds of the authors' software; the start needs no more than to point the right way.
 _ROUNDS, _CLOSE = 15, 1e-6
-_DENSE_ROUNDS = 20
+_DENSE_ROUNDS, _CAREFUL = 20, 100
 #: Absolute sums allowed, as shares of the square root of the number of columns; those of the authors' software.
 PENALTIES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 
@@ -141,6 +141,48 @@ def partial_least_squares(
     p_value = (1.0 + (size[1:] >= size[0] * (1 - 1e-10)).sum()) / (1.0 + permutations)
     correlation = float(np.corrcoef(x @ u, y @ v)[0, 1])
     return Canonical(u, v, correlation, None, p_value, ratio[0], ratio[1])
+
+
+def canonical_pairs(X: Array, Y: Array, count: int, penalty: float = 0.3) -> tuple[Array, Array]:
+    """Several sparse canonical pairs at a given penalty, one after the other, without any test.
+
+    What a pair explains is taken off the cross-product before the next one is looked for (Witten, Tibshirani & Hastie
+    2009, algorithm 2).
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, p)
+    Y : ndarray, shape (n, q)
+        Complete columns; standardised here. Constant columns get no weight.
+    count : int
+    penalty : float
+        Absolute sum allowed, as a share of the square root of the number of columns.
+
+    Returns
+    -------
+    u : ndarray, shape (p, k)
+    v : ndarray, shape (q, k)
+        Of standardised columns; fewer pairs than `count` where nothing is left.
+    """
+    left = _standard(X).T @ _standard(Y)
+    limit_u, limit_v = (max(1.0, penalty * np.sqrt(size)) for size in left.shape)
+    size = float(np.abs(left).max(initial=0.0))
+    us, vs = np.zeros((left.shape[0], 0)), np.zeros((left.shape[1], 0))
+    for _ in range(min(count, *left.shape)):
+        if float(np.abs(left).max(initial=0.0)) <= 1e-9 * size:
+            break
+        v = np.linalg.svd(left, full_matrices=False)[2][:1].T
+        u = np.zeros((left.shape[0], 1))
+        for _ in range(_CAREFUL):
+            before = v
+            u = _projected(left @ v, limit_u)
+            v = _projected(left.T @ u, limit_v)
+            if np.abs(v - before).max() < _CLOSE:
+                break
+        left = left - float((u.T @ left @ v)[0, 0]) * (u @ v.T)
+        sign = 1.0 if u[int(np.argmax(np.abs(u[:, 0]))), 0] >= 0 else -1.0
+        us, vs = np.hstack([us, sign * u]), np.hstack([vs, sign * v])
+    return us, vs
 
 
 def _standard(values: Array) -> Array:
