@@ -27,6 +27,7 @@ from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
 from radiolocus.report.sections_mechanism import mechanism
 from radiolocus.report.sections_molecular import molecular
+from radiolocus.report.sections_monitoring import monitoring
 from radiolocus.report.sections_mr import mendelian
 from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_qc import quality
@@ -57,6 +58,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     changes,
     timelines,
     follow_up,
+    monitoring,
     early,
     benefit,
     mechanism,
@@ -73,6 +75,7 @@ _SHOWN_IN = {
     "genotyping": "genotyping",
     "outcome": "outcome",
     "response": "response",
+    "monitoring": "monitoring",
     "early": "early",
     "benefit": "benefit",
     "mechanism": "mechanism",
