@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from radiolocus.errors import RadiolocusError
+from radiolocus.errors import FitError, RadiolocusError
 from radiolocus.learn.horizons import horizons_of
 from radiolocus.learn.models import MODELS, Net
 from radiolocus.learn.preprocess import Predictors, fit_preprocess
@@ -91,13 +91,14 @@ def show_everyone(task: Task, score: Array) -> tuple[Tables, list[Problem]]:
         tables |= _nomogram(task, tuned)
     if task.model == first:
         try:
-            design = _design(task, tuned)
-            tables |= _effects(task, design) if design is not None else {}
-            if design is not None and task.target.time is not None:
-                found = proportional_hazards(
-                    task.target.time, task.target.event, design.X, ties=ties, names=design.names
-                )
-                _add(tables, _tested(found, design.names, _name(task), task))
+            if (whole := _design(task, tuned)) is not None:
+                effects, design = _effects(task, whole)
+                tables |= effects
+                if design.names and task.target.time is not None:
+                    found = proportional_hazards(
+                        task.target.time, task.target.event, design.X, ties=ties, names=design.names
+                    )
+                    _add(tables, _tested(found, design.names, _name(task), task))
         except RadiolocusError as error:
             problems.append(_told(error, f"unpenalised model, {task.label}"))
     if task.target.time is not None and np.ptp(score) > 0:
@@ -163,12 +164,9 @@ def _columns(
 ) -> _Design:
     """Numbers per standard deviation, categories and missing values as they are."""
     numbers = np.array([d["kind"] == "number" for d in described])
+    against = "against all others" if chosen else "against the reference"
     unit = tuple(
-        f"standard deviation, {s:.4g}"
-        if number
-        else "against all others"
-        if d["kind"] == "missing"
-        else "against the reference"
+        f"standard deviation, {s:.4g}" if number else "against all others" if d["kind"] == "missing" else against
         for d, number, s in zip(described, numbers, scale, strict=True)
     )
     return _Design(
@@ -176,32 +174,56 @@ def _columns(
     )
 
 
-def _effects(task: Task, design: _Design) -> Tables:
-    target = task.target
-    if target.time is not None:
-        fit = fit_cox(target.time, target.event, design.X, ties=task.options.ties, names=design.names)
-        beta, error, p = fit.coefficient, fit.standard_error, fit.neg_log10_p
-    else:
-        logistic = fit_logistic(target.event, design.X, names=design.names)
-        k = len(design.names)
-        beta, error, p = logistic.coefficient[:k], logistic.standard_error[:k], logistic.neg_log10_p[:k]
+def _effects(task: Task, design: _Design) -> tuple[Tables, _Design]:
+    """Ratios of all columns, and the columns that have one: a column that separates the outcome has none."""
+    kept = np.arange(len(design.names))
+    while True:
+        names = [design.names[j] for j in kept]
+        try:
+            found = _fit(task, design.X[:, kept], names) if kept.size else (np.zeros(0),) * 3
+            break
+        except FitError as error:
+            endless = [k for k, name in enumerate(names) if f"coefficient of {name} runs to infinity" in error.got]
+            if not endless:
+                raise
+            kept = np.delete(kept, endless)
+    beta, error_of, p = (np.full(len(design.names), np.nan) for _ in range(3))
+    beta[kept], error_of[kept], p[kept] = found
     frame = pl.DataFrame(
         {
             "model": [_name(task)] * len(design.names),
             "covariate": design.names,
             "block": design.blocks,
             "unit": design.unit,
-            "measure": ["hazard ratio" if target.time is not None else "odds ratio"] * len(design.names),
+            "measure": ["hazard ratio" if task.target.time is not None else "odds ratio"] * len(design.names),
             "estimate": np.exp(beta),
-            "lower": np.exp(beta - _Z * error),
-            "upper": np.exp(beta + _Z * error),
+            "lower": np.exp(beta - _Z * error_of),
+            "upper": np.exp(beta + _Z * error_of),
             "neg_log_10_p_value": p,
             "chosen": [design.chosen] * len(design.names),
-            "n": [target.n] * len(design.names),
-            "events": [target.events] * len(design.names),
+            "n": [task.target.n] * len(design.names),
+            "events": [task.target.events] * len(design.names),
         }
+    ).with_columns(pl.col("estimate", "lower", "upper", "neg_log_10_p_value").fill_nan(None))
+    some = _Design(
+        design.X[:, kept],
+        tuple(design.names[j] for j in kept),
+        tuple(design.blocks[j] for j in kept),
+        tuple(design.unit[j] for j in kept),
+        design.chosen,
     )
-    return {"hazard_ratios": frame}
+    return {"hazard_ratios": frame}, some
+
+
+def _fit(task: Task, X: Array, names: Sequence[str]) -> tuple[Array, Array, Array]:
+    """Coefficients, standard errors and −log10 p-values."""
+    target = task.target
+    if target.time is not None:
+        fit = fit_cox(target.time, target.event, X, ties=task.options.ties, names=names)
+        return fit.coefficient, fit.standard_error, fit.neg_log10_p
+    logistic = fit_logistic(target.event, X, names=names)
+    k = len(names)
+    return logistic.coefficient[:k], logistic.standard_error[:k], logistic.neg_log10_p[:k]
 
 
 def _tested(found: ProportionalHazards, names: Sequence[str], model: str, task: Task) -> Tables:
