@@ -16,6 +16,13 @@ for (alpha in c(0, 0.05, 0.5, 1)) {
   keep(paste0("breslow.", alpha), as.matrix(coef(fit(survival, "cox"))))
   keep(paste0("logistic.", alpha), as.matrix(coef(fit(table$event, "binomial"))))
 }
+# A penalty for each block: four columns each, with factors 1, 4 and 0.5 (glmnet divides them by their mean).
+for (alpha in c(0, 1)) {
+  fit <- function(y, family) glmnet(x, y, family = family, alpha = alpha, lambda = penalties, standardize = FALSE,
+                                    penalty.factor = rep(c(1, 4, 0.5), each = 4), thresh = 1e-15, maxit = 1e7)
+  keep(paste0("blocks.survival.", alpha), as.matrix(coef(fit(survival, "cox"))))
+  keep(paste0("blocks.binary.", alpha), as.matrix(coef(fit(table$event, "binomial"))))
+}
 # Each inner training part is standardised anew (denominator n), as in the protocol.
 tuned <- function(y, family, fold, list) cv.glmnet(x, y, family = family, alpha = 0.5, lambda = read_penalties(list),
                                                    foldid = fold + 1, type.measure = "deviance", standardize = TRUE,

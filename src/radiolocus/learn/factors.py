@@ -22,7 +22,7 @@ __all__ = ["CanonicalScores", "FactorScores", "canonical_loadings", "factor_load
 
 _BARE = "no number of scores predicted the inner folds better than no predictor: everybody is predicted alike"
 #: Share of the largest absolute sum that the weights of a canonical pair may have.
-_SPARSE = 0.3
+_SPARSE = 0.5
 
 
 def factor_loadings(X: Array, blocks: Sequence[str], count: int) -> Array:

@@ -143,11 +143,11 @@ def partial_least_squares(
     return Canonical(u, v, correlation, None, p_value, ratio[0], ratio[1])
 
 
-def canonical_pairs(X: Array, Y: Array, count: int, penalty: float = 0.3) -> tuple[Array, Array]:
+def canonical_pairs(X: Array, Y: Array, count: int, penalty: float = 0.5) -> tuple[Array, Array]:
     """Several sparse canonical pairs at a given penalty, one after the other, without any test.
 
-    What a pair explains is taken off the cross-product before the next one is looked for (Witten, Tibshirani & Hastie
-    2009, algorithm 2).
+    The score of a pair is taken off all columns of its side before the next one is looked for, so that the scores of a
+    side do not correlate.
 
     Parameters
     ----------
@@ -162,27 +162,39 @@ def canonical_pairs(X: Array, Y: Array, count: int, penalty: float = 0.3) -> tup
     -------
     u : ndarray, shape (p, k)
     v : ndarray, shape (q, k)
-        Of standardised columns; fewer pairs than `count` where nothing is left.
+        ``X @ u`` and ``Y @ v`` of standardised columns are the scores; fewer pairs than `count` where nothing is left.
+        Only the first are sparse: the others give back what was taken off before.
     """
-    left = _standard(X).T @ _standard(Y)
-    limit_u, limit_v = (max(1.0, penalty * np.sqrt(size)) for size in left.shape)
-    size = float(np.abs(left).max(initial=0.0))
-    us, vs = np.zeros((left.shape[0], 0)), np.zeros((left.shape[1], 0))
-    for _ in range(min(count, *left.shape)):
-        if float(np.abs(left).max(initial=0.0)) <= 1e-9 * size:
+    sides = (_standard(X), _standard(Y))
+    left = list(sides)
+    limits = [max(1.0, penalty * np.sqrt(side.shape[1])) for side in sides]
+    found = [np.zeros((side.shape[1], 0)) for side in sides]
+    size = float(np.abs(left[0].T @ left[1]).max(initial=0.0))
+    for _ in range(min(count, *(side.shape[1] for side in sides))):
+        cross = left[0].T @ left[1]
+        if float(np.abs(cross).max(initial=0.0)) <= 1e-9 * size:
             break
-        v = np.linalg.svd(left, full_matrices=False)[2][:1].T
-        u = np.zeros((left.shape[0], 1))
-        for _ in range(_CAREFUL):
-            before = v
-            u = _projected(left @ v, limit_u)
-            v = _projected(left.T @ u, limit_v)
-            if np.abs(v - before).max() < _CLOSE:
-                break
-        left = left - float((u.T @ left @ v)[0, 0]) * (u @ v.T)
-        sign = 1.0 if u[int(np.argmax(np.abs(u[:, 0]))), 0] >= 0 else -1.0
-        us, vs = np.hstack([us, sign * u]), np.hstack([vs, sign * v])
-    return us, vs
+        for k, weights in enumerate(_pair(cross, limits[0], limits[1])):
+            score = left[k] @ weights
+            # The score in terms of the columns themselves: less what earlier scores explain of them.
+            earlier = sides[k] @ found[k]
+            back = found[k] @ (earlier.T @ (sides[k] @ weights) / np.maximum((earlier**2).sum(axis=0), 1e-300))
+            found[k] = np.column_stack([found[k], weights - back])
+            left[k] = left[k] - np.outer(score, score @ left[k]) / max(float(score @ score), 1e-300)
+    return found[0], found[1]
+
+
+def _pair(cross: Array, limit_u: float, limit_v: float) -> tuple[Array, Array]:
+    """Sparse singular vectors of a cross-product; the largest weight of the first is positive."""
+    v = np.linalg.svd(cross, full_matrices=False)[2][:1].T
+    u = np.zeros((cross.shape[0], 1))
+    for _ in range(_CAREFUL):
+        before = v
+        u = _projected(cross @ v, limit_u)
+        v = _projected(cross.T @ u, limit_v)
+        if np.abs(v - before).max() < _CLOSE:
+            break
+    return _signed(u[:, 0], v[:, 0])
 
 
 def _standard(values: Array) -> Array:
