@@ -21,6 +21,7 @@ from radiolocus.molecular.copies import (
 from radiolocus.molecular.drivers import NONSYNONYMOUS
 from radiolocus.molecular.mutational_signatures import SignatureOptions
 from radiolocus.molecular.mutations import VcfOptions
+from radiolocus.molecular.panels import PanelOptions
 from radiolocus.read.fusions import FUSION_COLUMNS
 from radiolocus.read.readings import READINGS, Reading
 from radiolocus.read.segments import SEGMENT_COLUMNS
@@ -118,6 +119,21 @@ Nonsynonymous are the classes {classes}, unless `Mutation_Status` says germline,
 
 0 is who was sequenced and has none; who was not sequenced is missing. Items of fewer than `min_mutated` subjects are no
 markers.
+
+Where not everybody was sequenced for the same genes, a gene that is not on a subject's panel is missing, not 0:
+
+```toml
+[molecular.panels]
+samples = "data_gene_panel_matrix.txt"   # of cBioPortal, or any table of samples and panels
+genes = ["data_gene_panel_impact341.txt", "data_gene_panel_impact468.txt"]
+megabases = {{ IMPACT341 = 0.98, IMPACT468 = 1.22 }}   # of the burden (Samstein et al. 2019); without a size none
+```
+
+A pathway is 0 where all of its genes are on the panel. Of several samples of a subject a gene counts that is on the
+panel of any. The subjects of the table count as sequenced; those with variants who are not in it keep their variants,
+and all else of theirs is missing. Genes that are mutated in subjects on whose panel they are not are told: an older
+name in the list, mostly. The report counts frequencies among those whose panel has the gene (`molecular/panels`,
+`molecular/panel_genes`).
 
 {options}
 """
@@ -227,7 +243,11 @@ def page() -> str:
         _VARIANTS.format(
             classes=", ".join(f"`{c}`" for c in NONSYNONYMOUS),
             levels=levels,
-            options=_options(DriverOptions, "[molecular.drivers]") + "\n\n" + _options(VcfOptions, "[molecular.vcf]"),
+            options=_options(DriverOptions, "[molecular.drivers]")
+            + "\n\n"
+            + _options(VcfOptions, "[molecular.vcf]")
+            + "\n\n"
+            + _options(PanelOptions, "[molecular.panels]"),
         ),
         _BURDEN.format(options=_options(BurdenOptions, "[molecular.burden]")),
         _SIGNATURES.format(options=_options(SignatureOptions, "[molecular.mutational_signatures]")),

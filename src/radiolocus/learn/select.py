@@ -165,7 +165,7 @@ def _share(X: Array, target: Target) -> Array:
     """Share of the variance of a number that each column explains."""
     y = target.event - target.event.mean()
     Z = X - X.mean(axis=0)
-    return np.minimum(np.asarray((Z.T @ y) ** 2 / ((Z**2).sum(axis=0) * (y @ y))), 1.0)
+    return np.asarray(np.minimum((Z.T @ y) ** 2 / ((Z**2).sum(axis=0) * (y @ y)), 1.0))
 
 
 def _relevance(X: Array, target: Target, options: ProtocolOptions) -> Array:

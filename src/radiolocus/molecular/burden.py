@@ -64,7 +64,9 @@ class BurdenOptions:
         return f"somatic nonsynonymous {silent}variants{least}, per Mb of {self.megabases:g} Mb"
 
 
-def burden(mutations: pl.DataFrame, subjects: Iterable[str], options: BurdenOptions) -> pl.DataFrame:
+def burden(
+    mutations: pl.DataFrame, subjects: Iterable[str], options: BurdenOptions, megabases: Array | None = None
+) -> pl.DataFrame:
     """Count the variants of each subject.
 
     Parameters
@@ -74,6 +76,8 @@ def burden(mutations: pl.DataFrame, subjects: Iterable[str], options: BurdenOpti
     subjects : iterable of str
         Those who were sequenced.
     options : BurdenOptions
+    megabases : ndarray, shape (subjects,), optional
+        Mb that were looked at of each subject, NaN where nobody knows; by default ``options.megabases``.
 
     Returns
     -------
@@ -96,12 +100,13 @@ def burden(mutations: pl.DataFrame, subjects: Iterable[str], options: BurdenOpti
     )
     found = frame["variants"].fill_null(0)
     lower, upper = poisson_interval(found.to_numpy().astype(np.float64))
+    size = np.full(frame.height, options.megabases) if megabases is None else megabases
     frame = frame.with_columns(
         variants=found,
-        megabases=pl.lit(options.megabases),
-        per_megabase=found / options.megabases,
-        lower=pl.Series(lower / options.megabases),
-        upper=pl.Series(upper / options.megabases),
+        megabases=pl.Series(size, nan_to_null=True),
+        per_megabase=pl.Series(found.to_numpy() / size, nan_to_null=True),
+        lower=pl.Series(lower / size, nan_to_null=True),
+        upper=pl.Series(upper / size, nan_to_null=True),
     )
     return conform(frame, "molecular/burden")
 

@@ -27,6 +27,7 @@ from radiolocus.molecular.copies import (
 from radiolocus.molecular.expression import ExpressionTable, add_expression
 from radiolocus.molecular.mutational_signatures import SignatureOptions
 from radiolocus.molecular.mutations import MutationPlan, VcfOptions, add_mutations, files_of
+from radiolocus.molecular.panels import PanelOptions
 from radiolocus.molecular.score_options import DerivedOptions
 from radiolocus.molecular.scores import add_scores, complete
 from radiolocus.molecular.sheet import Marker, Molecules, Sheet, below
@@ -111,6 +112,8 @@ class MolecularOptions(DerivedOptions):
     sequenced : str or None
         Who was sequenced: one id a line, or a table with an id column. Without it only those with a row in the MAF
         count as sequenced, and the others are missing.
+    panels : PanelOptions or None
+        Who was sequenced with which gene panel: a gene that is not on it is unknown there, not unmutated.
     min_mutated : int
         Genes, protein changes, fusions and so on of fewer subjects of the cohort are no markers.
     vcf : VcfOptions
@@ -149,11 +152,12 @@ class MolecularOptions(DerivedOptions):
     markers: tuple[MarkerTable, ...] = ()
     expression: tuple[ExpressionTable, ...] = ()
     precedence: tuple[str, ...] = ()
+    panels: PanelOptions | None = None
 
     def __post_init__(self) -> None:
         if self.min_mutated < 1:
             raise ConfigError(f"{self.min_mutated}", where="molecular.min_mutated", allowed="at least 1")
-        for name in ("sequenced", "burden", "mutational_signatures"):
+        for name in ("sequenced", "panels", "burden", "mutational_signatures"):
             if getattr(self, name) is not None and self.mutations is None:
                 got = f"sequenced = '{self.sequenced}'" if name == "sequenced" else name
                 raise ConfigError(
@@ -177,6 +181,7 @@ class MolecularOptions(DerivedOptions):
             self.drivers,
             self.burden,
             self.mutational_signatures,
+            self.panels,
         )
 
     def files(self, root: Path) -> list[str]:

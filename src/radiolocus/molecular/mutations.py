@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from radiolocus.cohort import Match
 from radiolocus.errors import ConfigError
-from radiolocus.model import Problem
+from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.molecular.alterations import (
     DEFINITIONS,
     DriverOptions,
@@ -25,11 +26,13 @@ from radiolocus.molecular.burden import BurdenOptions, burden
 from radiolocus.molecular.drivers import incidence
 from radiolocus.molecular.expression import date_genes
 from radiolocus.molecular.mutational_signatures import SignatureOptions, fit_signatures, marker_name, read_signatures
+from radiolocus.molecular.panels import Coverage, PanelOptions, coverage_of, told
 from radiolocus.molecular.sheet import Marker, Sheet, below
 from radiolocus.molecular.spectrum import spectra
 from radiolocus.read.discover import glob_subjects
 from radiolocus.read.fasta import Fasta
 from radiolocus.read.maf import Maf, read_maf, read_sample_list
+from radiolocus.read.panels import read_panel_matrix
 from radiolocus.read.somatic_vcf import read_somatic_vcf
 
 __all__ = ["MutationPlan", "VcfOptions", "add_mutations", "files_of"]
@@ -71,11 +74,13 @@ class MutationPlan:
     drivers: DriverOptions = field(default_factory=DriverOptions)
     burden: BurdenOptions | None = None
     signatures: SignatureOptions | None = None
+    panels: PanelOptions | None = None
 
     def files(self, root: Path) -> list[str]:
         """Return all files that are read, below `root`."""
         signatures = (self.signatures.matrix, self.signatures.genome) if self.signatures else ()
-        beside = (self.sequenced, self.vcf.genome, self.drivers.hotspots, self.drivers.pathways, *signatures)
+        panels = (self.panels.samples, *self.panels.genes) if self.panels else ()
+        beside = (self.sequenced, self.vcf.genome, self.drivers.hotspots, self.drivers.pathways, *signatures, *panels)
         return [path for path, _ in files_of(root, self.mutations)] + [name for name in beside if name]
 
 
@@ -112,11 +117,15 @@ def add_mutations(sheet: Sheet, plan: MutationPlan, root: Path) -> None:
         rows = rows.filter(pl.col("gene").is_in(plan.drivers.genes))
     sheet.keep("molecular/mutations", rows)
     subjects = sorted(set(match.mapping.values()))
+    coverage = None if plan.panels is None else _add_panels(sheet, plan.panels, match, subjects, rows, root)
     for level in plan.drivers.by:
-        _add_level(sheet, plan, level, rows, subjects, root)
+        _add_level(sheet, plan, level, rows, subjects, root, coverage)
     alone = _one_sample(match, mutated, subjects)
     if plan.burden is not None:
-        _add_burden(sheet, plan.burden, rows, alone, source)
+        size = None
+        if coverage is not None and plan.panels is not None:
+            size = coverage.megabases(alone, plan.panels, plan.burden.megabases)
+        _add_burden(sheet, plan.burden, rows, alone, source, size)
     if plan.signatures is not None:
         _add_signatures(sheet, plan.signatures, rows.filter(pl.col("subject").is_in(alone)), root, source)
     if (plan.burden or plan.signatures) and len(alone) < len(subjects):
@@ -166,9 +175,13 @@ def _joined(sheet: Sheet, plan: MutationPlan, maf: Maf, root: Path) -> tuple[Mat
     barcodes = dict.fromkeys((*mutated, *maf.sequenced))
     if plan.sequenced is not None:
         barcodes |= dict.fromkeys(read_sample_list(below(root, plan.sequenced)))
+    if plan.panels is not None:
+        below(root, plan.panels.samples)
+        matrix = read_panel_matrix(root / plan.panels.samples, plan.panels.column, plan.panels.id)
+        barcodes |= dict.fromkeys(matrix)
     match = sheet.join(source, barcodes, several=True)
     sheet.say(_several(match, mutated, source))
-    if plan.sequenced is None and not maf.sequenced:
+    if plan.sequenced is None and plan.panels is None and not maf.sequenced:
         sheet.say(
             [
                 Problem(
@@ -183,8 +196,34 @@ def _joined(sheet: Sheet, plan: MutationPlan, maf: Maf, root: Path) -> tuple[Mat
     return match, mutated
 
 
+def _add_panels(
+    sheet: Sheet, options: PanelOptions, match: Match, subjects: list[str], rows: pl.DataFrame, root: Path
+) -> Coverage:
+    for name in options.genes:
+        below(root, name)
+    coverage, panels, genes = coverage_of(options, root, match.mapping)
+    sheet.keep("molecular/panels", panels)
+    sheet.keep("molecular/panel_genes", genes)
+    sheet.say(told(coverage, subjects, rows, options.samples))
+    return coverage
+
+
+def _unknown(
+    coverage: Coverage, level: Level, items: Sequence[str], subjects: list[str], sets: Mapping[str, Sequence[str]]
+) -> BoolArray:
+    """Whose items were not looked at, or not all of their genes, shape (subjects, items)."""
+    genes = [sets[item] if level == "pathway" else (item.split(" ")[0],) for item in items]
+    return ~coverage.whole(subjects, genes)
+
+
 def _add_level(
-    sheet: Sheet, plan: MutationPlan, level: Level, rows: pl.DataFrame, subjects: list[str], root: Path
+    sheet: Sheet,
+    plan: MutationPlan,
+    level: Level,
+    rows: pl.DataFrame,
+    subjects: list[str],
+    root: Path,
+    coverage: Coverage | None = None,
 ) -> None:
     source = plan.mutations
     prefix, definition = DEFINITIONS[level]
@@ -201,16 +240,32 @@ def _add_level(
         got = f"no {what} in {plan.min_mutated} subjects (the most frequent in {most})"
         todo = "lower min_mutated, or leave this level out"
         sheet.say([Problem("molecular", got, "note", where=source, todo=todo)])
-    for item in items:
-        values = sheet.spread(subjects, frame[item].to_numpy())
+    unknown = None if coverage is None else _unknown(coverage, level, items, subjects, sets)
+    for j, item in enumerate(items):
+        found = frame[item].to_numpy()
+        if unknown is not None:
+            found = np.where(unknown[:, j] & (found == 0), np.nan, found)
+        values = sheet.spread(subjects, found)
         sheet.add(Marker(f"{prefix}{item}", "binary", source, "", values, definition))
 
 
-def _add_burden(sheet: Sheet, options: BurdenOptions, rows: pl.DataFrame, subjects: list[str], source: str) -> None:
-    table = burden(rows, subjects, options)
+def _add_burden(
+    sheet: Sheet,
+    options: BurdenOptions,
+    rows: pl.DataFrame,
+    subjects: list[str],
+    source: str,
+    megabases: Array | None = None,
+) -> None:
+    table = burden(rows, subjects, options, megabases)
     sheet.keep("molecular/burden", table)
+    if lacking := table["per_megabase"].null_count():
+        got = f"{lacking} subjects have no burden: nothing says how much their panel covers"
+        todo = "give the size under molecular.panels.megabases"
+        sheet.say([Problem("molecular", got, "no value", where=source, todo=todo, count=lacking)])
     values = sheet.spread(subjects, table["per_megabase"].to_numpy())
-    sheet.add(Marker("tmb", "continuous", source, "1/Mb", values, options.definition))
+    definition = options.definition + (" (of a panel, its own size)" if megabases is not None else "")
+    sheet.add(Marker("tmb", "continuous", source, "1/Mb", values, definition))
     if options.high is not None:
         high = (table["per_megabase"] >= options.high).cast(pl.Float64).to_numpy()
         definition = f"tmb of {options.high:g} per Mb or more"

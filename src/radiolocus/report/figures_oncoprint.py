@@ -13,7 +13,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch
 from scipy.stats import rankdata
 
-from radiolocus.model import Array
+from radiolocus.model import Array, BoolArray
+from radiolocus.molecular.panels import Coverage
 from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, PALE, canvas, embed, shorten, styled
 from radiolocus.report.numbers import count
@@ -76,6 +77,7 @@ def oncoprint(
     *,
     burden: Mapping[str, float] | None = None,
     tracks: Mapping[str, Mapping[str, float]] | None = None,
+    coverage: Coverage | None = None,
 ) -> Figure | None:
     """Draw the most frequently mutated genes, a column a subject.
 
@@ -89,6 +91,8 @@ def oncoprint(
         Burden per Mb by subject, as bars above.
     tracks : mapping of str to mapping of str to float, optional
         Imaging features, by their name and by subject, as rows below: the rank among the subjects of the figure.
+    coverage : Coverage, optional
+        Which genes of whom were looked at; all by default.
 
     Returns
     -------
@@ -105,10 +109,12 @@ def oncoprint(
     codes = kind_matrix(mutations, subjects, genes)
     order = memo_order(codes)
     people = [subjects[j] for j in order]
+    unknown = np.zeros(codes.shape, bool) if coverage is None else ~coverage.matrix(people, genes).T
+    unknown &= codes[:, order] == 0
     tracks = tracks or {}
     heights = [_BURDEN if burden else 0.02, _ROW * len(genes), _ROW * len(tracks) if tracks else 0.02]
     figure, (top, middle, below) = _panels(heights)
-    _matrix(middle, codes[:, order], genes)
+    _matrix(middle, codes[:, order], genes, unknown)
     if burden:
         _bars(top, [burden.get(s, np.nan) for s in people])
     else:
@@ -119,7 +125,9 @@ def oncoprint(
         below.set_visible(False)
     handles = [Patch(color=colour, label=kind) for kind, colour in zip(KINDS, _COLOURS, strict=True)]
     handles.append(Patch(facecolor=PALE, edgecolor=GREY, linewidth=0.4, label="none"))
-    figure.legend(handles=handles, loc="lower left", ncols=5, bbox_to_anchor=(0.13, 0.0), handlelength=1.0)
+    if unknown.any():
+        handles.append(Patch(facecolor="white", edgecolor=GREY, linewidth=0.4, label="not on the panel"))
+    figure.legend(handles=handles, loc="lower left", ncols=len(handles), bbox_to_anchor=(0.13, 0.0), handlelength=1.0)
     altered = int((codes > 0).any(axis=0).sum())
     beside = (
         f" Below: rank of {len(tracks)} imaging features among these subjects, dark is high, white where missing."
@@ -131,7 +139,8 @@ def oncoprint(
         figure,
         f"Oncoprint of {len(genes)} genes in {count(len(subjects))} subjects",
         f"The {len(genes)} most frequently mutated genes in {count(len(subjects))} sequenced subjects, of whom "
-        f"{count(altered)} have a nonsynonymous variant in one of them; a column a subject, per cent on the right. "
+        f"{count(altered)} have a nonsynonymous variant in one of them; a column a subject, per cent on the right"
+        f"{', of those whose panel has the gene' if unknown.any() else ''}. "
         f"Truncating: nonsense, frameshift, splice site, start or stop lost.{above}{beside}",
     )
 
@@ -160,14 +169,16 @@ def _cells(axes: Axes, rows: int, columns: int) -> None:
     axes.tick_params(length=0)
 
 
-def _matrix(axes: Axes, codes: Codes, genes: Sequence[str]) -> None:
+def _matrix(axes: Axes, codes: Codes, genes: Sequence[str], unknown: BoolArray) -> None:
     colours = ListedColormap([PALE, *_COLOURS])
-    axes.pcolormesh(codes, cmap=colours, vmin=-0.5, vmax=len(_COLOURS) + 0.5, rasterized=True)
+    axes.pcolormesh(
+        np.ma.masked_array(codes, unknown), cmap=colours, vmin=-0.5, vmax=len(_COLOURS) + 0.5, rasterized=True
+    )
     _cells(axes, *codes.shape)
     axes.set_yticks(np.arange(len(genes)) + 0.5, [shorten(g, 16) for g in genes], style="italic")
     for i, row in enumerate(codes):
         axes.annotate(
-            f"{100 * (row > 0).mean():.0f} %",
+            f"{100 * (row > 0).sum() / max(int((~unknown[i]).sum()), 1):.0f} %",
             (1.0, i + 0.5),
             xytext=(4, 0),
             xycoords=("axes fraction", "data"),

@@ -7,6 +7,7 @@ import polars as pl
 from markupsafe import Markup
 
 from radiolocus.cohort import phenotype_matrix
+from radiolocus.molecular.panels import Coverage
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
 from radiolocus.report.figures_oncoprint import oncoprint
 from radiolocus.report.numbers import count, interval, number_cell, plural
@@ -36,7 +37,8 @@ def _mutations(art: Artefacts) -> tuple[list[Block], list[str]]:
     subjects = _sequenced(art, frame)
     table = art.table("molecular/burden")
     burden = None if table is None else dict(table.select("subject", "per_megabase").iter_rows())
-    drawn = oncoprint(frame, subjects, burden=burden, tracks=_tracks(art))
+    coverage = _coverage(art)
+    drawn = oncoprint(frame, subjects, burden=burden, tracks=_tracks(art), coverage=coverage)
     kept = frame.filter("nonsynonymous")
     counts = (
         kept.group_by("gene")
@@ -49,11 +51,12 @@ def _mutations(art: Artefacts) -> tuple[list[Block], list[str]]:
         .sort(["subjects", "gene"], descending=[True, False])
         .head(_SHOWN)
     )
+    looked = _looked_at(coverage, frame, subjects, counts["gene"].to_list())
     rows: list[Row] = [
         [
             r["gene"],
             number_cell(r["subjects"]),
-            Cell(f"{100 * r['subjects'] / len(subjects):.1f} %", r["subjects"] / len(subjects)),
+            Cell(f"{100 * r['subjects'] / looked[r['gene']]:.1f} %", r["subjects"] / looked[r["gene"]]),
             number_cell(r["hot"]),
             number_cell(r["lost"]),
             r["common"] or "–",
@@ -68,13 +71,30 @@ def _mutations(art: Artefacts) -> tuple[list[Block], list[str]]:
         sortable=True,
         folded=True,
         note="Subjects. Nonsynonymous: the nine classes of a MAF that change the protein (Mayakonda et al. 2018); loss "
-        "of function: nonsense, frameshift, splice site (MacArthur et al. 2012). All: molecular/mutations.csv.",
+        "of function: nonsense, frameshift, splice site (MacArthur et al. 2012)."
+        f"{' Sequenced: those whose gene panel has the gene.' if coverage else ''} All: molecular/mutations.csv.",
     )
     lead = ", ".join(f"{r['gene']} {r['subjects']}" for r in counts.head(3).iter_rows(named=True))
     said = [
         f"{count(kept.height)} nonsynonymous variants in {count(len(subjects))} sequenced subjects; most often {lead}"
     ]
     return [*([drawn] if drawn else []), listed], said
+
+
+def _coverage(art: Artefacts) -> Coverage | None:
+    panels, genes = art.table("molecular/panels"), art.table("molecular/panel_genes")
+    return None if panels is None or genes is None or not panels.height else Coverage.from_tables(panels, genes)
+
+
+def _looked_at(coverage: Coverage | None, frame: pl.DataFrame, subjects: list[str], genes: list[str]) -> dict[str, int]:
+    """How many subjects were sequenced for each gene: those of whose panel it is, and those who have it mutated."""
+    if coverage is None:
+        return dict.fromkeys(genes, len(subjects))
+    known, row = coverage.matrix(subjects, genes), {s: i for i, s in enumerate(subjects)}
+    for subject, gene in frame.filter("nonsynonymous").select("subject", "gene").iter_rows():
+        if gene in genes:
+            known[row[subject], genes.index(gene)] = True
+    return dict(zip(genes, known.sum(axis=0).tolist(), strict=True))
 
 
 def _sequenced(art: Artefacts, frame: pl.DataFrame) -> list[str]:

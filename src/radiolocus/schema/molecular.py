@@ -143,6 +143,21 @@ MOLECULAR: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "molecular/panels",
+        "gene panels that the samples of the cohort were sequenced with; empty where everybody has every gene",
+        (
+            SUBJECT,
+            Column("sample", Text, "barcode of the sample"),
+            Column("panel", Text, "name of the panel"),
+            Column("whole", Flag, "the panel has every gene (exome or genome)"),
+        ),
+    ),
+    Table(
+        "molecular/panel_genes",
+        "genes of the panels",
+        (Column("panel", Text, "name of the panel"), Column("gene", Text, "gene on it")),
+    ),
+    Table(
         "molecular/fusions",
         "gene fusions of the subjects of the cohort",
         (
