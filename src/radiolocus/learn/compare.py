@@ -91,7 +91,7 @@ def compare_on_same_folds(
             allowed="an event and a patient at risk beyond it (or both classes) in at least one fold",
             todo="use fewer folds",
         )
-    stratum = None if target.kind == "survival" else target.event
+    stratum = None if target.time is not None else target.event
     gaps = []
     for counts in bootstrap_weights(target.n, draws, seed, stratum=stratum):
         a, b = judged(counts.astype(np.float64))

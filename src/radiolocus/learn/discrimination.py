@@ -223,4 +223,4 @@ def ratio(concordant: Array, pairs: Array) -> Array:
 
 
 def _stratum(target: Target) -> Array | None:
-    return None if target.kind == "survival" else target.event
+    return None if target.time is not None else target.event

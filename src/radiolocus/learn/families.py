@@ -42,4 +42,4 @@ def family_of(target: Target, options: ProtocolOptions) -> Family:
         )
     if target.number:
         return GaussianNet()
-    return CoxNet(options.ties) if target.kind == "survival" else LogisticNet()
+    return LogisticNet() if target.time is None else CoxNet(options.ties)

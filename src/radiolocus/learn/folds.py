@@ -13,7 +13,8 @@ from radiolocus.learn.target import Target
 __all__ = ["Folds", "draw_folds"]
 
 _ATTEMPTS = 100
-_WITH = {"survival": " with an event", "continuous": ""}
+_WITH = {"survival": " with an event", "competing": " with the event", "continuous": ""}
+_COUNTED = {"survival": "events", "competing": "events of interest", "continuous": "patients"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ def draw_folds(target: Target, folds: int, seed: np.random.SeedSequence, groups:
         )
     notes: tuple[str, ...] = ()
     if folds > most:
-        what = {"survival": "events", "continuous": "patients"}.get(target.kind, "patients in the rarer class")
+        what = _COUNTED.get(target.kind, "patients in the rarer class")
         notes = (f"{most} folds instead of {folds}: there are {most} {what}",)
     count = min(folds, most)
     generator = np.random.default_rng(seed)
@@ -106,7 +107,7 @@ def strata(target: Target, labels: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np
         return np.searchsorted(np.quantile(largest, [0.25, 0.5, 0.75]), largest), largest.size
     stratum = np.zeros(labels.max() + 1, dtype=np.int64)
     np.maximum.at(stratum, labels, target.event.astype(np.int64))
-    wanted = (1,) if target.kind == "survival" else range(target.classes)
+    wanted = (1,) if target.time is not None else range(target.classes)
     return stratum, min(np.unique(labels[target.event == level]).size for level in wanted)
 
 

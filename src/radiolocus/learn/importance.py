@@ -168,7 +168,7 @@ def shuffled_repeat(
     Breiman, Mach Learn 2001;45:5. Fisher, Rudin & Dominici, J Mach Learn Res 2019;20:177.
     """
     blocks = within_fold_blocks(target, prediction, fold)
-    stratum = None if target.kind == "survival" else target.event
+    stratum = None if target.time is not None else target.event
     drawn = np.concatenate(list(bootstrap_weights(target.n, draws, seed[0], stratum=stratum))).astype(np.float64)
     weights = np.vstack([np.ones((1, target.n)), drawn])
     pairs = within_fold_pairs(blocks, weights)

@@ -53,7 +53,8 @@ class Learner(ABC):
     """A kind of model that the study file can name.
 
     ``key`` is that name, ``name`` what tables show, ``kinds`` the endpoints it can predict, ``needs`` the optional
-    package without which it cannot run. ``shrinks`` says that its simplest setting comes close to no predictor at all,
+    package without which it cannot run. ``knows`` says what of ``entry``, ``strata`` and ``weights`` it takes into
+    account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes close to no predictor at all,
     so that a model that predicts the inner folds no better than that is replaced by it.
     """
 
@@ -61,6 +62,7 @@ class Learner(ABC):
     name: ClassVar[str]
     kinds: ClassVar[frozenset[Kind]]
     needs: ClassVar[str] = ""
+    knows: ClassVar[frozenset[str]] = frozenset()
     shrinks: ClassVar[bool] = False
 
     @abstractmethod

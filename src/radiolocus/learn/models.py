@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from radiolocus.errors import ConfigError
 from radiolocus.learn.aft import Aft
 from radiolocus.learn.blockwise import Fusion
+from radiolocus.learn.competing import CauseSpecificCox, FineGray
+from radiolocus.learn.counting import CoxRidge
 from radiolocus.learn.cox import CoxNet
 from radiolocus.learn.discrete import DiscreteTime
 from radiolocus.learn.factors import CanonicalScores, FactorScores
@@ -79,6 +81,9 @@ for _learner in (
     Aft("lognormal", "log-normal AFT"),
     Aft("loglogistic", "log-logistic AFT"),
     DiscreteTime(),
+    CoxRidge(),
+    CauseSpecificCox(),
+    FineGray(),
     SurvivalForest(),
     XgboostCox(),
     XgboostAft(),
@@ -118,9 +123,9 @@ def check_models(names: Sequence[str], where: str = "outcome.models") -> None:
         raise ConfigError(f"models = {list(names)}", where=where, allowed="at least one, every one once")
 
 
-def models_for(kind: Kind, names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `names` that predict endpoints of a kind, in their order."""
-    return tuple(name for name in names if kind in MODELS[name].kinds)
+def models_for(kind: Kind, names: Sequence[str], needs: Collection[str] = ()) -> tuple[str, ...]:
+    """Those of `names` that predict endpoints of a kind and know what it `needs` (entry, strata, weights), in order."""
+    return tuple(name for name in names if kind in MODELS[name].kinds and MODELS[name].knows.issuperset(needs))
 
 
 def alone(key: str) -> str:

@@ -183,7 +183,7 @@ def cross_validate(
     known = rows or Rowwise()
     outer = outer_folds(target, options, repeat, Rowwise(labels, known.site, known.date))
     prediction, threshold = np.full(target.n, np.nan), np.full(target.n, np.nan)
-    classes = target.classes if target.kind not in ("survival", "continuous") else 0
+    classes = target.classes if target.time is None and not target.number else 0
     probability = np.full((target.n, classes), np.nan) if classes else None
     models, told = [], [("", note) for note in outer.notes]
     for k in range(outer.count):

@@ -105,7 +105,7 @@ def resampled_discrimination(
         ".632": 0.368 * own + 0.632 * left_out,
         ".632+": _plus(own, left_out),
     }
-    stratum = None if target.kind == "survival" else target.event
+    stratum = None if target.time is not None else target.event
     drawn_c = np.concatenate(
         [_share(whole, w.astype(np.float64)) for w in bootstrap_weights(target.n, draws, seed, stratum=stratum)]
     )

@@ -130,11 +130,11 @@ def _check_division(target: Target, options: ProtocolOptions, groups: npt.ArrayL
     labels = np.arange(target.n) if groups is None else np.asarray(groups)
     if target.kind == "continuous":
         return
-    kinds = (1,) if target.kind == "survival" else range(target.classes)
+    kinds = (1,) if target.time is not None else range(target.classes)
     fewest = min(np.unique(labels[target.event == kind]).size for kind in kinds)
     folds = min(options.folds, max(fewest, 1))
     if fewest - -(-fewest // folds) < 2:
-        what = "with an event" if target.kind == "survival" else "in the rarer class"
+        what = "with an event" if target.time is not None else "in the rarer class"
         raise FitError(
             f"{fewest} patients {what}",
             where=f"nested cross-validation with {options.folds} outer folds",

@@ -13,7 +13,7 @@ from radiolocus.model import Array, BoolArray
 
 __all__ = ["Kind", "Rows", "Target"]
 
-Kind = Literal["survival", "binary", "ordinal", "multiclass", "continuous"]
+Kind = Literal["survival", "binary", "ordinal", "multiclass", "continuous", "competing"]
 Rows = npt.NDArray[np.intp]
 
 
@@ -34,6 +34,14 @@ class Target:
         The classes rise in the order of `levels`.
     number : bool
         What is predicted is a number (an expression score), without times and classes.
+    state : ndarray, shape (n,), optional
+        With competing events: 0 censored, 1 the event of interest (`event` is 1 for it alone), 2, 3, ... the others.
+    entry : ndarray, shape (n,), optional
+        Time from which each subject was at risk (left truncation): at risk at t when entry < t ≤ time.
+    stratum : ndarray, shape (n,), optional
+        Stratum of each subject: risks are compared within strata only.
+    weight : ndarray, shape (n,), optional
+        Case weight of each subject, for the fit.
 
     Raises
     ------
@@ -47,6 +55,10 @@ class Target:
     levels: tuple[str, ...] = ()
     ordered: bool = False
     number: bool = False
+    state: Array | None = None
+    entry: Array | None = None
+    stratum: npt.NDArray[np.generic] | None = None
+    weight: Array | None = None
 
     def __post_init__(self) -> None:
         event = np.asarray(self.event, dtype=np.float64)
@@ -79,6 +91,27 @@ class Target:
                 allowed="finite, zero or positive",
                 todo="correct the time or leave the subject out",
             )
+        self._check_at_risk(time)
+
+    def _check_at_risk(self, time: Array) -> None:
+        """Refuse states that contradict the event, entry behind exit, and weights that are not positive."""
+        if self.state is not None:
+            state = np.asarray(self.state, dtype=np.float64)
+            object.__setattr__(self, "state", state)
+            if state.shape != time.shape or not np.array_equal(state == 1, self.event == 1) or (state < 0).any():
+                raise InputError("states that contradict the events", allowed="1 where the event is, and nowhere else")
+        for name, allowed in (("entry", "before the end of observation"), ("weight", "finite and positive")):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            values = np.asarray(value, dtype=np.float64)
+            object.__setattr__(self, name, values)
+            usable = values < time if name == "entry" else np.isfinite(values) & (values > 0)
+            wrong = np.flatnonzero(~usable)
+            if wrong.size:
+                raise InputError(
+                    f"{name} {values[wrong[0]]:g}", where=f"index {wrong[0]} ({wrong.size} such)", allowed=allowed
+                )
 
     def _check_numbers(self) -> None:
         if self.time is not None or self.levels:
@@ -114,7 +147,15 @@ class Target:
             return "continuous"
         if self.levels:
             return "ordinal" if self.ordered else "multiclass"
-        return "binary" if self.time is None else "survival"
+        if self.time is None:
+            return "binary"
+        return "survival" if self.state is None else "competing"
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What a model must know to be fitted to it: entry, strata, weights."""
+        told = (("entry", self.entry), ("strata", self.stratum), ("weights", self.weight))
+        return frozenset(name for name, value in told if value is not None)
 
     @property
     def classes(self) -> int:
@@ -137,8 +178,11 @@ class Target:
 
     def take(self, rows: Rows | BoolArray) -> Target:
         """Return the target of some subjects."""
+        more = {
+            n: None if (v := getattr(self, n)) is None else v[rows] for n in ("state", "entry", "stratum", "weight")
+        }
         time = None if self.time is None else self.time[rows]
-        return Target(self.event[rows], time, self.levels, self.ordered, self.number)
+        return Target(self.event[rows], time, self.levels, self.ordered, self.number, **more)
 
     def obstacle(self) -> str:
         """Say why no model can be fitted to these subjects; empty when one can."""

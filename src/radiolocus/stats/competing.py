@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from radiolocus.errors import InputError
 from radiolocus.model import Array
 from radiolocus.stats.censoring import check_horizons, check_states
 
-__all__ = ["AalenJohansen", "aalen_johansen", "pseudo_observations"]
+__all__ = ["AalenJohansen", "aalen_johansen", "cause_specific_incidence", "pseudo_observations"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,41 @@ def _jackknife_variance(
         d_survival = d_survival * (1 - h.sum()) - s * d_hazard.sum(axis=1)
         variance[j] = count @ d_incidence**2
     return variance
+
+
+def cause_specific_incidence(baselines: Sequence[tuple[Array, Array]], linear: Array, times: npt.ArrayLike) -> Array:
+    """Cumulative incidence of the first kind of event from a proportional hazards model of each kind.
+
+    The product limit of all hazards, as Aalen–Johansen without predictors: at each time the share still free of any
+    event, times the hazard of the first kind. Hazards of one time that add up to more than 1 are scaled to 1.
+
+    Parameters
+    ----------
+    baselines : sequence of (ndarray, ndarray)
+        Times and cumulative baseline hazard of each kind of event, ascending.
+    linear : ndarray, shape (n, c)
+        Log relative hazards of each kind.
+    times : array_like, shape (t,)
+
+    Returns
+    -------
+    ndarray, shape (n, t)
+
+    References
+    ----------
+    Benichou & Gail, Biometrics 1990;46:813.
+    """
+    moments = np.unique(np.concatenate([time for time, _ in baselines]))
+    jumps = np.zeros((len(baselines), moments.size))
+    for jump, (time, cumulative) in zip(jumps, baselines, strict=True):
+        jump[np.searchsorted(moments, time)] = np.diff(cumulative, prepend=0.0)
+    relative = np.exp(np.clip(linear, -700.0, 700.0))
+    own = relative[:, :1] * jumps[:1]
+    total = relative @ jumps
+    scale = np.maximum(total, 1.0)
+    before = np.hstack([np.ones((len(relative), 1)), np.cumprod(1.0 - total / scale, axis=1)[:, :-1]])
+    incidence = np.hstack([np.zeros((len(relative), 1)), np.cumsum(before * own / scale, axis=1)])
+    return np.asarray(incidence[:, np.searchsorted(moments, np.asarray(times, dtype=np.float64), side="right")])
 
 
 def pseudo_observations(

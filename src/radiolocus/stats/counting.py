@@ -14,10 +14,10 @@ from radiolocus.kernels import riskset
 from radiolocus.model import Array
 from radiolocus.stats.censoring import censoring_curve, check_states
 from radiolocus.stats.cox import CoxFit, Ties, check_ties
-from radiolocus.stats.newton import maximise, standardise
+from radiolocus.stats.newton import Design, maximise, standardise
 from radiolocus.stats.survival import check_survival
 
-__all__ = ["Baseline", "CountingFit", "fit_counting_cox", "fit_fine_gray"]
+__all__ = ["Baseline", "CountingFit", "fit_counting_cox", "fit_fine_gray", "subdistribution_rows"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -161,6 +161,7 @@ def fit_counting_cox(
     ridge: npt.ArrayLike = 0.0,
     ties: Ties = "efron",
     names: Sequence[str] | None = None,
+    penalty: float = 0.0,
 ) -> CountingFit:
     """Fit a Cox model to intervals (entry, time], one row or several a patient.
 
@@ -187,6 +188,10 @@ def fit_counting_cox(
         variances are inverses of the penalised information (and the sandwich with it).
     ties : {"efron", "breslow"}
     names : sequence of str, optional
+    penalty : float
+        Half of it times the squared length of the coefficients is taken from the log partial likelihood (``ridge`` of R
+        ``coxph``, whose theta it is); the columns are then taken as they are, standardised by the caller, and may be
+        constant or collinear. The log-likelihoods are without it.
 
     Returns
     -------
@@ -213,13 +218,13 @@ def fit_counting_cox(
     _check_entry(begin, leave)
     _check_weights(weight)
     labels, code = _codes(strata, n, "strata")
-    design = standardise(X, n, names)
+    design = _as_given(X, n) if penalty > 0.0 else standardise(X, n, names)
     rows = _sort(begin, leave, events, weight, code)
     Z = np.ascontiguousarray(design.Z[rows.order])
     p, groups = Z.shape[1], rows.group.size - 1
-    penalty = np.broadcast_to(np.asarray(ridge, dtype=np.float64), (p,))
-    if not (np.isfinite(penalty) & (penalty >= 0)).all():
-        raise InputError(f"ridge {penalty.min():g}", allowed="finite, zero or positive")
+    shrink = np.broadcast_to(np.asarray(ridge, dtype=np.float64), (p,)) + penalty
+    if not (np.isfinite(shrink) & (shrink >= 0)).all():
+        raise InputError(f"ridge {shrink.min():g}", allowed="finite, zero or positive")
     hazard, moment = np.zeros((groups, 2)), np.zeros((groups, 3, p))
 
     def evaluate(beta: Array) -> tuple[float, Array, Array]:
@@ -228,12 +233,12 @@ def fit_counting_cox(
             Z, rows.stratum, rows.group, rows.entered, rows.leaving, rows.event, rows.weight, Z @ beta,
             efron, gradient, information, hazard, moment,
         )  # fmt: skip
-        cost = 0.5 * float(penalty @ np.square(beta))
-        return float(loglik) - cost, gradient - penalty * beta, information + np.diag(penalty)
+        cost = 0.5 * float(shrink @ np.square(beta))
+        return float(loglik) - cost, gradient - shrink * beta, information + np.diag(shrink)
 
     found = maximise(evaluate, np.zeros(p), Z, design.names, "monotone likelihood")
     evaluate(found.beta)
-    loglik = found.loglik + 0.5 * float(penalty @ np.square(found.beta))
+    loglik = found.loglik + 0.5 * float(shrink @ np.square(found.beta))
     inverse = np.linalg.inv(found.information)
     naive = inverse / np.outer(design.scale, design.scale)
     covariance = naive
@@ -247,6 +252,16 @@ def fit_counting_cox(
         found.beta / design.scale, covariance, loglik, found.loglik_start, found.score_statistic,
         found.iterations, n, int(events.sum()), ties, naive, design.mean, _baselines(rows, labels, hazard),
     )  # fmt: skip
+
+
+def _as_given(X: npt.ArrayLike, n: int) -> Design:
+    """Columns as they are, checked for their shape alone: a penalty makes a fit of any."""
+    matrix = np.asarray(X, dtype=np.float64)
+    matrix = matrix[:, None] if matrix.ndim == 1 else matrix
+    if matrix.ndim != 2 or matrix.shape[0] != n or matrix.shape[1] == 0 or not np.isfinite(matrix).all():
+        raise InputError(f"a design of shape {matrix.shape} for {n} patients", allowed=f"({n}, at least 1), finite")
+    p = matrix.shape[1]
+    return Design(matrix, np.zeros(p), np.ones(p), tuple(f"column {j}" for j in range(p)))
 
 
 def _codes(labels: npt.ArrayLike | None, n: int, name: str) -> tuple[tuple[object, ...], Ints]:
@@ -303,6 +318,7 @@ def fit_fine_gray(
     *,
     ties: Ties = "efron",
     names: Sequence[str] | None = None,
+    penalty: float = 0.0,
 ) -> CountingFit:
     """Fine–Gray model of the subdistribution hazard of one cause, with the robust variance.
 
@@ -318,6 +334,8 @@ def fit_fine_gray(
     cause : int
     ties : {"efron", "breslow"}
     names : sequence of str, optional
+    penalty : float
+        As in :func:`fit_counting_cox`.
 
     Returns
     -------
@@ -334,14 +352,15 @@ def fit_fine_gray(
     Fine & Gray, JASA 1999;94:496. Geskus, Biometrics 2011;67:39 (the weights).
     """
     times, states, wanted = check_states(time, state, cause)
-    design = standardise(X, times.size, names)
+    design = _as_given(X, times.size) if penalty > 0.0 else standardise(X, times.size, names)
     matrix = np.asarray(X, dtype=np.float64)
     matrix = matrix[:, None] if matrix.ndim == 1 else matrix
-    patient, begin, leave, weight = _expand(times, states, wanted)
+    patient, begin, leave, weight = subdistribution_rows(times, states, wanted)
     own_last = np.r_[patient[1:] != patient[:-1], True]
     happened = (states[patient] == wanted) & own_last
     fit = fit_counting_cox(
         leave, happened, matrix[patient], entry=begin, weights=weight, cluster=patient, ties=ties, names=design.names,
+        penalty=penalty,
     )  # fmt: skip
     return CountingFit(
         fit.coefficient, fit.covariance, fit.loglik, fit.loglik_null, fit.score_statistic, fit.iterations,
@@ -349,8 +368,21 @@ def fit_fine_gray(
     )  # fmt: skip
 
 
-def _expand(times: Array, states: Ints, wanted: int) -> tuple[Ints, Array, Array, Array]:
-    """Rows (patient, entry, exit, weight): one a patient, and more after a competing event, cut where G drops."""
+def subdistribution_rows(times: Array, states: Ints, wanted: int) -> tuple[Ints, Array, Array, Array]:
+    """Intervals at risk of the subdistribution, as :func:`fit_fine_gray` weights them.
+
+    Parameters
+    ----------
+    times : ndarray, shape (n,)
+    states : ndarray of int, shape (n,)
+    wanted : int
+        The kind of event looked at; at least one patient has it.
+
+    Returns
+    -------
+    patient, entry, exit, weight : ndarray
+        One row a patient, and more after a competing event, cut where G drops.
+    """
     curve = censoring_curve(times, states > 0)
     last = times[states == wanted].max()
     # Only drops before the last event of interest change a weight that counts.

@@ -12,7 +12,15 @@ from radiolocus.errors import InputError, UndefinedError
 from radiolocus.model import Array, BoolArray
 from radiolocus.stats.tail import neg_log10_p_chi2
 
-__all__ = ["KaplanMeier", "LogRank", "by_descending_time", "check_survival", "kaplan_meier", "log_rank"]
+__all__ = [
+    "KaplanMeier",
+    "LogRank",
+    "by_descending_time",
+    "check_entry",
+    "check_survival",
+    "kaplan_meier",
+    "log_rank",
+]
 
 
 def check_survival(time: npt.ArrayLike, event: npt.ArrayLike) -> tuple[Array, BoolArray]:
@@ -136,7 +144,49 @@ def _crossing(time: Array, curve: Array) -> float:
     return float(time[first])
 
 
-def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.95) -> KaplanMeier:
+def check_entry(entry: npt.ArrayLike | None, time: Array) -> Array | None:
+    """Return times of entry, or say which is not before its exit.
+
+    Parameters
+    ----------
+    entry : array_like, shape (n,), or None
+        At risk at t when entry < t ≤ time.
+    time : ndarray, shape (n,)
+
+    Raises
+    ------
+    InputError
+    """
+    if entry is None:
+        return None
+    begin = np.asarray(entry, dtype=np.float64)
+    if begin.shape != time.shape:
+        raise InputError(f"{time.size} times and entries of shape {begin.shape}", allowed="one of each a patient")
+    bad = np.flatnonzero(~(begin < time))
+    if bad.size:
+        raise InputError(
+            f"entry {begin[bad[0]]:g} and exit {time[bad[0]]:g}",
+            where=f"index {bad[0]} ({bad.size} such)",
+            allowed="entry before exit",
+            todo="correct the times or leave the patient out",
+        )
+    return begin
+
+
+def _not_yet(entry: Array | None, distinct: Array, column: npt.NDArray[np.intp], columns: int) -> Array:
+    """How many of each column have not entered at each distinct time, shape (m, columns)."""
+    if entry is None:
+        return np.zeros((distinct.size, columns))
+    # At risk at t when entry < t: who enters at t itself is not.
+    first = np.searchsorted(distinct, entry, side="right")
+    cell = np.bincount(first * columns + column, minlength=(distinct.size + 1) * columns)
+    entered = np.cumsum(cell.reshape(-1, columns), axis=0)[:-1]
+    return np.asarray(np.bincount(column, minlength=columns)[None, :] - entered, dtype=np.float64)
+
+
+def kaplan_meier(
+    time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.95, entry: npt.ArrayLike | None = None
+) -> KaplanMeier:
     """Kaplan–Meier estimate with Greenwood's variance and the log-log interval.
 
     Parameters
@@ -145,6 +195,9 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.
         See :func:`check_survival`. Censorings at the time of an event are at risk for it.
     level : float
         Coverage of the pointwise interval.
+    entry : array_like, shape (n,), optional
+        Time from which each patient was at risk (left truncation). Where everybody at risk has the event, the curve
+        falls to zero and stays there, however many enter later: early risk sets of few patients are treacherous.
 
     Returns
     -------
@@ -162,6 +215,8 @@ def kaplan_meier(time: npt.ArrayLike, event: npt.ArrayLike, *, level: float = 0.
     deaths = np.bincount(place, weights=events, minlength=distinct.size).astype(np.int64)
     everybody = np.bincount(place, minlength=distinct.size)
     at_risk = times.size - np.r_[0, np.cumsum(everybody)[:-1]]
+    begin = check_entry(entry, times)
+    at_risk = at_risk - _not_yet(begin, distinct, np.zeros(times.size, np.intp), 1)[:, 0].astype(np.int64)
     survival = np.cumprod(1.0 - deaths / at_risk)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_error = np.sqrt(np.cumsum(deaths / (at_risk * (at_risk - deaths.astype(float)))))
@@ -206,7 +261,9 @@ class LogRank:
         return float(neg_log10_p_chi2(self.statistic, self.degrees_of_freedom))
 
 
-def log_rank(time: npt.ArrayLike, event: npt.ArrayLike, group: npt.ArrayLike) -> LogRank:
+def log_rank(
+    time: npt.ArrayLike, event: npt.ArrayLike, group: npt.ArrayLike, *, entry: npt.ArrayLike | None = None
+) -> LogRank:
     """Log-rank test between k groups, with the hypergeometric variance for ties (R ``survdiff``).
 
     Parameters
@@ -215,6 +272,8 @@ def log_rank(time: npt.ArrayLike, event: npt.ArrayLike, group: npt.ArrayLike) ->
         See :func:`check_survival`.
     group : array_like, shape (n,)
         Label of each patient's group.
+    entry : array_like, shape (n,), optional
+        Time from which each patient was at risk (left truncation).
 
     Raises
     ------
@@ -240,9 +299,10 @@ def log_rank(time: npt.ArrayLike, event: npt.ArrayLike, group: npt.ArrayLike) ->
     deaths = np.bincount(cell, weights=events, minlength=distinct.size * names.size).reshape(shape)
     leaving = np.bincount(cell, minlength=distinct.size * names.size).reshape(shape)
     at_risk = np.cumsum(leaving[::-1], axis=0)[::-1].astype(float)
+    at_risk -= _not_yet(check_entry(entry, times), distinct, member.astype(np.intp), names.size)
 
     total, dead = at_risk.sum(axis=1), deaths.sum(axis=1)
-    share = at_risk / total[:, None]
+    share = at_risk / np.maximum(total, 1.0)[:, None]
     observed, expected = deaths.sum(axis=0), (share * dead[:, None]).sum(axis=0)
     spread = dead * (total - dead) / np.maximum(total - 1, 1)
     variance = np.diag(spread @ share) - (share * spread[:, None]).T @ share
