@@ -99,10 +99,14 @@ def test_reports_of_a_trial_and_its_own_domains(tmp_path):
 
 
 def test_what_needs_a_study_is_refused_and_what_is_set_aside_is_told(table, tmp_path):
-    (tmp_path / "s.toml").write_text('ctdna = { table = "ctdna.csv" }\n')
-    refused = run("response", table, "--settings", tmp_path / "s.toml", "--out", tmp_path / "out")
-    assert refused.exit_code == 2
-    assert "ctdna beside a table" in refused.output
+    for text, words in (
+        ('clones = { table = "samples.csv" }', "clones beside a table"),
+        ('ctdna = { table = "ctdna.csv" }', "name the table with --ctdna"),
+    ):
+        (tmp_path / "s.toml").write_text(f"{text}\n")
+        refused = run("response", table, "--settings", tmp_path / "s.toml", "--out", tmp_path / "out")
+        assert refused.exit_code == 2
+        assert words in refused.output
     table.write_text(LESIONS + "C,Baseline,0,T1,target,lung,-3,\n")
     assert run("response", table, "--out", tmp_path / "out").exit_code == 3
 
@@ -140,3 +144,53 @@ def test_a_table_that_no_criterion_can_follow_is_refused(table, tmp_path):
     done = run("response", table, "-c", "choi", "--out", tmp_path / "out")
     assert done.exit_code not in (0, 3)
     assert "density_hu, which Choi" in str(done.exception) + done.output
+
+
+BLOOD = (
+    "subject,sample,day,gene,change,alt_reads,depth\n"
+    "A,A0,0,TP53,p.R175H,100,1000\nA,A1,50,TP53,p.R175H,20,1000\nA,A2,110,TP53,p.R175H,200,1000\n"
+    "D,D0,0,KRAS,p.G12D,100,1000\nD,D1,30,KRAS,p.G12D,0,1000\n"
+)
+
+
+def test_circulating_tumour_dna_alone_and_beside_lesions(table, tmp_path):
+    (tmp_path / "blood.csv").write_text(BLOOD)
+    (tmp_path / "lines.csv").write_text("subject,treatment,start,end\nA,drug,0,100\nZ,drug,0,9\n")
+    alone = ("response", "--ctdna", tmp_path / "blood.csv", "--treatments", tmp_path / "lines.csv", "--timelines")
+    done = run(*alone, "--out", tmp_path / "alone")
+    assert done.exit_code == 0, done.output
+    assert "circulating tumour DNA of 2 subjects, 5 samples" in done.output
+    assert "1, of a subject unknown to the table of circulating tumour DNA: 'Z'" in done.output
+    calls = read_table(tmp_path / "alone", "response/ctdna").filter(pl.col("day") > 0)
+    assert calls.select("subject", "molecular_response").rows() == [
+        ("A", "RESPONSE"),
+        ("A", "PROGRESSION"),
+        ("D", "CLEARED"),
+    ]
+    assert sorted(p.name for p in (tmp_path / "alone/timelines").iterdir()) == ["A.svg", "D.svg"]
+    page = (tmp_path / "alone/report.html").read_text()
+    assert "Courses of patients" in page
+    assert "Best overall response" not in page
+    both = run("response", table, "--ctdna", tmp_path / "blood.csv", "--out", tmp_path / "both")
+    assert both.exit_code == 0, both.output
+    combined = read_table(tmp_path / "both", "response/combined").select("subject", "imaging", "molecular", "combined")
+    assert combined.rows() == [
+        ("A", "PR", "RESPONSE", "concordant"),
+        ("A", "PD", "PROGRESSION", "concordant"),
+    ]
+    told = pl.read_csv(tmp_path / "both/problems.csv")
+    assert told.filter(subject="D")["got"].to_list() == ["circulating tumour DNA without lesions"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to analyse"),
+        (("--ctdna", "none.csv"), "no such file 'none.csv'"),
+        (("--ctdna", "none.csv", "-c", "choi"), "--criterion without lesions"),
+    ],
+)
+def test_blood_that_cannot_be_analysed_is_refused(tmp_path, arguments, words):
+    done = run("response", *arguments, "--out", tmp_path / "out")
+    assert done.exit_code not in (0, 3)
+    assert words in str(done.exception) + done.output

@@ -86,3 +86,16 @@ def test_the_tables_of_the_user_take_their_place(tmp_path):
         "gene,change,treatment,citation\nTP53,R100W,everything,own\n", encoding="utf-8"
     )
     assert read_table(study.run().root, "response/ctdna")["resistance"].unique().to_list() == ["TP53 R100W"]
+
+
+@pytest.mark.usefixtures("unreported")
+def test_circulating_tumour_dna_needs_no_lesions(tmp_path):
+    blood = FOLLOW_UP.partition("[response.clones]")[0]
+    study = _study(tmp_path, '[response]\ntreatments = "lines.csv"\n' + blood)
+    (study.root / "lines.csv").write_text("subject,treatment,start,end\nS01,drug,0,100\nnobody,drug,0,9\n")
+    finished = study.run()
+    assert read_table(finished.root, "response/ctdna")["subject"].n_unique() == 6
+    assert read_table(finished.root, "response/criteria_best").height == 0
+    assert read_table(finished.root, "response/treatments")["subject"].to_list() == ["S01"]
+    told = [p["got"] for p in study.problems(finished) if p["stage"] == "response"]
+    assert "lines of treatment left out: 1, of a subject unknown to the cohort: 'nobody'" in told

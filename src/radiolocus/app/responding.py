@@ -20,7 +20,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command(
         short_help="Analyse treatment response: calls, end points, kinetics, change, courses; tables and a report.",
         epilog="Examples: radiolocus response study.toml --out responses | "
-        "radiolocus response lesions.csv --treatments lines.csv --out responses",
+        "radiolocus response lesions.csv --treatments lines.csv --out responses | "
+        "radiolocus response --ctdna ctdna.csv --treatments lines.csv --out responses",
     )(response)
     app.command(
         "demo-response",
@@ -31,11 +32,11 @@ def add_commands(app: typer.Typer) -> None:
 
 def response(
     source: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Study file with [response]; or a lesion table, SDTM domains or DICOM SR.", metavar="SOURCE"
         ),
-    ],
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")] = Path("responses"),
     settings: Annotated[
         Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [response], for a table.")
@@ -49,6 +50,9 @@ def response(
     repeatability: Annotated[
         Path | None, typer.Option("--repeatability", help="For a table: measure, repeatability_coefficient and scale.")
     ] = None,
+    ctdna: Annotated[
+        Path | None, typer.Option("--ctdna", help="Circulating tumour DNA, beside a table or alone.")
+    ] = None,
     timelines: Annotated[
         bool, typer.Option("--timelines/--no-timelines", help="Also the course of every patient as a figure.")
     ] = False,
@@ -61,14 +65,14 @@ def response(
         from radiolocus.errors import ConfigError
 
     try:
-        if source.suffix.lower() == ".toml":
+        if source is not None and source.suffix.lower() == ".toml":
             given = {"--settings": settings, "--criterion": criterion, "--treatments": treatments}
-            given |= {"--repeatability": repeatability}
+            given |= {"--repeatability": repeatability, "--ctdna": ctdna}
             if wrong := [name for name, value in given.items() if value]:
                 raise ConfigError(f"{', '.join(wrong)} beside a study file", allowed="these keys in its [response]")
             found = analyse_study(source, out, root=root, jobs=jobs or os.cpu_count() or 1)
         else:
-            order = TableOrder(source, settings, tuple(criterion or ()), treatments, repeatability)
+            order = TableOrder(source, settings, tuple(criterion or ()), treatments, repeatability, ctdna)
             found = analyse_table(order, out)
     except ConfigError as error:
         typer.echo(error.message, err=True)

@@ -339,14 +339,17 @@ class _Gatherer:
         self.problems["molecular"] = list(molecules.problems)
         return molecules
 
-    def lesions(self, options: ResponseOptions, cohort: Cohort) -> pl.DataFrame:
-        path = self.path("response", options.lesions, "response.lesions")
-        # What stands beside TR is read too: a change of it makes the stage run again.
-        self.inputs["response"] |= {file.name: file for file in find_domains(path).values()}
+    def lesions(self, options: ResponseOptions, cohort: Cohort) -> pl.DataFrame | None:
+        self.problems.setdefault("response", [])
         if options.treatments:
             self.path("response", options.treatments, "response.treatments")
         if options.delta.repeatability:
             self.path("response", options.delta.repeatability, "response.delta.repeatability")
+        if not options.lesions:
+            return None
+        path = self.path("response", options.lesions, "response.lesions")
+        # What stands beside TR is read too: a change of it makes the stage run again.
+        self.inputs["response"] |= {file.name: file for file in find_domains(path).values()}
         found, study = read_lesion_source(path, options.columns)
         match = cohort.match("lesions", found.subjects)
         self.membership.append(match.membership)
@@ -420,7 +423,7 @@ def gather(study: Study) -> Gathered:
     genotypes = g.attempt("genetics", g.genotypes, sections.genetics, cohort)
     molecules = g.attempt("molecular", g.molecules, sections.molecular, cohort)
     lesions = g.attempt("response", g.lesions, sections.response, cohort)
-    variants = g.attempt("response", g.variants, sections.response, cohort) if lesions is not None else None
+    variants = g.attempt("response", g.variants, sections.response, cohort) if "response" not in g.failed else None
     return Gathered(
         cohort,
         works or (),

@@ -8,23 +8,28 @@ from typing import cast
 import polars as pl
 
 from radiolocus.errors import InputError
+from radiolocus.model import Problem
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import selected
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
+from radiolocus.response.lead import lead_times
 from radiolocus.response.options import CriterionName, ResponseOptions
-from radiolocus.response.respond import leading, respond
+from radiolocus.response.respond import Responses, leading, respond
 from radiolocus.response.study_endpoints import study_endpoints
 from radiolocus.schema import empty
 from radiolocus.store import digest, read_table
 
 __all__ = ["response"]
 
+# What is known of responses without lesions.
+_NOTHING = Responses({name: empty(name) for name in ("response/criteria", "response/criteria_best")}, (), "")
+
 
 def response(run: Run, options: ResponseOptions) -> str:
     """Read the lesions and call the response of every visit and subject."""
     lesions = run.gathered.lesions
-    if lesions is None:  # its failure was told when the sources were gathered
+    if lesions is None and options.lesions:  # its failure was told when the sources were gathered
         raise InputError("no lesion table", where="response")
     told = problem_frame("response", run.gathered.problems["response"])
     # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
@@ -33,15 +38,26 @@ def response(run: Run, options: ResponseOptions) -> str:
     stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
     if stage.manifest() is None:
         with bar(run, "response", 1) as step:
-            found = respond(lesions, options.criteria, options, options.visit_days)
-            options = replace(options, criterion=cast(CriterionName, found.criterion))
+            found = _NOTHING
+            if lesions is not None:
+                found = respond(lesions, options.criteria, options, options.visit_days)
+                options = replace(options, criterion=cast(CriterionName, found.criterion))
             further, notes = follow_up(run, options, found.tables)
-            made, unknown = study_endpoints(lesions, options.endpoints, options.criterion, options, options.visit_days)
+            unknown: tuple[Problem, ...] = ()
+            if lesions is not None:
+                further |= lead_times({**found.tables, **further}, options.criterion, options.criteria, options)
+            if lesions is not None and options.endpoints:
+                made, unknown = study_endpoints(
+                    lesions, options.endpoints, options.criterion, options, options.visit_days
+                )
+                further |= {"response/study_endpoints": made}
             step()
-        further |= {"response/study_endpoints": made} if options.endpoints else {}
         for name, table in {**found.tables, **further}.items():
             stage.write(name, table)
         run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes, *unknown])]))
+    if lesions is None:
+        blood = read_table(run.root, "response/ctdna")
+        return f"no lesions; circulating tumour DNA of {0 if blood is None else blood['subject'].n_unique()} subjects"
     best = read_table(run.root, "response/criteria_best")
     followed = leading(best, options.criterion)
     best = empty("response/criteria_best") if best is None else best.filter(pl.col("criterion") == followed)

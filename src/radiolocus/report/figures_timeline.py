@@ -40,11 +40,11 @@ def _of(tables: Mapping[str, pl.DataFrame | None], name: str, subject: str) -> p
 
 
 def rank_subjects(tables: Mapping[str, pl.DataFrame | None]) -> list[str]:
-    """Subjects with a visit after baseline, those with most tracks first, then those with most visits."""
-    calls = tables.get("response/criteria")
-    if calls is None:
-        return []
-    visits = dict(calls.filter(pl.col("day") > 0).group_by("subject").len().iter_rows())
+    """Subjects with a visit or sample after baseline, those with most tracks first, then those with most of them."""
+    visits: dict[str, int] = {}
+    for name in ("response/ctdna", "response/criteria"):  # where there are calls, they count
+        if (frame := tables.get(name)) is not None:
+            visits |= dict(frame.filter(pl.col("day") > 0).group_by("subject").len().iter_rows())
     tracks = {
         name: set(frame["subject"]) for name in TRACKS if (frame := tables.get(name)) is not None and frame.height
     }
@@ -66,10 +66,10 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
     Returns
     -------
     Drawn or None
-        None without a visit after baseline.
+        None without a visit or a sample after baseline.
     """
     rows = {name: part for name in TRACKS if (part := _of(tables, name, subject)).height}
-    if "response/criteria" not in rows or rows["response/criteria"]["day"].max() == 0:
+    if not any("day" in part.columns and _last_day(part) > 0 for part in rows.values()):
         return None
     heights = [_HEIGHT.get(name, 0.3 + 0.2 * rows[name].height) for name in rows]
     figure = canvas(8.2, 0.8 + sum(heights) + 0.22 * len(heights))
@@ -80,7 +80,9 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
         _DRAWN[name](track, part, last)
         track.set_title(TRACKS[name], fontsize=8, pad=8 if name == "response/criteria" else 3)
         track.axvline(0, color=LIGHT, lw=0.8, zorder=0)
-    axes[0].set_ylabel(shorten(quantity or rows["response/criteria"]["quantity"][0].partition(",")[0], 26), fontsize=7)
+    calls = rows.get("response/criteria")
+    if calls is not None:
+        axes[0].set_ylabel(shorten(quantity or calls["quantity"][0].partition(",")[0], 26), fontsize=7)
     axes[-1].set_xlabel("time since baseline (days)")
     least = min(0.0, *(_first_day(part) for part in rows.values()))
     axes[-1].set_xlim(least - 0.02 * (last - least), last + 0.03 * (last - least))
@@ -88,8 +90,14 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
     return Drawn(
         figure,
         f"Timeline of patient {subject}: {told}",
-        f"Patient {subject}: {told}. Words over the first track are the calls of the visits; cross: new lesion; red "
-        "line: first progression. Bars are 95 % intervals; a hollow point of circulating tumour DNA is not detected.",
+        f"Patient {subject}: {told}."
+        + (
+            ""
+            if calls is None
+            else " Words over the first track are the calls of the visits; cross: new lesion; red line: first "
+            "progression."
+        )
+        + " Bars are 95 % intervals; a hollow point of circulating tumour DNA is not detected.",
     )
 
 

@@ -107,12 +107,12 @@ def _calls(calls: pl.DataFrame) -> Table:
 
 
 def timelines(art: Artefacts) -> Section | None:
-    """Return the courses of the patients of whom most is known, or None without a call."""
+    """Return the courses of the patients of whom most is known, or None where there is but one thing to show."""
     tables = {name: art.table(name) for name in TRACKS}
     calls = tables["response/criteria"]
-    if calls is None or all(tables[name] is None for name in TRACKS if name != "response/criteria"):
+    if sum(table is not None for table in tables.values()) < 2:
         return None
-    tables["response/criteria"] = calls.filter(pl.col("criterion") == art.criterion)
+    tables["response/criteria"] = None if calls is None else calls.filter(pl.col("criterion") == art.criterion)
     ranked = rank_subjects(tables)
     shown = ranked[:_MOST_PATIENTS]
     blocks: list[Block] = [drawn.block() for subject in shown if (drawn := timeline(subject, tables)) is not None]

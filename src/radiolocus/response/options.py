@@ -31,7 +31,7 @@ class ResponseOptions(CriteriaOptions):
     ----------
     lesions : str
         Table of lesion measurements, one row a lesion and visit; or the file or folder of the SDTM domains TR, TU, RS,
-        or of DICOM structured reports (TID 1500).
+        or of DICOM structured reports (TID 1500). May be left out where `ctdna` or `clones` is given.
     columns : LesionColumns
         Names of the columns, sheet and unit, where they differ from the usual.
     criterion : str
@@ -58,7 +58,7 @@ class ResponseOptions(CriteriaOptions):
         what one is made of will do.
     """
 
-    lesions: str
+    lesions: str = ""
     columns: LesionColumns = field(default_factory=LesionColumns)
     criterion: CriterionName = "recist11"
     further: tuple[CriterionName, ...] = ()
@@ -73,8 +73,11 @@ class ResponseOptions(CriteriaOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.lesions:
-            raise ConfigError("lesions is empty", allowed="a path below [cohort] root")
+        if not (self.lesions or self.ctdna or self.clones):
+            raise ConfigError("no lesions", allowed="lesions, a path below [cohort] root; or ctdna, or clones")
+        if not self.lesions and (self.endpoints or self.resistance):
+            name = "endpoints" if self.endpoints else "resistance"
+            raise ConfigError(f"{name} without lesions", allowed="lesions, from which responses are called")
         for name in (self.criterion, *self.further):
             if name not in CRITERION_NAMES:
                 raise ConfigError(f"unknown response criterion '{name}'", allowed=", ".join(CRITERION_NAMES))
