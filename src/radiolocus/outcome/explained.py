@@ -46,6 +46,8 @@ def repeat_frames(task: Task, found: Repeat, repeat: int) -> Frames:
     """
     if task.predictors.startswith(CONTROL) or task.options.split == "bootstrap" or task.target.kind not in EXPLAINED:
         return {}
+    if task.data.partial:  # who lacks whole blocks is judged in a table of its own
+        return {}
     frames = {"curves": _curves(task, found)}
     if task.options.shuffles:
         fits = outer_fits(found.models, task.data, found.fold)

@@ -9,8 +9,12 @@ from radiolocus.errors import ConfigError
 from radiolocus.learn.models import check_models
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.outcome.delta_options import DeltaBlock
+from radiolocus.registry import suggest
 
-__all__ = ["OutcomeOptions"]
+__all__ = ["STRATEGIES", "OutcomeOptions"]
+
+#: What is done about a block that a subject lacks altogether.
+STRATEGIES = ("indicator", "impute", "dropout")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     selected_on : dict of str to tuple of str
         Predictor, pattern of predictors (``*``) or block to the endpoints that it was selected on beforehand.
         Predicting one of those from it is an error.
+    combine : tuple of str
+        Further sets of blocks, such as ``clinical+molecular``; ``pairs``: every two blocks.
+    missing_modality : tuple of {"indicator", "impute", "dropout"}
+        How all blocks also predict whoever lacks some of them: imputed inside the fold with or without a column that
+        says who lacks the block, or by models that do without it (``stacked``).
+    thresholds : tuple of float
+        Risks at which the net benefit of two sets of predictors is compared; default: the observed risk.
     delta : DeltaBlock or None
         Change from baseline to a visit as a block of predictors; endpoints are counted from that visit then.
     """
@@ -46,6 +57,9 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     horizons: tuple[float, ...] = ()
     measured_at: dict[str, str] = field(default_factory=dict)
     selected_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    combine: tuple[str, ...] = ()
+    missing_modality: tuple[str, ...] = ()
+    thresholds: tuple[float, ...] = ()
     delta: DeltaBlock | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +74,30 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
             raise ConfigError(
                 f"horizons = {list(self.horizons)}", where="outcome", allowed="positive times, every one once"
             )
-        for name in ("endpoints", "clinical"):
+        self._check_fusion()
+        for name in ("endpoints", "clinical", "combine", "missing_modality", "thresholds"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ConfigError(f"{name} = {list(values)}", where="outcome", allowed="every name once")
+
+    def _check_fusion(self) -> None:
+        """Strategies that are known, and models that take them."""
+        for name in self.missing_modality:
+            if name not in STRATEGIES:
+                raise ConfigError(
+                    f"missing_modality = '{name}'",
+                    where="outcome",
+                    allowed=", ".join(STRATEGIES),
+                    todo=suggest(name, STRATEGIES),
+                )
+        if "dropout" in self.missing_modality and "stacked" not in self.models:
+            raise ConfigError(
+                "missing_modality = 'dropout' without a model that does without a block",
+                where="outcome",
+                allowed="'stacked' among models",
+                todo="add 'stacked' to models, or take 'impute' or 'indicator'",
+            )
+        if any(not 0.0 < p < 1.0 for p in self.thresholds):
+            raise ConfigError(
+                f"thresholds = {list(self.thresholds)}", where="outcome", allowed="between 0 and 1, both excluded"
+            )

@@ -25,12 +25,11 @@ from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_block
 from radiolocus.outcome.landmark import Landmark, joined
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.rows import check_selected_on
+from radiolocus.outcome.sets import ALL, PARTIAL, models_of, partial_models, partial_predictors, sets_of
 from radiolocus.outcome.univariate import univariate
 from radiolocus.schema import CONTROL, empty
 
 __all__ = ["Plan", "Task", "Unit", "plan"]
-
-ALL = "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +172,7 @@ def plan(
         table, found = _alone_each(moment, blocks, options)
         singles.append(table)
         problems += found
-        sets = _sets(blocks)
+        sets = sets_of(tuple(blocks), options.combine)
         for name, members in sets.items():
             whose = tuple(blocks) if options.same_subjects else members
             if (since := moment.of(whose)) is None:
@@ -186,6 +185,11 @@ def plan(
                 problems += found
                 widest = name == ALL or len(sets) == 1
                 tasks += _by_model(replace(task, permutations=options.permutations if widest else 0))
+        if len(blocks) > 1 and (since := moment.of(tuple(blocks))) is not None:
+            for strategy in options.missing_modality:
+                found_tasks, found = _partial_tasks(since, strategy, blocks, options, clinic)
+                tasks += found_tasks
+                problems += found
         beside = moment.of(tuple(blocks) if options.same_subjects else ("imaging",)) or known
         for name in against if "imaging" in blocks else ():
             task, found = _task(beside, name, (name, "imaging"), blocks | against, options, clinic)
@@ -245,7 +249,8 @@ def _alone_each(
 
 
 def _by_model(task: Task) -> list[Task]:
-    return [replace(task, model=model) for model in models_for(task.target.kind, task.options.models)]
+    wanted = models_of(task.target.kind, task.options.models, task.data.blocks)
+    return [replace(task, model=model) for model in wanted]
 
 
 def _no_model(known: Known, options: OutcomeOptions) -> Problem:
@@ -259,11 +264,6 @@ def _no_model(known: Known, options: OutcomeOptions) -> Problem:
         allowed=", ".join(models_for(kind, tuple(MODELS))),
         todo="add one of those, or leave this endpoint out",
     )
-
-
-def _sets(blocks: Mapping[str, Block]) -> dict[str, tuple[str, ...]]:
-    sets: dict[str, tuple[str, ...]] = {name: (name,) for name in blocks}
-    return {**sets, ALL: tuple(blocks)} if len(blocks) > 1 else sets
 
 
 def _task(
@@ -299,6 +299,27 @@ def _task(
     data = join_predictors([blocks[b].predictors.take(rows_of(blocks[b], subject)) for b in members])
     dressed = clinic.dressed(data, subject)
     return Task(known.endpoint.name, name, subject, target, dressed, options, rows=clinic.rows(subject)), problems
+
+
+def _partial_tasks(
+    known: Known, strategy: str, blocks: Mapping[str, Block], options: OutcomeOptions, clinic: Clinic
+) -> tuple[list[Task], list[Problem]]:
+    """All blocks, of everybody who has one of them at least."""
+    have = np.array([any(s in b.row for b in blocks.values()) for s in known.subject], dtype=bool)
+    have &= clinic.dated(known.subject)
+    label = f"{known.endpoint.name} from {PARTIAL}{strategy}"
+    subject = tuple(s for s, kept in zip(known.subject, have, strict=True) if kept)
+    if all(s in b.row for s in subject for b in blocks.values()):
+        got = "nobody lacks a block: nothing is to be told of missing modalities"
+        return [], [Problem("outcome", got, "note", item=label)]
+    target = known.target.take(have)
+    try:
+        target.check()
+    except RadiolocusError as error:
+        return [], [_problem(error, label)]
+    data = clinic.dressed(partial_predictors(blocks, subject, strategy), subject)
+    task = Task(known.endpoint.name, f"{PARTIAL}{strategy}", subject, target, data, options, rows=clinic.rows(subject))
+    return [replace(task, model=m) for m in partial_models(target.kind, options.models, strategy)], []
 
 
 def _alone(task: Task, block: Block, clinic: Clinic) -> Task:
