@@ -225,6 +225,7 @@ def fit_random_slope(
     middle, spread = _scales(t, y, person.astype(np.int64), slopes)
     u, z = (t - middle[0]) / spread[0], (y - middle[1]) / spread[1]
     sums = sums_until(person.astype(np.int64), u, z, np.arange(names.size), np.inf)
+    _check_noise(sums, slopes)
     found = _search(_Deviance(sums, slopes))
     return _unscaled(found, middle, spread, t.size, names.size, slopes)
 
@@ -233,20 +234,35 @@ def _scales(
     t: Array, y: Array, person: npt.NDArray[np.int64], slopes: bool
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Means and spreads of time and marker; FitError where the data cannot tell the variances."""
-    visits = np.bincount(person) if person.size else np.zeros(1, dtype=np.int64)
-    needed = 3 if slopes else 2
-    several = int((visits >= 2).sum())
-    if several < 2 or person.size < visits.size + needed:
+    visits = np.bincount(person) if person.size else np.zeros(0, dtype=np.int64)
+    # Visits beyond those that an own line (or level) of each subject takes: only they tell noise from subjects.
+    spare = int(np.maximum(visits - (2 if slopes else 1), 0).sum())
+    if (visits >= 2).sum() < 2 or spare < 2:
+        needed = "three" if slopes else "two"
         raise FitError(
-            f"{several} of {visits.size if person.size else 0} subjects with two visits or more ({person.size} visits)",
+            f"{int((visits >= (3 if slopes else 2)).sum())} of {visits.size} subjects with {needed} visits or more",
             where="mixed model of a marker over time",
-            allowed="two subjects with several visits, and more visits than subjects",
+            allowed=f"at least two subjects with {needed} visits",
             todo="add visits, or use the last value",
         )
     if np.ptp(t) == 0 or np.ptp(y) == 0:
         what = "time" if np.ptp(t) == 0 else "value"
         raise FitError(f"one {what} at all {t.size} visits", where="mixed model of a marker over time")
     return (float(t.mean()), float(y.mean())), (float(t.std()), float(y.std()))
+
+
+def _check_noise(sums: Sums, slopes: bool) -> None:
+    """Refuse measurements without error: subjects that all lie on lines (or levels) of their own."""
+    n = np.maximum(sums.n, 1.0)
+    across, along, up = sums.tt - sums.t**2 / n, sums.ty - sums.t * sums.y / n, sums.yy - sums.y**2 / n
+    bent = np.divide(along**2, across, out=np.zeros_like(across), where=across > 1e-12) if slopes else 0.0
+    if float((up - bent).sum()) <= 1e-10 * float(sums.n.sum()):
+        raise FitError(
+            "no residual: every subject lies on its own line",
+            where="mixed model of a marker over time",
+            allowed="measurements with error",
+            todo="use the last value",
+        )
 
 
 def _inverses(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -326,12 +342,7 @@ def _search(model: _Deviance) -> _Found:
             if not model.at_boundary(best.theta):  # elsewhere one start leads to the maximum; a boundary may be local
                 break
     if best is None:
-        raise FitError(
-            "no residual: every subject lies on its own line",
-            where="mixed model of a marker over time",
-            allowed="measurements with error",
-            todo="use the last value",
-        )
+        raise FitError("no maximum of the restricted likelihood", where="mixed model of a marker over time")
     return _Found(best.theta, float(model(best.theta)), model)
 
 
@@ -372,13 +383,6 @@ def _unscaled(
     fixed = np.linalg.solve(information, score)
     free = visits - 2
     residual = float((square - score @ fixed) / free)
-    if not residual > 1e-12:
-        raise FitError(
-            "no residual: every subject lies on its own line",
-            where="mixed model of a marker over time",
-            allowed="measurements with error",
-            todo="use the last value",
-        )
     factor = found.model.factor(found.theta)
     # From standardised time and marker to those measured: intercepts move to time zero.
     back = spread[1] * np.array([[1.0, -middle[0] / spread[0]], [0.0, 1.0 / spread[0]]])
