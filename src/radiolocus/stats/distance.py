@@ -12,7 +12,7 @@ from scipy.special import log_ndtr, stdtr
 
 from radiolocus.model import Array
 
-__all__ = ["distance_correlation", "neg_log10_p_distance", "neg_log10_p_distance_t"]
+__all__ = ["distance_correlation", "neg_log10_p_distance", "neg_log10_p_distance_t", "unit_centred"]
 
 _LN10 = float(np.log(10.0))
 # Numbers of U-centred distances that are held at a time for either side.
@@ -38,13 +38,13 @@ def distance_correlation(X: Array, Y: Array) -> Array:
     block = max(1, _ROOM // (n * n))
     out = np.full((X.shape[1], Y.shape[1]), np.nan)
     for j in range(0, Y.shape[1], block):
-        right = _unit_centred(Y[:, j : j + block])
+        right = unit_centred(Y[:, j : j + block])
         for i in range(0, X.shape[1], block):
-            out[i : i + block, j : j + block] = _unit_centred(X[:, i : i + block]) @ right.T
+            out[i : i + block, j : j + block] = unit_centred(X[:, i : i + block]) @ right.T
     return out
 
 
-def _unit_centred(values: Array) -> Array:
+def unit_centred(values: Array) -> Array:
     """U-centred distances of each column above the diagonal, as rows of length one; NaN where all distances are 0."""
     n = len(values)
     above = np.triu_indices(n, 1)
