@@ -11,6 +11,7 @@ from radiolocus.report.figures_outcome import forest, ordered, protocol, selecti
 from radiolocus.report.figures_survival import kaplan_meier
 from radiolocus.report.numbers import MISSING, count, interval, interval_cell, number_cell, p_cell, small_cell
 from radiolocus.report.sections_audit import audit_blocks, audit_verdict, protocol_blocks
+from radiolocus.report.sections_judged import compared_blocks, explained_blocks, judged_blocks, predicted_blocks
 from radiolocus.report.sections_landmark import landmark_blocks
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import CONTROL
@@ -265,44 +266,56 @@ def _risk_groups(art: Artefacts, performance: pl.DataFrame | None) -> list[Block
 
 
 def _audit(art: Artefacts, verdict: list[str]) -> list[Block]:
-    """Return the audit, a line of which goes to `verdict`, and the steps of the protocol."""
-    audit, steps = art.table("outcome/audit"), art.table("outcome/protocol")
-    blocks: list[Block] = []
-    if audit is not None and audit.height:
-        verdict.append(audit_verdict(audit))
-        blocks += audit_blocks(audit)
-    return blocks + (protocol_blocks(steps) if steps is not None and steps.height else [])
+    """Return the audit, a line of which goes to `verdict`."""
+    audit = art.table("outcome/audit")
+    if audit is None:
+        return []
+    verdict.append(audit_verdict(audit))
+    return audit_blocks(audit)
+
+
+def _told(labelled: pl.DataFrame) -> list[str]:
+    """Performance of every set of predictors, a line an endpoint."""
+    lines = []
+    for (endpoint, metric), part in ordered(labelled).group_by(["endpoint", "metric"], maintain_order=True):
+        values = [
+            f"{r['predictors']} {interval(r['estimate'], r['lower'], r['upper'])}" for r in part.iter_rows(named=True)
+        ]
+        lines.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
+    return lines
+
+
+def _modelled(art: Artefacts, judged: pl.DataFrame, verdict: list[str]) -> list[Block]:
+    """What was predicted, by which protocol, and how well."""
+    performance = judged.filter(~pl.col("predictors").str.starts_with(CONTROL))
+    steps = art.table("outcome/protocol")
+    blocks = predicted_blocks(performance, art.table("outcome/audit"))
+    blocks += landmark_blocks(art) + (protocol_blocks(steps) if steps is not None else [])
+    labelled = told_apart(performance, judged)
+    figure = forest(labelled)
+    blocks += [figure] if figure is not None else []
+    verdict += _told(labelled)
+    return [*blocks, _performance(performance)]
 
 
 def outcome(art: Artefacts) -> Section | None:
     """Return the outcome section, or None when no outcome table was made."""
-    performance, univariate = art.table("outcome/performance"), art.table("outcome/univariate")
+    judged, univariate = art.table("outcome/performance"), art.table("outcome/univariate")
     tests, selection = art.table("outcome/logrank"), art.table("outcome/selection")
-    if performance is None and univariate is None:
+    if judged is None and univariate is None:
         return None
-    blocks: list[Block] = []
-    verdict = []
-    judged = performance
-    controls = _controls(told_apart(performance, judged)) if performance is not None else []
-    if performance is not None:
-        performance = performance.filter(~pl.col("predictors").str.starts_with(CONTROL))
-        labelled = told_apart(performance, judged)
-        figure = forest(labelled)
-        blocks += [figure, _performance(performance)] if figure is not None else [_performance(performance)]
-        for (endpoint, metric), part in ordered(labelled).group_by(["endpoint", "metric"], maintain_order=True):
-            values = [
-                f"{r['predictors']} {interval(r['estimate'], r['lower'], r['upper'])}"
-                for r in part.iter_rows(named=True)
-            ]
-            verdict.append(f"{endpoint}, out-of-fold {metric}: {'; '.join(values)}")
-    else:
-        blocks.append(Text("No model was fitted; the problems at the end say why.", "note"))
-    blocks += landmark_blocks(art)
-    at_times = art.table("outcome/horizons")
-    if at_times is not None and at_times.height:
-        blocks.append(_horizons(told_apart(at_times, judged), _units(art)))
-    blocks += [*controls, *_audit(art, verdict), *_risk_groups(art, judged)]
+    verdict: list[str] = []
+    blocks: list[Block] = [Text("No model was fitted; the problems at the end say why.", "note")]
+    if judged is not None:
+        blocks = _modelled(art, judged, verdict)
+    at_times, units = art.table("outcome/horizons"), _units(art)
+    blocks += [_horizons(told_apart(at_times, judged), units)] if at_times is not None else []
+    blocks += judged_blocks(art, judged, units) + compared_blocks(art.table("outcome/comparison"))
+    blocks += _risk_groups(art, judged)
     blocks += [_logrank(told_apart(tests, judged))] if tests is not None else []
-    blocks += [_univariate(univariate)] if univariate is not None else []
+    blocks += explained_blocks(art, judged, units)
     blocks += _selection(told_apart(selection, judged)) if selection is not None else []
+    blocks += _controls(told_apart(judged, judged)) if judged is not None else []
+    blocks += _audit(art, verdict)
+    blocks += [_univariate(univariate)] if univariate is not None else []
     return Section("outcome", "Outcome", blocks, verdict)
