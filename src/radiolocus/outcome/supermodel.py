@@ -36,6 +36,9 @@ MIXED, CLINICAL = "mixed model", "clinical"
 # Penalties as shares of the information that a standard column has, one an event of a row: the smallest shrinks by a
 # thousandth, the largest by ten elevenths.
 _RIDGES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+# Where windows do not overlap, nothing tells the landmark from the time: this share, which moves no digit that is
+# shown, holds its columns at zero then.
+_HOLD = 1e-9
 # Everything offered is used: few predictors, penalised; copies of one another go.
 _COLUMNS = ProtocolOptions(max_missing=0.9)
 
@@ -229,7 +232,7 @@ def fit_monitor(data: Tracked, predictors: str, landmarks: Landmarks, *, ridge: 
     def fitted(penalty: float) -> CountingFit:
         return fit_counting_cox(
             stack.leave, stack.event, X, entry=stack.entry, cluster=stack.who,
-            ridge=np.where(shrunk, penalty, 0.0), names=names,
+            ridge=np.where(shrunk, penalty, _HOLD * events), names=names,
         )  # fmt: skip
 
     if ridge is not None or not shrunk.any():
