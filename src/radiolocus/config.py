@@ -547,6 +547,7 @@ def _unknown_endpoints(sections: Sections) -> list[Mistake]:
             ("outcome", "endpoints"),
             ("monitoring", "endpoints"),
             ("early", "endpoints"),
+            ("early", "favourable"),
             ("benefit", "endpoints"),
             ("benefit", "favourable"),
         )

@@ -90,6 +90,12 @@ def test_every_stage_predicts_them(study):
     assert names.index("response") < names.index("outcome")
 
 
+def test_the_page_shows_them(study):
+    page = (study[1].root / "report.html").read_text(encoding="utf-8")
+    assert "Endpoints made of the calls" in page
+    assert "neither progression nor death for at least" in page
+
+
 def test_a_finished_run_knows_them(study):
     _, done = study
     found = open_run(done.root).endpoints()

@@ -10,12 +10,15 @@ from radiolocus.model import Endpoint
 from radiolocus.report.blocks import Figure, Table, Text
 from radiolocus.report.html import build
 from radiolocus.report.sections_benefit import _needed, benefit
-from radiolocus.report.sections_early import _lead, early
+from radiolocus.report.sections_early import early
+from radiolocus.report.sections_lead import early_lead as shown_lead
 from radiolocus.report.source import Artefacts
 from radiolocus.response.benefit import NO_EVIDENCE, BenefitOptions
 from radiolocus.response.benefit import benefit as learn
 from radiolocus.response.early import EarlyOptions, visits_of
 from radiolocus.response.early import early as predict
+from radiolocus.response.lead import early_lead
+from radiolocus.schema import TABLES
 from radiolocus.store import write_json, write_table
 
 
@@ -93,12 +96,17 @@ def test_visits_in_doubt_are_told(tmp_path):
 
 
 def test_lead_is_told_of_those_who_were_called():
-    lead = pl.DataFrame(
-        {"endpoint": ["pfs"] * 4, "called": [1.0, 0.8, 0.6, 0.2], "lead_days": [10.0, 20.0, 30.0, 500.0]}
-    )
-    row = _lead(lead).rows[0]
-    assert [getattr(cell, "text", cell) for cell in row] == ["pfs", "4", "3", "20 (15 to 25)"]
-    assert _lead(lead.with_columns(called=0.0)).rows[0][3] == "–"
+    days = np.array([10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 500.0])
+    _, told = early_lead(
+        "pfs", [f"S{i}" for i in range(7)], np.zeros(7), np.array([1.0] * 6 + [0.2]), False,
+        {"progression": {f"S{i}": d for i, d in enumerate(days)}}, [f"S{i}" for i in range(7)], {},
+    )  # fmt: skip
+    frame = pl.DataFrame(told, schema=TABLES["early/lead"].schema)
+    row = shown_lead(frame).rows[0]
+    words = [str(getattr(cell, "text", cell)) for cell in row]
+    assert words[:5] == ["pfs", "progression", "0", "7", "6"]
+    assert words[6:] == ["35 (10 to 60)", "0 of 0"]
+    assert shown_lead(frame).rows[1][6] == "–"
 
 
 def test_nothing_without_artefacts(tmp_path):

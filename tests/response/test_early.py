@@ -6,7 +6,17 @@ import pytest
 
 from radiolocus.errors import ConfigError, FitError
 from radiolocus.model import Endpoint
-from radiolocus.response.early import BASELINE, BOTH, CHANGE, EarlyOptions, change_of, early, order_finding, visits_of
+from radiolocus.response.early import (
+    BASELINE,
+    BOTH,
+    CHANGE,
+    Calls,
+    EarlyOptions,
+    change_of,
+    early,
+    order_finding,
+    visits_of,
+)
 
 
 def table(n=80, seed=1, shift=-0.5):
@@ -40,7 +50,8 @@ def test_change_tells_what_baseline_does_not():
     assert problems == []
     assert visits.features == ("size", "noise", "texture")
     assert visits.day.tolist() == [7.0] * 80
-    found = early(visits, [pcr], clinical, options(clinical=("age",)), {"S0": 70.0, "S1": 7.0})
+    calls = Calls({"progression": {"S0": 70.0, "S1": 7.0}, "response": {}}, ("S0", "S1", "S2"))
+    found = early(visits, [pcr], clinical, options(clinical=("age",)), calls)
     told = {r["predictors"]: r for r in found.tables["early/performance"].iter_rows(named=True)}
     assert told[CHANGE]["estimate"] > 0.85
     assert told[CHANGE]["lower"] > told[BASELINE]["upper"]

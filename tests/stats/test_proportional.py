@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radiolocus.errors import InputError, UndefinedError
+from radiolocus.errors import FitError, InputError, UndefinedError
 from radiolocus.stats.proportional import proportional_hazards
 
 FOLDER = Path(__file__).resolve().parent.parent / "reference"
@@ -74,6 +74,8 @@ def test_bad_input_is_told(table):
     few = proportional_hazards([1, 2, 3, 4, 5, 6.0], [1, 0, 1, 0, 1, 0], [0.5, -1, 1.5, 0, -2, 1])
     with pytest.raises(UndefinedError, match="3 distinct event times"):
         few.smooth(0)
+    with pytest.raises(FitError, match="all events at one time"):
+        proportional_hazards([4, 4, 4, 9, 9, 9.0], [1, 1, 1, 0, 0, 0], [0.5, -1, 1.5, 0, -2, 1])
 
 
 @pytest.mark.slow

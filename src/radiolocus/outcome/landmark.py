@@ -1,32 +1,22 @@
-"""Predictors that are measured after baseline: who had the endpoint before them is left out, and time starts anew.
-
-What is known at a visit predicts what comes after it. Counted from baseline, whoever reaches the visit is immortal
-until then, and whoever does not tells the endpoint by not being there.
-
-References
-----------
-Anderson, Cain & Gelber, J Clin Oncol 1983;1:710 (landmark analysis).
-"""
+"""Predictors that are measured after baseline: who had the endpoint before them is left out, and time starts anew."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from radiolocus.errors import InputError
+from radiolocus.learn.landmark import Since, since
 from radiolocus.model import Array, Problem
 from radiolocus.outcome.blocks import Known
 from radiolocus.outcome.delta_options import DELTA
 from radiolocus.schema import conform, empty
 from radiolocus.stats.multiplicity import benjamini_hochberg
 
-__all__ = ["DAYS", "Landmark", "joined"]
-
-#: Days of the units that times are told in.
-DAYS = {"days": 1.0, "weeks": 7.0, "months": 365.25 / 12, "years": 365.25}
+__all__ = ["Landmark", "joined"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,50 +66,26 @@ class Landmark:
         InputError
             Times in a unit that cannot be compared with days.
         """
-        endpoint, target = known.endpoint, known.target
-        day = np.array([self.day.get(s, np.nan) for s in known.subject])
-        there = np.isfinite(day)
-        when = self._when(known, day)
-        decided = self._decided(known)
-        if target.time is not None:
-            before = there & ~(target.time > when)
-            event = before & (target.event > 0)
-        else:
-            before = there & (decided <= day) if decided is not None else np.zeros(day.size, dtype=bool)
-            event = before
-        kept = there & ~before & np.isfinite(when)
-        rows = np.flatnonzero(kept)
-        now = target.take(rows)
-        if target.time is not None:
-            now = replace(now, time=target.time[rows] - when[rows])
-        problems = self._problems(known, target.time is None and decided is None, there, event, before & ~event)
+        endpoint = known.endpoint
+        day = np.array([self.day.get(s, np.nan) for s in known.subject], dtype=np.float64)
+        start = None
+        if self.start is not None and endpoint.decided is None:
+            start = np.array([self.start.get(s, np.nan) for s in known.subject], dtype=np.float64)
+        try:
+            found = since(known.target, day, endpoint.unit, start=start, decided=self._decided(known))
+        except InputError as error:
+            raise error.at(f"endpoint {endpoint.name}") from None
+        problems = self._problems(known, found)
+        kept, timed = day[found.rows], found.target.time is not None
         row = {
-            "endpoint": endpoint.name, "visit": self.visit, "unit": endpoint.unit if target.time is not None else "",
-            "day": float(np.median(day[kept])) if rows.size else None,
-            "earliest": float(day[kept].min()) if rows.size else None,
-            "latest": float(day[kept].max()) if rows.size else None,
-            "known": day.size, "without_visit": int((~there).sum()), "before": int(event.sum()),
-            "lost": int((before & ~event).sum()), "n": int(rows.size),
-            "checked": target.time is not None or decided is not None,
+            "endpoint": endpoint.name, "visit": self.visit, "unit": endpoint.unit if timed else "",
+            "day": float(np.median(kept)) if kept.size else None,
+            "earliest": float(kept.min()) if kept.size else None, "latest": float(kept.max()) if kept.size else None,
+            "known": day.size, "without_visit": int(found.without.sum()), "before": int(found.before.sum()),
+            "lost": int(found.lost.sum()), "n": kept.size, "checked": found.checked,
         }  # fmt: skip
         told = conform(pl.DataFrame([row], schema=empty("outcome/landmark").schema), "outcome/landmark")
-        return Known(endpoint, tuple(known.subject[i] for i in rows), now), told, problems
-
-    def _when(self, known: Known, day: Array) -> Array:
-        """Time of the landmark since time zero of the endpoint, in its unit."""
-        endpoint = known.endpoint
-        if known.target.time is None:
-            return day
-        if endpoint.unit not in DAYS:
-            raise InputError(
-                f"times in '{endpoint.unit}'",
-                where=f"endpoint {endpoint.name}",
-                allowed=", ".join(DAYS),
-                todo="state the unit of the endpoint: change is measured on days, and time must start there",
-            )
-        if self.start is None or endpoint.decided is not None:
-            return day / DAYS[endpoint.unit]
-        return np.array([self.start.get(s, np.nan) for s in known.subject]) + day / DAYS[endpoint.unit]
+        return Known(endpoint, tuple(known.subject[i] for i in found.rows), found.target), told, problems
 
     @staticmethod
     def _decided(known: Known) -> Array | None:
@@ -128,25 +94,21 @@ class Landmark:
         day = dict(zip(known.endpoint.subject, known.endpoint.decided, strict=True))
         return np.array([day[s] for s in known.subject], dtype=np.float64)
 
-    def _problems(self, known: Known, unchecked: bool, there: Array, event: Array, lost: Array) -> list[Problem]:
+    def _problems(self, known: Known, found: Since) -> list[Problem]:
         item, where = f"{known.endpoint.name} from {DELTA}", "outcome.delta"
+        reasons = (
+            (found.before, f"the endpoint was there at the visit '{self.visit}' or before it"),
+            (found.lost, f"follow-up ended at the visit '{self.visit}' or before it"),
+        )
         problems = [
-            Problem("outcome", f"{int(rows.sum())} subjects left out: {why}", "note", item=item, where=where,
-                    count=int(rows.sum()))
-            for rows, why in (
-                (event, f"the endpoint was there at the visit '{self.visit}' or before it"),
-                (lost, f"follow-up ended at the visit '{self.visit}' or before it"),
-            )
-            if rows.any()
-        ]  # fmt: skip
-        if unchecked:
-            problems.append(
-                Problem(
-                    "outcome",
-                    f"when it was decided is not known: that it came after the visit '{self.visit}' was not checked",
-                    "note", item=item, where=where, todo="make sure that the endpoint was told after that visit",
-                )
-            )  # fmt: skip
+            Problem("outcome", f"{n} subjects left out: {why}", "note", item=item, where=where, count=n)
+            for rows, why in reasons
+            if (n := int(rows.sum()))
+        ]
+        if not found.checked:
+            got = f"when it was decided is not known: that it came after the visit '{self.visit}' was not checked"
+            todo = "make sure that the endpoint was told after that visit"
+            problems.append(Problem("outcome", got, "note", item=item, where=where, todo=todo))
         return problems
 
 

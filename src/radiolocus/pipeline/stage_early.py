@@ -9,8 +9,9 @@ from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.read.clinical import read_table as read_file
 from radiolocus.read.discover import inside
-from radiolocus.response.early import early, visits_of
+from radiolocus.response.early import Calls, early, visits_of
 from radiolocus.response.early_options import EarlyOptions
+from radiolocus.response.lead import criterion_days
 from radiolocus.response.respond import leading
 from radiolocus.store import read_table
 
@@ -20,7 +21,7 @@ __all__ = ["early_prediction"]
 def early_prediction(run: Run, options: EarlyOptions) -> str:
     """Predict endpoints from baseline, from the early change and from both, on the same folds."""
     path = inside(run.study.root, options.table, "early.table")
-    inputs = upstream(run, "cohort/subjects", *ENDPOINT_TABLES, "response/criteria_best")
+    inputs = upstream(run, "cohort/subjects", *ENDPOINT_TABLES, "response/criteria", "response/criteria_best")
     inputs |= {options.table: run.prints.of(path)} if path.exists() else {}
     stage = run.stage("early", (options, run.sections.cohort.ids), inputs)
     if stage.manifest() is None:
@@ -34,7 +35,7 @@ def early_prediction(run: Run, options: EarlyOptions) -> str:
         visits, told = visits_of(rows, options)
         endpoints = endpoints_of(run)
         with bar(run, "early", len(options.endpoints or endpoints)) as step:
-            found = early(visits, endpoints, cohort.frame, options, _progression(run), step)
+            found = early(visits, endpoints, cohort.frame, options, _calls(run), step)
         for name, part in found.tables.items():
             stage.write(name, part)
         problems = (*match.problems, *told, *found.problems)
@@ -45,12 +46,12 @@ def early_prediction(run: Run, options: EarlyOptions) -> str:
     return f"{models} models of {subjects} subjects with baseline and early visit judged out of fold"
 
 
-def _progression(run: Run) -> dict[str, float]:
-    """Day of progression of those who progressed by the criterion of the study."""
-    best, options = read_table(run.root, "response/criteria_best"), run.sections.response
-    if best is None or options is None:
-        return {}
-    rows = best.filter(
-        (pl.col("criterion") == leading(best, options.criterion)) & pl.col("progression_day").is_not_null()
-    )
-    return dict(rows.select("subject", "progression_day").iter_rows())
+def _calls(run: Run) -> Calls | None:
+    """What the criterion of the study says of progression and response; None without a section of response."""
+    best, visits = read_table(run.root, "response/criteria_best"), read_table(run.root, "response/criteria")
+    options = run.sections.response
+    if best is None or visits is None or options is None:
+        return None
+    criterion = leading(best, options.criterion)
+    followed = best.filter(pl.col("criterion") == criterion)["subject"].to_list()
+    return Calls(criterion_days(visits, best, criterion, options), tuple(followed))

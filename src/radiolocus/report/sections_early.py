@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
+from radiolocus.report.blocks import Block, Row, Section, Table, Text
 from radiolocus.report.figures_outcome import forest
-from radiolocus.report.numbers import count, interval, interval_cell, number, plural
+from radiolocus.report.numbers import interval, interval_cell, plural
+from radiolocus.report.sections_lead import early_lead
 from radiolocus.report.source import Artefacts
 
 __all__ = ["early"]
@@ -54,28 +55,6 @@ def _audit(frame: pl.DataFrame) -> Table:
     return Table("Audit", ["endpoint", "check", "verdict", "of", "found"], rows, folded=True)
 
 
-def _lead(frame: pl.DataFrame) -> Table:
-    rows: list[Row] = []
-    for name, part in frame.group_by("endpoint", maintain_order=True):
-        called = part.filter(pl.col("called") > 0.5)
-        days = called["lead_days"]
-        middle = [number(float(days.quantile(q, "linear") or 0.0)) for q in (0.5, 0.25, 0.75)] if days.len() else []
-        rows.append(
-            [
-                str(name[0]),
-                Cell(count(part.height), part.height),
-                Cell(count(called.height), called.height),
-                f"{middle[0]} ({middle[1]} to {middle[2]})" if middle else "–",
-            ]
-        )
-    return Table(
-        "Lead of the early call over progression by the criterion",
-        ["endpoint", "progressed", "at high risk by the early change", "lead in days (quartiles)"],
-        rows,
-        [False, True, True, True],
-    )
-
-
 def early(art: Artefacts) -> Section | None:
     """Return the section on early prediction, or None when it was not asked for."""
     performance, visits = art.table("early/performance"), art.table("early/visits")
@@ -88,7 +67,7 @@ def early(art: Artefacts) -> Section | None:
         blocks.append(Text(f"Visit order in doubt: {doubt['got'][0]}.", "note"))
     drawn = forest(performance)
     blocks += [drawn] if drawn is not None else []
-    makers = (("comparisons", _comparisons), ("lead_time", _lead), ("audit", _audit))
+    makers = (("comparisons", _comparisons), ("lead", early_lead), ("audit", _audit))
     for name, make in makers:
         frame = art.table(f"early/{name}")
         blocks += [make(frame)] if frame is not None else []

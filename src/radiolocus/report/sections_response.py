@@ -7,6 +7,7 @@ import polars as pl
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table
 from radiolocus.report.figures_response import RECIST, RESPONSES, Kind, spider, swimmer, waterfall
 from radiolocus.report.numbers import count, interval, number_cell, plural
+from radiolocus.report.sections_lead import lead_blocks, made_endpoints
 from radiolocus.report.source import Artefacts
 from radiolocus.response.assess import CRITERION_NAMES
 from radiolocus.response.criterion import CRITERIA
@@ -181,7 +182,7 @@ def response(art: Artefacts) -> Section | None:
     blocks: list[Block] = [rates] if rates is not None else []
     blocks += _figures(timepoints, best, _kind(name), art.table("response/treatments"))
     blocks += [table for table in (_ends(art), _others(art, name)) if table is not None]
-    blocks += _compared(art)
+    blocks += [*made_endpoints(art), *lead_blocks(art), *_compared(art)]
     if best is not None:
         labels = best["best_response"].to_list()
         words = [r for r in RESPONSES if r in labels] + sorted(set(labels) - set(RESPONSES))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from radiolocus import schema
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.learn.effects import LEARNERS
+from radiolocus.learn.selected import check_selection
 from radiolocus.model import Endpoint, Problem
 from radiolocus.registry import suggest
 from radiolocus.response import emulation
@@ -62,10 +64,12 @@ def benefit(
     Raises
     ------
     ConfigError
-        A column, arm, endpoint or value that is not there.
+        A column, arm, endpoint or value that is not there; markers that were selected on the endpoint.
     """
     who, notes = people(clinical, further or {}, options)
-    outcomes = [known_outcome(e, who, options) for e in _chosen(endpoints, options)]
+    chosen = _chosen(endpoints, options)
+    _check_selected_on(chosen, [e.name for e in endpoints], who, options)
+    outcomes = [known_outcome(e, who, options) for e in chosen]
     problems = [Problem("benefit", note, "note") for note in notes]
     tables, told = interactions(who, outcomes, options)
     problems += told
@@ -127,6 +131,14 @@ def _chosen(endpoints: Sequence[Endpoint], options: BenefitOptions) -> list[Endp
                     allowed="binary endpoints; the event of a survival endpoint is taken as bad",
                 )
     return [known[name] for name in options.endpoints or known]
+
+
+def _check_selected_on(chosen: Sequence[Endpoint], known: Sequence[str], who: People, options: BenefitOptions) -> None:
+    """Refuse markers and predictors that were selected on the endpoint they are asked about."""
+    patterns = (*options.markers, *options.predictors)
+    taken = [(f, c) for c, f in who.family.items() if any(c == p or fnmatchcase(c, p) for p in patterns)]
+    for endpoint in chosen:
+        check_selection(endpoint.name, taken, known, options.selected_on, "benefit")
 
 
 def _fair(

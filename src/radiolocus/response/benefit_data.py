@@ -17,7 +17,17 @@ from radiolocus.registry import suggest
 from radiolocus.response.benefit_options import BenefitOptions
 from radiolocus.stats.competing import pseudo_observations
 
-__all__ = ["Marker", "Outcome", "People", "known_outcome", "numeric_column", "people", "predictors_of", "read_marker"]
+__all__ = [
+    "Marker",
+    "Outcome",
+    "People",
+    "is_good",
+    "known_outcome",
+    "numeric_column",
+    "people",
+    "predictors_of",
+    "read_marker",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +247,13 @@ def known_outcome(endpoint: Endpoint, who: People, options: BenefitOptions) -> O
     rows = np.array([place[s] for s in who.frame["subject"]], dtype=np.intp)
     time = None if endpoint.time is None else np.asarray(endpoint.time, dtype=np.float64)[rows]
     event = np.asarray(endpoint.event, dtype=np.float64)[rows]
-    return Outcome(endpoint.name, event, time, endpoint.name in options.favourable, endpoint.unit)
+    return Outcome(endpoint.name, event, time, is_good(endpoint, options.favourable), endpoint.unit)
+
+
+def is_good(endpoint: Endpoint, favourable: Sequence[str]) -> bool:
+    """Tell whether the event of an endpoint is good: it is named so, or a response or benefit by our own calls."""
+    made = endpoint.decided is not None and endpoint.kind == "binary"
+    return made or endpoint.name in favourable
 
 
 def numeric_column(column: pl.Series) -> Array:

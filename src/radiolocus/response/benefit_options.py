@@ -30,7 +30,8 @@ class BenefitOptions(EffectOptions):
     endpoints : tuple of str
         Endpoints of the cohort; default: all of them.
     favourable : tuple of str
-        Binary endpoints whose event is good (a complete response); the event of every other endpoint is bad.
+        Binary endpoints whose event is good (a complete response); responses and benefits of ``[response.endpoints]``
+        are, the event of every other endpoint is bad.
     horizon : float or None
         Time at which survival is compared, in the unit of the endpoint; default: the median time of the events.
     markers : tuple of str
@@ -64,6 +65,9 @@ class BenefitOptions(EffectOptions):
         Marker or confounder to the clinical column of the time when it was measured, since time zero.
     prior_use : str
         Clinical column that tells who had the treatment before time zero (yes or no, 0 or 1).
+    selected_on : dict of str to tuple of str
+        Marker, pattern of markers (``*``) or family to the endpoints that it was selected on beforehand. Asking who
+        benefits in one of those by it is an error.
     learners : tuple of str
         dr, t, s, x, r, causal_forest. The first is the one that conclusions are drawn from.
     base : {"ridge", "forest"}
@@ -96,6 +100,7 @@ class BenefitOptions(EffectOptions):
     start: str = ""
     measured_at: dict[str, str] = field(default_factory=dict)
     prior_use: str = ""
+    selected_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_learners(self.learners, "benefit.learners")

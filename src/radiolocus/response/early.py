@@ -12,21 +12,24 @@ import polars as pl
 from scipy.stats import binomtest
 
 from radiolocus import schema
-from radiolocus.errors import ConfigError, FitError, RadiolocusError
+from radiolocus.errors import ConfigError, FitError, InputError, RadiolocusError
 from radiolocus.learn.audit import Finding, duplicates, permuted_outcome
 from radiolocus.learn.compare import compare_on_same_folds
 from radiolocus.learn.discrimination import out_of_fold_discrimination
+from radiolocus.learn.landmark import since
 from radiolocus.learn.models import MODELS, display_name, family_of
 from radiolocus.learn.null import procedure_null, protocol_statistic
 from radiolocus.learn.preprocess import Predictors, join_predictors
 from radiolocus.learn.protocol import Protocol, Repeat
+from radiolocus.learn.selected import check_selection
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, Endpoint, Problem
 from radiolocus.registry import suggest
-from radiolocus.response.benefit_data import numeric_column, predictors_of
+from radiolocus.response.benefit_data import is_good, numeric_column, predictors_of
 from radiolocus.response.early_options import EarlyOptions
+from radiolocus.response.lead import early_lead
 
-__all__ = ["BASELINE", "BOTH", "CHANGE", "Early", "EarlyOptions", "early", "order_finding", "visits_of"]
+__all__ = ["BASELINE", "BOTH", "CHANGE", "Calls", "Early", "EarlyOptions", "early", "order_finding", "visits_of"]
 
 # Beyond it, no feature is said to move from the first visit to the second.
 _MOVED = 0.05
@@ -39,6 +42,14 @@ class Early:
 
     tables: dict[str, pl.DataFrame]
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Calls:
+    """Calls of a criterion: the days by event (:data:`radiolocus.response.lead.EVENTS`), and whom it judged."""
+
+    days: Mapping[str, Mapping[str, float]]
+    followed: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +197,7 @@ def early(
     endpoints: Sequence[Endpoint],
     clinical: pl.DataFrame,
     options: EarlyOptions,
-    progression: Mapping[str, float] | None = None,
+    calls: Calls | None = None,
     step: Callable[[], None] = lambda: None,
 ) -> Early:
     """Predict endpoints from baseline, from the change, from both, and compare them on the same folds.
@@ -199,22 +210,22 @@ def early(
         ``subject`` and clinical columns.
     options : EarlyOptions
         The first model that can predict an endpoint is used.
-    progression : mapping of str to float, optional
-        Day of progression by the criterion of the study, of those who progressed.
+    calls : Calls, optional
+        What the criterion of the study said, for the lead of the early call.
     step : callable
         Called after every endpoint.
 
     Raises
     ------
     ConfigError
-        An unknown endpoint or clinical column.
+        An unknown endpoint or clinical column; predictors that were selected on the endpoint (``selected_on``).
     """
     known = {e.name: e for e in endpoints}
-    for name in options.endpoints:
+    for name in (*options.endpoints, *options.favourable):
         if name not in known:
             raise ConfigError(
                 f"unknown endpoint '{name}'",
-                where="early.endpoints",
+                where="early.endpoints, early.favourable",
                 allowed=", ".join(known),
                 todo=suggest(name, list(known)),
             )
@@ -222,13 +233,16 @@ def early(
         if name not in clinical.columns[1:]:
             todo = suggest(name, clinical.columns[1:])
             raise ConfigError(f"no clinical column '{name}'", where="early.clinical", todo=todo)
+    predictors = [(CHANGE, f) for f in visits.features] + [(CLINICAL, name) for name in options.clinical]
+    for name in options.endpoints or known:
+        check_selection(name, predictors, list(known), options.selected_on, "early")
     rows: dict[str, list[dict[str, object]]] = {
-        f"early/{n}": [] for n in ("performance", "comparisons", "predictions", "audit", "lead_time")
+        f"early/{n}": [] for n in ("performance", "comparisons", "predictions", "audit", "lead_time", "lead")
     }
     problems: list[Problem] = []
     for name in options.endpoints or known:
         try:
-            _endpoint(known[name], visits, clinical, options, progression or {}, rows)
+            _endpoint(known[name], visits, clinical, options, calls, rows)
         except RadiolocusError as error:
             problems.append(
                 Problem("early", error.got, "set aside", None, name, error.where, error.allowed, error.todo)
@@ -262,7 +276,7 @@ def _endpoint(
     visits: Visits,
     clinical: pl.DataFrame,
     options: EarlyOptions,
-    progression: Mapping[str, float],
+    calls: Calls | None,
     rows: dict[str, list[dict[str, object]]],
 ) -> None:
     place = {s: i for i, s in enumerate(endpoint.subject)}
@@ -272,6 +286,7 @@ def _endpoint(
     there = np.isfinite(event) if time is None else np.isfinite(event) & (np.nan_to_num(time, nan=-1.0) >= 0)
     kept = np.flatnonzero(there)
     target = Target(event[kept], None if time is None else time[kept])
+    kept, target, landmark = _from_visit(endpoint, visits, kept, target, at)
     target.check()
     model = next((m for m in options.models if target.kind in MODELS[m].kinds), "")
     if not model:
@@ -331,10 +346,41 @@ def _endpoint(
             }
         )
     rows["early/audit"] += _audit(
-        endpoint.name, blocks[BOTH], target, subject, protocol, options, order_finding(visits)
+        endpoint.name, blocks[BOTH], target, subject, protocol, options, [order_finding(visits), landmark]
     )
-    if progression and np.isfinite(visits.day).any():
-        rows["early/lead_time"] += _lead(endpoint.name, subject, visits.day[kept], runs[CHANGE], progression)
+    if calls is not None and np.isfinite(visits.day).any():
+        high = np.mean([r.prediction > r.threshold for r in runs[CHANGE]], axis=0)
+        good = is_good(endpoint, options.favourable)
+        visited = {s: float(d) for s, d in zip(visits.subject, visits.day, strict=True) if np.isfinite(d)}
+        leads, summary = early_lead(
+            endpoint.name, subject, visits.day[kept], high, good, calls.days, calls.followed, visited
+        )  # fmt: skip
+        rows["early/lead_time"] += leads
+        rows["early/lead"] += summary
+
+
+def _from_visit(
+    endpoint: Endpoint, visits: Visits, kept: npt.NDArray[np.intp], target: Target, at: npt.NDArray[np.intp]
+) -> tuple[npt.NDArray[np.intp], Target, Finding]:
+    """Count an endpoint from the early visit, where its day and that of the endpoint are known."""
+    decided = None if endpoint.decided is None else np.asarray(endpoint.decided, dtype=np.float64)[at[kept]]
+    day = visits.day[kept]
+    if not np.isfinite(visits.day).any():
+        got = "the day of the early visit is not known: endpoints count from baseline, though the change came later"
+        timed = target.time is not None or decided is not None
+        return kept, target, Finding("landmark", "suspect" if timed else "not checked", got, "", float("nan"))
+    try:
+        found = since(target, day, endpoint.unit, decided=decided)
+    except InputError as error:
+        raise error.at(f"endpoint {endpoint.name}") from None
+    if not found.checked:
+        got = "when the endpoint was decided is not known: that it came after the early visit was not checked"
+        return kept, target, Finding("landmark", "not checked", got, "", float("nan"))
+    got = (
+        f"counted from the early visit; left out: {int(found.before.sum())} with the endpoint by then, "
+        f"{int(found.lost.sum())} not followed further, {int(found.without.sum())} without its day"
+    )
+    return kept[found.rows], found.target, Finding("landmark", "pass", got, "", float("nan"))
 
 
 def _stack(runs: Sequence[Repeat]) -> Array:
@@ -359,30 +405,11 @@ def _audit(
     subject: Sequence[str],
     protocol: Protocol,
     options: EarlyOptions,
-    order: Finding,
+    found: list[Finding],
 ) -> list[dict[str, object]]:
-    found = [order, *duplicates(both, subject)]
+    found = [*found, *duplicates(both, subject)]
     if options.permutations:
         statistic = protocol_statistic(protocol, both)
         null = procedure_null(statistic, target, options.permutations, options.seed, observed=float("nan"))
         found.append(permuted_outcome(null, target))
     return [{"endpoint": endpoint, "check": f.check, "verdict": f.verdict, "item": f.item, "got": f.got} for f in found]
-
-
-def _lead(
-    endpoint: str, subject: Sequence[str], day: Array, runs: Sequence[Repeat], progression: Mapping[str, float]
-) -> list[dict[str, object]]:
-    """How long before progression by the criterion the change already put the subject at high risk."""
-    called = np.mean([r.prediction > r.threshold for r in runs], axis=0)
-    return [
-        {
-            "endpoint": endpoint,
-            "subject": s,
-            "early_day": float(d),
-            "called": float(c),
-            "progression_day": progression[s],
-            "lead_days": progression[s] - float(d),
-        }
-        for s, d, c in zip(subject, day, called, strict=True)
-        if s in progression and np.isfinite(d)
-    ]

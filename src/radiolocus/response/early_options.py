@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from radiolocus.errors import ConfigError
@@ -43,6 +43,12 @@ class EarlyOptions(ProtocolOptions):
         Endpoints to predict; default: every endpoint of the cohort.
     clinical : tuple of str
         Clinical columns known at baseline, that the features are added to.
+    favourable : tuple of str
+        Endpoints that are good, such as a complete response: who is predicted not to have them is called a
+        progression. Responses and benefits of ``[response.endpoints]`` are; of every other endpoint the event is bad.
+    selected_on : dict of str to tuple of str
+        Feature, clinical column or pattern (``*``) to the endpoints that it was selected on beforehand. Predicting one
+        of those from it is an error.
     """
 
     table: str
@@ -57,6 +63,8 @@ class EarlyOptions(ProtocolOptions):
     change: Literal["relative", "log_ratio", "absolute"] = "relative"
     endpoints: tuple[str, ...] = ()
     clinical: tuple[str, ...] = ()
+    favourable: tuple[str, ...] = ()
+    selected_on: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from radiolocus import schema
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.model import Problem
 from radiolocus.response.assess import CRITERION_NAMES, Assessment, assess, recist_classes
 from radiolocus.response.criterion import CriteriaOptions
@@ -124,7 +124,15 @@ def study_endpoints(
     told: dict[str, _Calls] = {}
     for name, wanted in asked.items():
         key = wanted.criterion or criterion
-        calls = told.setdefault(key, _Calls(lesions, key, chosen, visit_days))
+        try:
+            calls = told.get(key) or _Calls(lesions, key, chosen, visit_days)
+        except RadiolocusError as error:
+            where = f"response.endpoints.{name}"
+            problems.append(
+                Problem("response", error.got, "set aside", None, name, f"{where}: {error.where}", error.allowed)
+            )
+            continue
+        told[key] = calls
         head = {"endpoint": name, "kind": kind_of(wanted), "of": wanted.of, "criterion": key, "unit": "days"}
         rows = [head | row for row in _MAKERS[wanted.of](calls, wanted)]
         part = schema.conform(pl.DataFrame(rows, schema=_SCHEMA), "response/study_endpoints")

@@ -142,6 +142,38 @@ RESPONSE: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "response/lead_times",
+        "first call of other sources beside that of the criterion of the study",
+        (
+            SUBJECT,
+            Column("source", Text, "further criterion, functional measure or ctDNA"),
+            Column("of", Text, "'progression' or 'response'"),
+            Column("source_day", Real, "day of its first call; null when it made none", "d"),
+            Column("criterion_day", Real, "day of the call of the criterion; null when it made none", "d"),
+            Column("lead_days", Real, "days by which the source was first; negative: later", "d"),
+        ),
+    ),
+    Table(
+        "response/lead",
+        "lead of other sources over the criterion of the study",
+        (
+            Column("source", Text, "further criterion, functional measure or ctDNA"),
+            Column("of", Text, "'progression' or 'response'"),
+            Column("both", Whole, "subjects called by both"),
+            Column("earlier", Whole, "of them by the source first"),
+            Column("same", Whole, "of them on one day"),
+            Column("later", Whole, "of them by the criterion first"),
+            Column("source_only", Whole, "subjects called by the source alone"),
+            Column("criterion_only", Whole, "subjects called by the criterion alone"),
+            Column("share_earlier", Real, "earlier of both"),
+            Column("share_lower", Real, "lower end of its exact 95 % interval", source="Clopper & Pearson 1934"),
+            Column("share_upper", Real, "upper end of its exact 95 % interval", source="Clopper & Pearson 1934"),
+            Column("median_days", Real, "median lead of those called by both", "d"),
+            Column("lower", Real, "lower end of its 95 % interval, by order statistics; null of fewer than six", "d"),
+            Column("upper", Real, "upper end of its 95 % interval", "d"),
+        ),
+    ),
+    Table(
         "response/kinetics",
         "kinetics of the sum of diameters of every subject",
         (

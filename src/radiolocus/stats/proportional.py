@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from radiolocus.errors import InputError, UndefinedError
+from radiolocus.errors import FitError, InputError, UndefinedError
 from radiolocus.model import Array
 from radiolocus.stats.cox import CoxFit, Ties, fit_cox
 from radiolocus.stats.survival import check_survival, kaplan_meier
@@ -121,7 +121,7 @@ def proportional_hazards(
     InputError
         Unusable input; an event at time zero with the logarithm.
     FitError
-        The Cox model cannot be fitted.
+        The Cox model cannot be fitted, or all events are at one time.
 
     References
     ----------
@@ -137,6 +137,8 @@ def proportional_hazards(
     order = np.argsort(times, kind="stable")
     residual, blocks = _residuals(times[order], events[order], matrix[order], fit)
     at = clock[order][events[order]]
+    if np.ptp(at) == 0:
+        raise FitError("all events at one time", allowed="events at two times or more: effects change over time or not")
     score, information = residual.T @ (at - at.mean()), _information(blocks, at - at.mean())
     p = matrix.shape[1]
     statistic = np.empty(p + 1)
