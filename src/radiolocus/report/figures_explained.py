@@ -252,7 +252,8 @@ def nomogram(axes_of: pl.DataFrame, risk: pl.DataFrame, unit: str) -> Figure:
     sheet.set_ylim(lines - 0.35, -0.5)
     _scale(sheet, 0, "points", [(float(v), f"{v:g}") for v in range(0, 101, 10)])
     for i, part in enumerate(parts, start=1):
-        _scale(sheet, i, str(part["predictor"][0]), _ticks(part), first=False)
+        ends = (float(part["points"].min()), float(part["points"].max()))  # type: ignore[arg-type]
+        _scale(sheet, i, str(part["predictor"][0]), _ticks(part), ends)
     most = float(risk["points"].max())  # type: ignore[arg-type]
     stretch = 100.0 / most
     totals = [t for t in MaxNLocator(10).tick_values(0, most) if 0 <= t <= most]
@@ -272,36 +273,53 @@ def nomogram(axes_of: pl.DataFrame, risk: pl.DataFrame, unit: str) -> Figure:
     )
 
 
-def _scale(sheet: Axes, y: float, label: str, ticks: Sequence[tuple[float, str]], first: bool = True) -> None:
-    sheet.text(
-        -3, y, shorten(label, 36), ha="right", va="center", fontsize=7.5, fontweight="bold" if first else "normal"
-    )
-    if not ticks:
+def _scale(
+    sheet: Axes, y: float, label: str, ticks: Sequence[tuple[float, str]], ends: tuple[float, float] | None = None
+) -> None:
+    """One axis: a line from end to end, and ticks whose labels leave each other room."""
+    bold = "normal" if ends else "bold"
+    sheet.text(-3, y, shorten(label, 36), ha="right", va="center", fontsize=7.5, fontweight=bold)
+    xs = [*(x for x, _ in ticks), *(ends or ())]
+    if not xs:
         return
-    xs = [x for x, _ in ticks]
     sheet.plot([min(xs), max(xs)], [y, y], color=INK, lw=0.8)
-    free = -1e9
+    free = {1: -1e9, -1: -1e9}
     for x, text in sorted(ticks):
-        sheet.plot([x, x], [y, y + 0.13], color=INK, lw=0.8)
-        half = 0.62 * max(1, len(text))
-        if x - half > free:
-            sheet.text(x, y + 0.17, text, ha="center", va="top", fontsize=6.5)
-            free = x + half
+        half = 0.55 * max(1, len(text))
+        # Below the line where there is room, else above it.
+        side = next((s for s in (1, -1) if x - half > free[s]), 0)
+        sheet.plot([x, x], [y, y + 0.13 * (side or 1)], color=INK, lw=0.8)
+        if side:
+            sheet.text(x, y + 0.17 * side, text, ha="center", va="top" if side > 0 else "bottom", fontsize=6.5)
+            free[side] = x + half
 
 
 def _ticks(part: pl.DataFrame) -> list[tuple[float, str]]:
     points = part["points"].to_list()
     if part["kind"][0] not in ("number", "score"):
-        return [(p, shorten(label, 22)) for p, label in zip(points, part["label"], strict=True)]
+        return [(p, _category(label)) for p, label in zip(points, part["label"], strict=True)]
     low, high = part["value"].to_list()
     if high == low:
-        return [(points[0], f"{low:.3g}")]
+        return [(points[0], number(low))]
     inner = [v for v in MaxNLocator(5).tick_values(low, high) if low <= v <= high]
-    return [(points[0] + (v - low) / (high - low) * (points[1] - points[0]), f"{v:.4g}") for v in inner]
+    return [(points[0] + (v - low) / (high - low) * (points[1] - points[0]), _plain(v)) for v in inner]
+
+
+def _category(label: str) -> str:
+    several = label.count(" or ")
+    return shorten(label, 22) if several < 2 else f"{several + 1} others"
+
+
+def _plain(value: float) -> str:
+    return (
+        f"{value:.4g}".replace("-", "−") if abs(value) < 1e5 else f"{value:.2g}".replace("e+0", "e").replace("e+", "e")
+    )
 
 
 def _risk_ticks(own: pl.DataFrame, stretch: float) -> list[tuple[float, str]]:
     risk, points = own["risk"].to_numpy(), own["points"].to_numpy()
     wanted = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
     inside = [r for r in wanted if risk[0] <= r <= risk[-1]]
-    return [(float(np.interp(r, risk, points)) * stretch, f"{r:g}") for r in inside]
+    if len(inside) < 4:
+        inside = [r for r in MaxNLocator(6).tick_values(risk[0], risk[-1]) if risk[0] <= r <= risk[-1]]
+    return [(float(np.interp(r, risk, points)) * stretch, f"{r:.3g}") for r in inside]

@@ -88,7 +88,7 @@ def calibration(curves: pl.DataFrame, measures: Mapping[str, Mapping[str, Any]],
     figure.text(
         0.02, 0.93, shorten(lead, 40) + ": " + _numbers(measures, ("ICI", "E50", "E90")), fontsize=7.5, va="top"
     )
-    rest = (("O/E", "O/E"), ("slope", "calibration slope"), ("intercept", "calibration intercept"))
+    rest = (("O/E", "O/E"), ("slope", "calibration slope"))
     told = [f"{short} {_interval(measures[m])}" for short, m in rest if m in measures]
     figure.text(0.02, 0.885, ", ".join(told), fontsize=7.5, va="top")
     return embed(
@@ -125,7 +125,8 @@ def decision(curves: pl.DataFrame, unit: str) -> Figure:
         if name == lead:
             _band(axes, x, part)
     top = max(0.02, float(curves["treat_all"].max()), float(curves["net_benefit"].max() or 0.0))  # type: ignore[arg-type]
-    some = curves.filter(pl.col("net_benefit").abs() > 0.02 * top)["threshold"].max()
+    seen = (pl.col("net_benefit").abs() > 0.02 * top) & (pl.col("net_benefit") > -0.3 * top)
+    some = curves.filter(seen)["threshold"].max()
     axes.set_xlim(0, min(1.0, float(some or 1.0) + 0.08))  # type: ignore[arg-type]
     axes.set_ylim(-0.3 * top, 1.12 * top)
     axes.set_xlabel("threshold: risk from which on is treated")

@@ -118,10 +118,10 @@ def _evaluation(frame: pl.DataFrame, units: Units) -> Table:
         folded=True,
         sortable=True,
         note="Mean over repetitions; CI: percentiles of bootstrap draws of subjects pooled over repetitions; of "
-        "Royston's D and the restricted mean a Wald interval. O/E, slope: 1 is ideal, intercept: 0; for these, risks are "
-        "kept 0.001 from 0 and 1. Integrated Brier: up to the last event by which a tenth of the subjects are followed; a "
-        "model is worth its predictors only below the one without them. Restricted mean difference: time without "
-        "event, low less high risk; the groups were assigned out of fold. Definitions: docs/evaluation.md.",
+        "Royston's D and the restricted mean a Wald interval. O/E, slope: 1 is ideal, intercept: 0; for these, risks "
+        "are kept 0.001 from 0 and 1. Integrated Brier: up to the last event by which a tenth of the subjects are "
+        "followed; a model is worth its predictors only below the one without them. Restricted mean difference: time "
+        "without event, low less high risk; the groups were assigned out of fold. Definitions: docs/evaluation.md.",
     )
 
 
