@@ -13,6 +13,7 @@ from radiolocus.learn.blockwise import Fusion
 from radiolocus.learn.models import MODELS, alone, models_for
 from radiolocus.learn.preprocess import Predictors, join_predictors
 from radiolocus.learn.target import Kind
+from radiolocus.model import Array
 from radiolocus.outcome.blocks import Block
 from radiolocus.registry import suggest
 
@@ -21,7 +22,7 @@ __all__ = ["ALL", "PARTIAL", "is_partial", "models_of", "partial_models", "parti
 ALL = "all"
 #: What the sets of subjects who lack a block are called, before their strategy.
 PARTIAL = "any: "
-_PAIRS = "pairs"
+_PAIRS, _ABSENT = "pairs", "absent"
 
 
 def sets_of(blocks: Sequence[str], combine: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -92,21 +93,24 @@ def partial_models(kind: Kind, models: Sequence[str], strategy: str) -> tuple[st
 def partial_predictors(blocks: Mapping[str, Block], subject: Sequence[str], strategy: str) -> Predictors:
     """Predictors of subjects of whom some lack whole blocks; what they lack is missing.
 
-    With the strategy ``indicator`` a column of each block that anybody lacks says who does.
+    With the strategy ``indicator`` a column for each block that anybody lacks says who does; these columns are a block
+    of their own, ``absent``, of which everything is known.
     """
-    parts = []
+    parts, lacking = [], dict[str, Array]()
     for block in blocks.values():
         there = np.array([s in block.row for s in subject], dtype=bool)
         rows = np.array([block.row.get(s, 0) for s in subject], dtype=np.intp)
         own = block.predictors.take(rows)
         own.numeric[~there] = np.nan
         own.codes[~there] = -1
-        if strategy == "indicator" and not there.all():
-            own = replace(
-                own,
-                numeric=np.column_stack([own.numeric, (~there).astype(np.float64)]),
-                numeric_names=(*own.numeric_names, f"{block.name} (absent)"),
-                numeric_blocks=(*own.numeric_blocks, block.name),
-            )
+        if not there.all():
+            lacking[f"{block.name} (absent)"] = (~there).astype(np.float64)
         parts.append(replace(own, partial=True))
+    if strategy == "indicator" and lacking:
+        nothing = np.zeros((len(subject), 0), dtype=np.int64)
+        names = tuple(lacking)
+        told = Predictors(
+            np.column_stack(list(lacking.values())), names, (_ABSENT,) * len(names), nothing, partial=True
+        )
+        parts.append(told)
     return join_predictors(parts)
