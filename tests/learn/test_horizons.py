@@ -77,7 +77,7 @@ def test_unos_c_ends_where_few_are_followed():
 
 def test_what_cannot_be_judged_says_why():
     target, prediction, fold, risk, bare = sample()
-    with pytest.raises(InputError, match="a binary endpoint"):
+    with pytest.raises(InputError, match="an endpoint without times"):
         out_of_fold_at_horizons(Target(target.event), prediction, fold, risk, bare, [3.0, 6.0])
     alone = np.arange(40)[None, :]
     with pytest.raises(UndefinedError, match=r"Uno C at .* has no value in repetition 0"):

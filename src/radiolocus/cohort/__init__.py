@@ -6,7 +6,7 @@ normalised by one rule for all sources; nothing is joined, dropped, preferred or
 """
 
 from radiolocus.cohort.align import align, phenotype_matrix
-from radiolocus.cohort.hall import Cohort, Match, build
+from radiolocus.cohort.hall import Cohort, Match, build, endpoints_of
 from radiolocus.cohort.ids import IdRules
 from radiolocus.cohort.options import CohortOptions, ColumnOptions, DateOptions, EndpointOptions, SubjectTable
 from radiolocus.cohort.tables import SourceTable
@@ -23,5 +23,6 @@ __all__ = [
     "SubjectTable",
     "align",
     "build",
+    "endpoints_of",
     "phenotype_matrix",
 ]

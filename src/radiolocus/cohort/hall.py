@@ -13,11 +13,12 @@ from radiolocus.cohort.endpoints import Deriver
 from radiolocus.cohort.ids import IdRules, Nearest, natural_key
 from radiolocus.cohort.options import CohortOptions
 from radiolocus.cohort.tables import Member, Part, SourceTable, check_columns, merge, note
+from radiolocus.cohort.values import canonical
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Endpoint, Problem
 from radiolocus.schema import TABLES, conform
 
-__all__ = ["Cohort", "Match", "build"]
+__all__ = ["Cohort", "Match", "build", "endpoints_of"]
 
 
 class Match(NamedTuple):
@@ -128,6 +129,47 @@ class Cohort:
         best = min(ranked.values())
         first = [r for r, rank in ranked.items() if rank == best]
         return {r: first[0] for r, rank in ranked.items() if rank != best}
+
+
+def endpoints_of(frame: pl.DataFrame, options: CohortOptions) -> tuple[Endpoint, ...]:
+    """Read endpoints from their long form: what :meth:`Cohort.endpoint_frame` wrote.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Table ``cohort/endpoints``.
+    options : CohortOptions
+        For classes that nobody has.
+    """
+    found = []
+    for part in frame.partition_by("endpoint", maintain_order=True):
+        first = part.row(0, named=True)
+        name, kind = first["endpoint"], first["kind"]
+        given = options.endpoints[name].levels if name in options.endpoints else ()
+        code = pl.col("event") if kind in ("ordinal", "multiclass") else pl.col("state") - 1
+        told = dict(part.filter(pl.col("label").is_not_null()).select(code, "label").iter_rows())
+        levels = tuple(told.get(k, f"state {k + 1}") for k in range(max(told, default=-1) + 1))
+        numbers = {
+            column: None if part[column].null_count() == part.height else part[column].cast(pl.Float64).to_numpy()
+            for column in ("state", "entry", "weight")
+        }
+        stratum = None
+        if part["stratum"].null_count() < part.height:
+            stratum = tuple(part["stratum"].fill_null("").to_list())
+        found.append(
+            Endpoint(
+                name,
+                kind,
+                tuple(part["subject"].to_list()),
+                np.array(part["event"].cast(pl.Float64).fill_null(float("nan")).to_numpy()),
+                part["time"].fill_null(float("nan")).to_numpy() if kind in ("survival", "competing") else None,
+                first["unit"] or "",
+                levels=tuple(canonical(v) for v in given) or levels,
+                stratum=stratum,
+                **numbers,
+            )
+        )
+    return tuple(found)
 
 
 def _labels(endpoint: Endpoint) -> list[str | None]:

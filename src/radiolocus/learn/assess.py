@@ -92,7 +92,7 @@ def assess_risk(
     Parameters
     ----------
     target : Target
-        Survival (with a horizon) or binary.
+        Survival or competing (with a horizon), or binary.
     risk : ndarray, shape (R, n)
         Probability of the event by the horizon, or of the class.
     horizon : float, optional
@@ -146,7 +146,13 @@ def _one_risk(target: Target, risk: Array, horizon: float | None, grid: Array) -
 def _calibrated(target: Target, risk: Array, horizon: float | None) -> Calibration:
     if horizon is None or target.time is None:
         return calibration(target.event, risk)
-    return calibration_at(target.time, target.event, risk, horizon)
+    state, cause = _states(target)
+    return calibration_at(target.time, state, risk, horizon, cause=cause)
+
+
+def _states(target: Target) -> tuple[Array, int | None]:
+    """Events, or with competing ones the states and the cause of interest."""
+    return (target.event, None) if target.state is None else (target.state, 1)
 
 
 def assess_net_benefit(
@@ -174,10 +180,11 @@ def assess_net_benefit(
         A horizon beyond follow-up, or nobody with the event.
     """
     time, at = (np.ones(target.n), 1.0) if target.time is None or horizon is None else (target.time, horizon)
-    curves = [decision_curve_at(time, target.event, p, at, thresholds) for p in risk]
+    state, cause = _states(target)
+    curves = [decision_curve_at(time, state, p, at, thresholds, cause=cause) for p in risk]
     each = -(-draws // len(risk))
     drawn = [
-        decision_curve_bootstrap(time, target.event, p, at, thresholds, draws=each, seed=seed + r)
+        decision_curve_bootstrap(time, state, p, at, thresholds, cause=cause, draws=each, seed=seed + r)
         for r, p in enumerate(risk)
     ]
     lower, upper = _band(np.concatenate(drawn))
@@ -214,13 +221,14 @@ def assess_curves(
     -------
     list of Measure
         The integrated score runs to the last event by which a tenth of the subjects are followed. D has a Wald
-        interval, of each repetition, averaged.
+        interval, of each repetition, averaged. With competing events the integrated score alone: C and D are of a
+        single kind of event.
     """
     each = -(-draws // len(score))
-    found = [_antolini(target, fold, survival, grid, each, seed)]
+    found = [_antolini(target, fold, survival, grid, each, seed)] if target.state is None else []
     for name, curves in (("integrated Brier", survival), ("integrated Brier without predictors", bare)):
         found.append(_integrated(target, curves, grid, each, seed, name))
-    return found + _separation(target, score, fold)
+    return found + (_separation(target, score, fold) if target.state is None else [])
 
 
 def _times(target: Target) -> Array:
@@ -255,11 +263,13 @@ def _integrated(target: Target, survival: Array, grid: Array, draws: int, seed: 
     end = truncation_of(time, target.event)
     chosen = np.flatnonzero((grid > 0) & (grid <= end) & (grid < time.max()))
     at, values, drawn = grid[chosen], [], []
+    state, cause = _states(target)
     try:
         for r, curves in enumerate(survival):
             risk = 1.0 - curves[:, chosen]
-            values.append(float(integrated_brier(at, brier_at(time, target.event, risk, at))))
-            drawn.append(horizon_bootstrap(time, target.event, risk, at, draws=draws, seed=seed + r).integrated_brier)
+            values.append(float(integrated_brier(at, brier_at(time, state, risk, at, cause=cause))))
+            found = horizon_bootstrap(time, state, risk, at, cause=cause, draws=draws, seed=seed + r)
+            drawn.append(found.integrated_brier)
     except RadiolocusError:  # fewer than two event times before the end
         return Measure(name, end, np.nan, np.nan, np.nan)
     return _measure(name, float(at[-1]), float(np.mean(values)), np.concatenate(drawn))

@@ -91,10 +91,9 @@ class CauseSpecificCox(_Competing):
         time, state = _parts(target)
         ties: Ties = "efron" if setting.get("efron", 1.0) else "breslow"
         penalty = max(target.n * setting["ridge"], 1e-8)
-        entry = None if target.entry is None else np.where(target.entry <= 0.0, -np.inf, target.entry)
         kinds = tuple(int(k) for k in np.unique(state[state > 0]))
         fits = tuple(
-            fit_counting_cox(time, state == k, Z, entry=entry, weights=target.weight, ties=ties, penalty=penalty)
+            fit_counting_cox(time, state == k, Z, entry=target.entry, weights=target.weight, ties=ties, penalty=penalty)
             for k in kinds
         )
         return _CauseSpecific(fits, kinds, columns, float(time[state == 1].max()))

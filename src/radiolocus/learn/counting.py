@@ -114,7 +114,7 @@ class CoxRidge(Learner):
             time,
             target.event,
             Z,
-            entry=_began(target.entry),
+            entry=target.entry,
             strata=target.stratum,
             weights=target.weight,
             ties="efron" if setting.get("efron", 1.0) else "breslow",
@@ -128,8 +128,3 @@ class CoxRidge(Learner):
         return held_out_loss(
             fit.predict(X), time, target.event, entry=target.entry, strata=target.stratum, weights=target.weight
         )
-
-
-def _began(entry: Array | None) -> Array | None:
-    """Entries at or before time zero are no truncation."""
-    return None if entry is None else np.where(entry <= 0.0, -np.inf, entry)

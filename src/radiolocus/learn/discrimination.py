@@ -21,8 +21,10 @@ from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 
 __all__ = [
     "OutOfFold",
+    "comparable_pairs",
     "discrimination_batch",
     "fold_statistic",
+    "metric_of",
     "out_of_fold_discrimination",
     "ratio",
     "within_fold_blocks",
@@ -110,6 +112,21 @@ def out_of_fold_discrimination(
     return OutOfFold(float(estimates.mean()), interval.lower, interval.upper, estimates, interval.undefined)
 
 
+_METRICS = {
+    "survival": "Harrell C",
+    "binary": "AUC",
+    "competing": "C of competing risks",
+    "ordinal": "ordinal C",
+    "multiclass": "Hand & Till M",
+    "continuous": "R²",
+}
+
+
+def metric_of(target: Target) -> str:
+    """Name of the measure of discrimination of a kind of endpoint."""
+    return _METRICS[target.kind]
+
+
 def fold_statistic(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> float:
     """Harrell's C, AUC or ordinal concordance over the pairs within folds of one repetition; NaN without any."""
     return float(_statistic(within_fold_blocks(target, prediction, fold), np.ones((1, target.n)))[0])
@@ -139,7 +156,7 @@ def discrimination_batch(target: Target, X: Array, draws: int = 1000, seed: int 
     UndefinedError
         No pair of patients is comparable.
     """
-    if target.events * target.n > _DENSE:
+    if target.events * target.n > _DENSE and target.kind in ("survival", "binary") and not target.needs:
         return _sorted_batch(target, X, draws, seed)
     together = np.zeros(target.n, dtype=np.int64)
     nobody = within_fold_blocks(target, np.zeros(target.n), together)
@@ -178,17 +195,34 @@ def _sorted_batch(target: Target, X: Array, draws: int, seed: int) -> Array:
 _Block = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Array, Array]
 
 
+def comparable_pairs(target: Target, first: npt.NDArray[np.intp], rows: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+    """Pairs of a patient with an event, among `first`, and one of `rows` who should have the lower risk.
+
+    Of times: whose own time is later, or censored at the same time; with competing events also who had another event
+    before, and will never have this one (Wolbers et al. 2009, Epidemiology 20:555); with delayed entry only who had
+    entered by then; within strata only. Of classes: one of a lower class.
+    """
+    if target.time is None:
+        return np.asarray(target.event[rows][None, :] < target.event[first][:, None])
+    gap = target.time[rows][None, :] - target.time[first][:, None]
+    state = target.event if target.state is None else target.state
+    comparable = (gap > 0) | ((gap == 0) & (state[rows] == 0))
+    if target.state is not None:
+        comparable |= (gap <= 0) & (state[rows] > 1)
+    if target.entry is not None:
+        comparable &= target.entry[rows][None, :] < target.time[first][:, None]
+    if target.stratum is not None:
+        comparable &= target.stratum[rows][None, :] == target.stratum[first][:, None]
+    return np.asarray(comparable)
+
+
 def within_fold_blocks(target: Target, prediction: Array, fold: npt.NDArray[np.int64]) -> list[_Block]:
     """For each fold from 0: rows with an event, all rows, comparable pairs, and concordant pairs (ties one half)."""
     blocks = []
     for k in np.unique(fold[fold >= 0]):
         rows = np.flatnonzero(fold == k)
         first = rows[target.event[rows] > 0]
-        if target.time is None:
-            comparable = target.event[rows][None, :] < target.event[first][:, None]
-        else:
-            gap = target.time[rows][None, :] - target.time[first][:, None]
-            comparable = (gap > 0) | ((gap == 0) & (target.event[rows] == 0))
+        comparable = comparable_pairs(target, first, rows)
         higher = 0.5 * (1.0 + np.sign(prediction[first][:, None] - prediction[rows][None, :]))
         blocks.append((first, rows, comparable.astype(np.float64), comparable * higher))
     return blocks

@@ -1,8 +1,10 @@
-"""Out-of-fold predictions of a time to event judged at horizons: Uno's C, AUC(t) and Brier score.
+"""Out-of-fold predictions of a time to event judged at horizons: Uno's or Wolbers' C, AUC(t) and Brier score.
 
 As in :mod:`radiolocus.learn.discrimination`, rankings are compared within a fold only, and the interval holds both
 which patients were sampled and how they happened to be divided. The Brier score needs no partner: risks are
-probabilities, and all patients enter together. The censoring weights are those of all patients of the task.
+probabilities, and all patients enter together. The censoring weights are those of all patients of the task. With
+competing events the definitions are those of :mod:`radiolocus.stats.horizon` and
+:func:`radiolocus.stats.competing_concordance.competing_c`.
 """
 
 from __future__ import annotations
@@ -63,9 +65,10 @@ def horizons_of(target: Target, wanted: Sequence[float]) -> tuple[float, ...]:
     Returns
     -------
     tuple of float
-        Increasing; empty for a binary target, or without an event after time zero and before the last time.
+        Increasing; empty for a target without times, or without an event after time zero and before the last time; and
+        with delayed entry or strata, for which weights by censoring and a risk for everybody are not defined here.
     """
-    if target.time is None:
+    if target.time is None or target.needs & {"entry", "strata"}:
         return ()
     events = target.time[target.event == 1]
     found = wanted or ([float(np.quantile(events, 0.5, method="lower"))] if events.size else [])
@@ -88,6 +91,7 @@ def out_of_fold_at_horizons(
     horizons: Sequence[float],
     draws: int = 1000,
     seed: int = 1,
+    partial: bool = False,
 ) -> list[AtHorizon]:
     """Uno's C, AUC(t) and Brier score of out-of-fold predictions, mean over repetitions, with intervals.
 
@@ -98,10 +102,14 @@ def out_of_fold_at_horizons(
     prediction : ndarray, shape (R, n)
         Higher means an earlier event.
     fold : ndarray of int64, shape (R, n)
+        −1 where nobody held the patient out: he does not enter the repetition.
     risk, bare : ndarray, shape (R, n, h)
         Probability of the event by each horizon: of the model, and of the same without predictors.
     horizons : sequence of float, length h
     draws, seed : int
+    partial : bool
+        Repetitions in which a statistic has no value are left out of it (bootstrap samples), which is an error
+        otherwise.
 
     Returns
     -------
@@ -115,7 +123,7 @@ def out_of_fold_at_horizons(
         A statistic has no value in a repetition, or in fewer than two draws.
     """
     if target.time is None:
-        raise InputError("a binary endpoint at a horizon", allowed="a survival endpoint")
+        raise InputError("an endpoint without times at a horizon", allowed="a survival or competing endpoint")
     judge = Judge(target, target.time, np.asarray(horizons, dtype=np.float64))
     parts = [
         Part(within_fold_blocks(target, p, f), p, f, r, b)
@@ -128,7 +136,8 @@ def out_of_fold_at_horizons(
     values = np.concatenate(drawn)
     found = []
     for k, (metric, t) in enumerate(judge.names()):
-        if np.isnan(estimates[:, k]).any():
+        lacking = np.isnan(estimates[:, k])
+        if lacking.all() if partial else lacking.any():
             raise UndefinedError(
                 f"{metric} at {t:g} has no value in repetition {int(np.argmax(np.isnan(estimates[:, k])))}",
                 allowed="an event by the time and a patient followed beyond it in at least one fold",
@@ -136,7 +145,7 @@ def out_of_fold_at_horizons(
             )
         interval = percentile_interval(values[:, k])
         events = int(np.sum((target.event == 1) & (target.time <= t)))
-        found.append(AtHorizon(metric, t, float(estimates[:, k].mean()), interval.lower, interval.upper, events))
+        found.append(AtHorizon(metric, t, float(np.nanmean(estimates[:, k])), interval.lower, interval.upper, events))
     return found
 
 
@@ -171,45 +180,71 @@ class Judge:
         Times of the target.
     horizons : ndarray, shape (h,)
     truncation : float, optional
-        Of Uno's C; see :func:`truncation_of` otherwise.
+        Of Uno's (with competing events Wolbers') C; see :func:`truncation_of` otherwise.
     """
 
     def __init__(self, target: Target, time: Array, horizons: Array, truncation: float | None = None) -> None:
         self.event, self.time, self.horizons = target.event == 1, time, horizons
-        self.clock = Clock.of(time, self.event)
+        self.rival = np.zeros(target.n, dtype=bool) if target.state is None else target.state > 1
+        self.competing = target.state is not None
+        self.clock = Clock.of(time, self.event | self.rival)
         self.truncation = truncation_of(time, target.event) if truncation is None else truncation
 
     def names(self) -> list[tuple[str, float]]:
         """Metric and time of each statistic."""
         at = [float(t) for t in self.horizons]
         metrics = ("AUC(t)", "Brier(t)", "Brier(t) without predictors")
-        return [("Uno C", self.truncation), *((metric, t) for metric in metrics for t in at)]
+        return [
+            ("Wolbers C" if self.competing else "Uno C", self.truncation),
+            *((metric, t) for metric in metrics for t in at),
+        ]
 
     def statistics(self, part: Part, weights: Array) -> Array:
         """One row a draw, one column a statistic."""
         curve = self.clock.uncensored(weights)
+        inside = part.fold >= 0
+        weights = weights if inside.all() else weights * inside
         # G is zero only where nobody drawn is left, whose weight is of no account.
         inverse = np.divide(1.0, curve, out=np.zeros_like(curve), where=curve > 0)
         own = inverse[:, self.clock.place]
-        leading = weights * own**2 * (self.time <= self.truncation)
-        uno = ratio(
-            within_fold_concordant(part.blocks, weights, leading), within_fold_pairs(part.blocks, weights, leading)
-        )
+        concordance = self._wolbers(part, weights, inverse) if self.competing else self._uno(part, weights, own)
         columns: list[list[Array]] = [[], [], []]
         for j, t in enumerate(self.horizons):
             beyond = inverse[:, [np.searchsorted(self.clock.time, t, side="right")]]
             case = weights * own * (self.event & (self.time <= t))
-            control = weights * beyond * (self.time > t)
+            control = weights * (beyond * (self.time > t) + own * (self.rival & (self.time <= t)))
             columns[0].append(_auc(part, case, control))
             for k, risk in enumerate((part.risk[:, j], part.bare[:, j]), start=1):
-                columns[k].append((case @ (1 - risk) ** 2 + control @ risk**2) / weights.sum(axis=1))
-        return np.column_stack([uno, *columns[0], *columns[1], *columns[2]])
+                known = np.where(inside, risk, 0.0)
+                columns[k].append((case @ (1 - known) ** 2 + control @ known**2) / weights.sum(axis=1))
+        return np.column_stack([concordance, *columns[0], *columns[1], *columns[2]])
+
+    def _uno(self, part: Part, weights: Array, own: Array) -> Array:
+        leading = weights * own**2 * (self.time <= self.truncation)
+        return ratio(
+            within_fold_concordant(part.blocks, weights, leading), within_fold_pairs(part.blocks, weights, leading)
+        )
+
+    def _wolbers(self, part: Part, weights: Array, inverse: Array) -> Array:
+        """Pairs with one still without event weigh 1/(G(Ti−) G(Ti)), with a competing one 1/(G(Ti−) G(Tj−))."""
+        before, at = inverse[:, self.clock.place], inverse[:, self.clock.place + 1]
+        first = weights * before * (self.time <= self.truncation)
+        won, total = np.zeros((2, len(weights)))
+        for rival, leading, follower in ((False, first * at, weights), (True, first, weights * before)):
+            blocks = []
+            for lead, rows, comparable, higher in part.blocks:
+                gone = (self.time[rows][None, :] <= self.time[lead][:, None]) & self.rival[rows][None, :]
+                mask = gone if rival else ~gone
+                blocks.append((lead, rows, comparable * mask, higher * mask))
+            won = won + within_fold_concordant(blocks, follower, leading)
+            total = total + within_fold_pairs(blocks, follower, leading)
+        return ratio(won, total)
 
 
 def _auc(part: Part, case: Array, control: Array) -> Array:
     """AUC(t) over the pairs within folds."""
     won, total = np.zeros((2, len(case)))
-    for k in np.unique(part.fold):
+    for k in np.unique(part.fold[part.fold >= 0]):
         rows = np.flatnonzero(part.fold == k)
         sums = pair_sums(case[:, rows], control[:, rows], part.prediction[rows])
         won, total = won + sums[0], total + sums[1]

@@ -54,8 +54,8 @@ class Learner(ABC):
 
     ``key`` is that name, ``name`` what tables show, ``kinds`` the endpoints it can predict, ``needs`` the optional
     package without which it cannot run. ``knows`` says what of ``entry``, ``strata`` and ``weights`` it takes into
-    account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes close to no predictor at all,
-    so that a model that predicts the inner folds no better than that is replaced by it.
+    account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes close
+    to no predictor at all, so that a model that predicts the inner folds no better than that is replaced by it.
     """
 
     key: ClassVar[str]

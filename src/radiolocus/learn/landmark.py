@@ -87,5 +87,6 @@ def since(
     ended = there & ~(target.time > when)
     event = ended & (target.event > 0)
     rows = np.flatnonzero(there & ~ended)
-    now = replace(target.take(rows), time=target.time[rows] - when[rows])
+    entry = None if target.entry is None else target.entry[rows] - when[rows]
+    now = replace(target.take(rows), time=target.time[rows] - when[rows], entry=entry)
     return Since(rows, now, ~there, event, ended & ~event, checked=True)

@@ -100,6 +100,10 @@ class Target:
             object.__setattr__(self, "state", state)
             if state.shape != time.shape or not np.array_equal(state == 1, self.event == 1) or (state < 0).any():
                 raise InputError("states that contradict the events", allowed="1 where the event is, and nowhere else")
+        if self.entry is not None:
+            # Who entered at time zero or before was at risk from the beginning.
+            begin = np.asarray(self.entry, dtype=np.float64)
+            object.__setattr__(self, "entry", np.where(begin <= 0.0, -np.inf, begin))
         for name, allowed in (("entry", "before the end of observation"), ("weight", "finite and positive")):
             value = getattr(self, name)
             if value is None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from radiolocus.errors import ConfigError, TableError
+from radiolocus.learn.models import MODELS, models_for
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, Endpoint, Problem
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.registry import suggest
 
-__all__ = ["Block", "Known", "chosen_endpoints", "read_blocks", "target_of"]
+__all__ = ["Block", "Known", "chosen_endpoints", "read_blocks", "suited_models", "target_of"]
 
 CLINICAL = "clinical"
 
@@ -112,9 +113,54 @@ def target_of(endpoint: Endpoint) -> tuple[Known, list[Problem]]:
             )
         )
     rows = np.flatnonzero(known & ~negative)
-    target = Target(event[rows], None if time is None else time[rows])
+    target = _target(endpoint, event, time, rows)
     target.check()
     return Known(endpoint, tuple(endpoint.subject[i] for i in rows), target), problems
+
+
+def _target(endpoint: Endpoint, event: Array, time: Array | None, rows: Rows) -> Target:
+    if time is None:
+        levels = endpoint.levels if endpoint.kind in ("ordinal", "multiclass") else ()
+        return Target(event[rows], levels=levels, ordered=endpoint.kind == "ordinal")
+    state, entry, weight = (None if v is None else v[rows] for v in (endpoint.state, endpoint.entry, endpoint.weight))
+    stratum = None if endpoint.stratum is None else np.array(endpoint.stratum)[rows]
+    return Target(event[rows], time[rows], state=state, entry=entry, stratum=stratum, weight=weight)
+
+
+def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions | None, list[Problem]]:
+    """Keep the models that can predict an endpoint; where none of those asked for can, take those made for it.
+
+    Returns
+    -------
+    OutcomeOptions or None
+        None where no model knows what the endpoint asks for.
+    list of Problem
+        That other models were taken.
+    """
+    kind, needs = known.target.kind, known.target.needs
+    wanted = models_for(kind, options.models, needs)
+    if wanted or (kind in ("survival", "binary") and not needs):
+        return (replace(options, models=wanted) if wanted else options), []
+    told = f" with {', '.join(sorted(needs))}" if needs else ""
+    made = models_for(kind, _MADE_FOR.get(kind, ()), needs)
+    got = f"none of models = {list(options.models)} predicts a {kind} endpoint{told}"
+    allowed = ", ".join(models_for(kind, tuple(MODELS), needs)) or "none"
+    where = "outcome.models"
+    if not made:
+        todo = "leave this endpoint out, or give it without them"
+        return None, [Problem("outcome", got, "set aside", None, known.endpoint.name, where, allowed, todo)]
+    got += f": {', '.join(made)} {'are' if len(made) > 1 else 'is'} taken"
+    return replace(options, models=made), [
+        Problem("outcome", got, "note", None, known.endpoint.name, where, allowed, "name one of those")
+    ]
+
+
+_MADE_FOR: dict[str, tuple[str, ...]] = {
+    "survival": ("cox",),
+    "competing": ("cause_specific_cox", "fine_gray"),
+    "ordinal": ("ordinal",),
+    "multiclass": ("multinomial",),
+}
 
 
 def read_blocks(frames: Mapping[str, pl.DataFrame], options: OutcomeOptions) -> tuple[dict[str, Block], list[Problem]]:

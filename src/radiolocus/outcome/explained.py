@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from radiolocus.learn.assess import time_grid
 from radiolocus.learn.importance import MOST, OuterFit, explain_repeat, outer_fits, shuffled_repeat
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.protocol import Repeat
+from radiolocus.learn.target import Target
 from radiolocus.model import Array
 from radiolocus.outcome.tasks import Task
 from radiolocus.schema import CONTROL
-from radiolocus.stats.cox import cox_risk
+from radiolocus.stats.competing import aalen_johansen
+from radiolocus.stats.cox import Ties, cox_risk
 
-__all__ = ["EXPLAINED", "explanation_tables", "repeat_frames", "stacked"]
+__all__ = ["EXPLAINED", "bare_risk", "explanation_tables", "repeat_frames", "stacked"]
 
 #: Kinds of endpoints whose models are explained.
-EXPLAINED = ("survival", "binary", "ordinal")
+EXPLAINED = ("survival", "binary", "ordinal", "competing")
 #: Subjects' contributions are kept for so many predictors; the others are summed up.
 SHOWN = 20
 OTHERS = "(other predictors)"
@@ -63,10 +66,7 @@ def _curves(task: Task, found: Repeat) -> pl.DataFrame:
         if target.time is None or not out.any():
             continue
         survival[out] = model.survival(task.data.take(out), grid)
-        nobody = np.zeros(int(out.sum()))
-        bare[out] = 1.0 - cox_risk(
-            target.time[inside], target.event[inside], np.zeros(int(inside.sum())), nobody, grid, ties=task.options.ties
-        )
+        bare[out] = 1.0 - bare_risk(target.take(inside), grid, task.options.ties)
     columns: dict[str, pl.Series] = {"subject": pl.Series("subject", task.subject)}
     columns["survival"] = pl.Series("survival", survival.tolist(), dtype=pl.List(pl.Float64))
     columns["bare"] = pl.Series("bare", bare.tolist(), dtype=pl.List(pl.Float64))
@@ -75,6 +75,19 @@ def _curves(task: Task, found: Repeat) -> pl.DataFrame:
         positive = found.probability[:, 1]
     columns["probability"] = pl.Series("probability", positive)
     return pl.DataFrame(columns)
+
+
+def bare_risk(training: Target, times: npt.ArrayLike, ties: Ties) -> Array:
+    """Risk of anybody by each time, shape (t,), of a training part without predictors.
+
+    One minus the survival of the Cox model without predictors; with competing events Aalen–Johansen.
+    """
+    time = np.zeros(training.n) if training.time is None else training.time
+    if training.state is None:
+        return np.asarray(cox_risk(time, training.event, np.zeros(training.n), np.zeros(1), times, ties=ties)[0])
+    found = aalen_johansen(time, training.state)
+    inside = np.minimum(np.asarray(times, dtype=np.float64), found.time[-1])
+    return np.asarray(found.incidence_at(inside, 1))
 
 
 def stacked(frames: Sequence[pl.DataFrame], column: str) -> Array:

@@ -115,7 +115,7 @@ def run_part(part: Part) -> Frames:
     fold = np.stack([f["predictions"]["fold"].to_numpy() for f in done])
     tables = explanation_tables(task, done)
     notes: list[Problem] = []
-    if task.target.kind == "survival":
+    if task.target.time is not None and not task.target.needs & {"entry", "strata"}:
         tables |= _over_time(part, score, fold, notes)
     elif task.target.kind == "binary":
         tables |= _of_class(part)
@@ -154,7 +154,8 @@ def _over_time(part: Part, score: Array, fold: npt.NDArray[np.int64], notes: lis
         [(f["predictions"]["prediction"] - f["predictions"]["threshold"]).to_numpy() for f in part.done]
     )
     measures = assess_curves(target, score, fold, survival, bare, grid, draws, seed)
-    measures.append(assess_groups(target, high_risk(distance)))
+    if target.state is None:
+        measures.append(assess_groups(target, high_risk(distance)))
     curves: Frames = {}
     for t in horizons_of(target, task.options.horizons):
         risk = 1.0 - survival[:, :, _last(grid, t)] if t >= grid[0] else np.zeros(survival.shape[:2])
@@ -195,7 +196,9 @@ def _course(task: Task, score: Array, fold: npt.NDArray[np.int64], survival: Arr
             )
         except RadiolocusError:
             continue
-        rows += [(f.metric, f.time, f.estimate, f.lower, f.upper) for f in found if f.metric != "Uno C"]
+        rows += [
+            (f.metric, f.time, f.estimate, f.lower, f.upper) for f in found if f.metric not in ("Uno C", "Wolbers C")
+        ]
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

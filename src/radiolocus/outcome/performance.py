@@ -14,18 +14,19 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import RadiolocusError, UndefinedError
-from radiolocus.learn.discrimination import out_of_fold_discrimination
+from radiolocus.learn.classes import out_of_fold_classes
+from radiolocus.learn.discrimination import metric_of, out_of_fold_discrimination
 from radiolocus.learn.horizons import horizons_of, out_of_fold_at_horizons
 from radiolocus.learn.null import permuted, protocol_statistic
-from radiolocus.learn.protocol import Protocol, Repeat, family_of
+from radiolocus.learn.protocol import Protocol, Repeat
 from radiolocus.learn.resampled import resampled_discrimination
-from radiolocus.model import Problem
+from radiolocus.model import Array, Problem
 from radiolocus.outcome.audit import permutation_audit
-from radiolocus.outcome.explained import repeat_frames
+from radiolocus.outcome.class_tables import class_tables
+from radiolocus.outcome.explained import bare_risk, repeat_frames
 from radiolocus.outcome.groups import risk_groups
 from radiolocus.outcome.tasks import Plan, Task, Unit, plan
 from radiolocus.schema import CONTROL, conform, empty
-from radiolocus.stats.cox import cox_risk
 
 __all__ = ["Plan", "Summary", "Task", "Unit", "plan", "run_unit", "summarise"]
 
@@ -63,7 +64,8 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
     if task.options.split == "bootstrap":
         bag = protocol.draw(task.data, task.target, unit.repeat, task.rows)
         threshold = np.full(task.target.n, bag.model.threshold)
-        found = Repeat(bag.times, bag.prediction, threshold, (bag.model,), bag.notes)
+        chances = bag.model.probability(task.data) if task.target.levels else None
+        found = Repeat(bag.times, bag.prediction, threshold, (bag.model,), bag.notes, chances)
     else:
         found = protocol.run(task.data, task.target, unit.repeat, task.rows)
     key = {"endpoint": task.endpoint, "predictors": task.predictors, "model": task.shown}
@@ -85,8 +87,15 @@ def run_unit(unit: Unit) -> dict[str, pl.DataFrame]:
         "risks": _risks(task, found).select(*named, "subject", repeat, pl.exclude("subject")),
         "selection": _coefficients(found).select(*named, repeat, pl.all()),
         "notes": notes.select(*named, pl.all()),
+        **({"classes": _chances(found)} if task.target.levels else {}),
         **repeat_frames(task, found, unit.repeat),
     }
+
+
+def _chances(found: Repeat) -> pl.DataFrame:
+    """Probability of each class of every subject, one list a subject."""
+    chances = np.zeros((0, 0)) if found.probability is None else found.probability
+    return pl.DataFrame([pl.Series("probability", chances.tolist(), dtype=pl.List(pl.Float64))])
 
 
 def _coefficients(found: Repeat) -> pl.DataFrame:
@@ -106,18 +115,15 @@ def _risks(task: Task, found: Repeat) -> pl.DataFrame:
     """Risk of every subject by each horizon, with the baseline hazard of the training part of its fold."""
     target, horizons = task.target, horizons_of(task.target, task.options.horizons)
     with_predictors, without = np.full((2, target.n, len(horizons)), np.nan)
-    if target.time is not None and horizons and task.options.split != "bootstrap":
+    if target.time is not None and horizons and task.options.split == "bootstrap":
+        sample = target.take(np.repeat(np.arange(target.n), found.fold))
+        with_predictors = 1.0 - found.models[0].survival(task.data, horizons)
+        without[:] = bare_risk(sample, horizons, task.options.ties)
+    elif target.time is not None and horizons:
         for k, model in enumerate(found.models):
             inside, held_out = found.fold != k, found.fold == k
             with_predictors[held_out] = 1.0 - model.survival(task.data.take(held_out), horizons)
-            without[held_out] = cox_risk(
-                target.time[inside],
-                target.event[inside],
-                np.zeros(int(inside.sum())),
-                np.zeros(int(held_out.sum())),
-                horizons,
-                ties=task.options.ties,
-            )
+            without[held_out] = bare_risk(target.take(inside), horizons, task.options.ties)
     return pl.DataFrame(
         {
             "subject": np.repeat(np.array(task.subject, dtype=object), len(horizons)),
@@ -144,9 +150,10 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     Summary
         Tables ``outcome/univariate``, ``performance``, ``horizons``, ``predictions``, ``selection``, ``groups``,
         ``kaplan_meier``, ``logrank``, ``audit`` and ``protocol``. Selection lists the columns that at least one outer
-        fit used. Of a bootstrap there are no risk groups and no horizons: nobody is held out once.
+        fit used. Of a bootstrap risk groups and horizons are those of the subjects that samples left out.
     """
-    names = ("performance", "horizons", "predictions", "selection", "groups", "kaplan_meier", "logrank")
+    names = ["performance", "horizons", "predictions", "selection", "groups", "kaplan_meier", "logrank"]
+    names += ["incidence", "gray", "classes", "class_calibration"]
     parts: dict[str, list[pl.DataFrame]] = {name: [empty(f"outcome/{name}")] for name in names}
     problems: list[Problem] = []
     audits = [planned.audit]
@@ -176,7 +183,7 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
             parts[name].append(conform(table, f"outcome/{name}"))
     tables = {f"outcome/{name}": pl.concat(tables) for name, tables in parts.items()}
     tables |= {"outcome/audit": pl.concat(audits), "outcome/protocol": _steps(planned)}
-    if tables["outcome/logrank"].height:
+    if tables["outcome/logrank"].height or tables["outcome/gray"].height:
         problems.append(_CAVEAT)
     if planned.landmark.height:
         tables["outcome/landmark"] = planned.landmark
@@ -199,7 +206,7 @@ def _steps(planned: Plan) -> pl.DataFrame:
 
 _CAVEAT = Problem(
     "outcome",
-    "log-rank tests and hazard ratios compare risk groups that were assigned out of fold; the subjects of different "
+    "tests and hazard ratios compare risk groups that were assigned out of fold; the subjects of different "
     "folds are not independent, so that p-values and intervals describe and do not prove "
     "(Simon et al. 2011, Brief Bioinform 12:203)",
     "note",
@@ -224,21 +231,34 @@ def _task_tables(
         )
         predictions = predictions.filter(pl.col("fold") >= 0)
     risks = pl.concat([r["risks"] for r in done]).filter(pl.col("subject").is_in(list(task.subject)))
+    chances = None
+    if task.target.levels:
+        chances = np.stack([np.array(r["classes"]["probability"].to_list())[judged] for r in done])
     tables = {
-        "performance": key.hstack(_performance(task, predictions)),
+        "performance": key.hstack(_performance(task, predictions, chances)),
         "predictions": predictions.drop("threshold"),
         "selection": _selection(task, done, predictions),
     }
     problems = _notes(task, pl.concat([r["notes"] for r in done]))
     if task.predictors.startswith(CONTROL):
         return {"performance": tables["performance"], "predictions": tables["predictions"]}, problems
-    if task.target.kind == "survival":
-        where = task.label
-        groups, found = risk_groups(task.target, task.subject, predictions, where)
-        at_times, told = _at_horizons(task, predictions, risks, where)
-        tables |= {name: key.join(table, how="cross") for name, table in (groups | {"horizons": at_times}).items()}
-        problems += [*found, *told]
+    if task.target.time is not None:
+        found_tables, told = _timed_tables(task, predictions, risks)
+        tables |= {name: key.join(table, how="cross") for name, table in found_tables.items()}
+        problems += told
+    elif chances is not None:
+        found_tables = class_tables(task, chances, predictions["fold"].to_numpy().reshape(len(done), -1))
+        tables |= {name: key.join(table, how="cross") for name, table in found_tables.items()}
     return tables, problems
+
+
+def _timed_tables(
+    task: Task, predictions: pl.DataFrame, risks: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    """Risk groups, and performance at times, without the columns that name the task."""
+    groups, problems = risk_groups(task.target, task.subject, predictions, task.label)
+    at_times, told = _at_horizons(task, predictions, risks, task.label)
+    return groups | {"horizons": at_times}, problems + told
 
 
 def _bootstrap_tables(
@@ -258,14 +278,30 @@ def _bootstrap_tables(
         "predictions": left_out.drop("threshold"),
         "selection": _selection(task, done[1:], samples),
     }
-    return tables, _notes(task, pl.concat([r["notes"] for r in done]))
+    problems = _notes(task, pl.concat([r["notes"] for r in done]))
+    ever = (times[1:] == 0).any(axis=0)
+    if task.target.time is not None and ever.all() and not task.predictors.startswith(CONTROL):
+        # Who was drawn into a sample is not held out by it: fold −1, and no vote on his risk group.
+        out = predictions.filter(pl.col("repeat") > 0).with_columns(
+            fold=pl.when(pl.col("fold") == 0).then(0).otherwise(-1).cast(pl.Int64),
+            threshold=pl.when(pl.col("fold") == 0).then(pl.col("threshold")).otherwise(float("nan")),
+        )
+        risks = pl.concat([r["risks"] for r in done[1:]])
+        found_tables, told = _timed_tables(task, out, risks)
+        tables |= {name: key.join(table, how="cross") for name, table in found_tables.items()}
+        problems += told
+    return tables, problems
 
 
-def _performance(task: Task, predictions: pl.DataFrame) -> pl.DataFrame:
+def _performance(task: Task, predictions: pl.DataFrame, chances: Array | None = None) -> pl.DataFrame:
     shape = (-1, len(task.subject))
     fold = predictions["fold"].to_numpy().reshape(shape)
     score = predictions["prediction"].to_numpy().reshape(shape)
-    found = out_of_fold_discrimination(task.target, score, fold, task.options.bootstrap, task.options.seed)
+    draws, seed = task.options.bootstrap, task.options.seed
+    if chances is not None and task.target.kind == "multiclass":
+        found = out_of_fold_classes(task.target, chances, fold, draws, seed)
+    else:
+        found = out_of_fold_discrimination(task.target, score, fold, draws, seed)
     return _row(task, found.estimate, found.lower, found.upper, len(fold), int(fold.max()) + 1, task.options.split)
 
 
@@ -273,7 +309,7 @@ def _row(task: Task, estimate: float, lower: float, upper: float, repeats: int, 
     return pl.DataFrame(
         {
             "kind": [task.target.kind],
-            "metric": [family_of(task.target, task.options).metric],
+            "metric": [metric_of(task.target)],
             "estimate": [estimate],
             "lower": [lower],
             "upper": [upper],
@@ -302,11 +338,18 @@ def _at_horizons(
         for t in task.options.horizons
         if t not in horizons
     ]
+    if task.target.needs & {"entry", "strata"}:
+        got = "no performance at times: neither weights by censoring nor one risk for all with delayed entry or strata"
+        return empty("outcome/horizons").drop("endpoint", "predictors", "model"), [
+            Problem("outcome", got, "note", item="horizons", where=where)
+        ]
     schema = {"metric": pl.String, "time": pl.Float64, "estimate": pl.Float64, "lower": pl.Float64}
     schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
     shape = (-1, len(task.subject))
 
-    of_risks = (task.options.runs, shape[1], len(horizons))
+    of_risks = (-1, shape[1], len(horizons))
+    bootstrap = task.options.split == "bootstrap"
+    draws = task.options.bootstrap
     try:
         found = out_of_fold_at_horizons(
             task.target,
@@ -315,8 +358,9 @@ def _at_horizons(
             risks["risk"].to_numpy().reshape(of_risks),
             risks["without"].to_numpy().reshape(of_risks),
             horizons,
-            task.options.bootstrap,
+            max(10, -(-10 * draws // task.options.resamples)) if bootstrap else draws,
             task.options.seed,
+            partial=bootstrap,
         )
     except UndefinedError as error:
         problems.append(Problem("outcome", error.message, "note", item="horizons", where=where))

@@ -21,7 +21,7 @@ from radiolocus.learn.splits import Rowwise
 from radiolocus.learn.target import Target
 from radiolocus.model import Endpoint, Problem
 from radiolocus.outcome.audit import data_audit
-from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, target_of
+from radiolocus.outcome.blocks import Block, Known, chosen_endpoints, read_blocks, rows_of, suited_models, target_of
 from radiolocus.outcome.landmark import Landmark, joined
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.rows import check_selected_on
@@ -158,13 +158,12 @@ def plan(
     singles: list[pl.DataFrame] = []
     audits: list[pl.DataFrame] = []
     marks = [empty("outcome/landmark")]
+    asked = options
     for endpoint in chosen_endpoints(endpoints, options):
-        try:
-            known, found = target_of(endpoint)
-        except RadiolocusError as error:
-            problems.append(_problem(error, endpoint.name))
-            continue
+        known, options, found = _suited(endpoint, asked)
         problems += found
+        if known is None:
+            continue
         check_selected_on(endpoint.name, blocks, list(endpoints), options)
         moment, told, found = _moments(known, blocks, landmark)
         marks.append(told)
@@ -206,6 +205,16 @@ def plan(
     univariates = pl.concat([empty("outcome/univariate"), *singles])
     audit = pl.concat([empty("outcome/audit"), *audits])
     return Plan(units, univariates, tuple(problems), audit, pl.concat(marks))
+
+
+def _suited(endpoint: Endpoint, asked: OutcomeOptions) -> tuple[Known | None, OutcomeOptions, list[Problem]]:
+    """The subjects of an endpoint, and the options with the models that can predict it; None where it cannot be."""
+    try:
+        known, problems = target_of(endpoint)
+    except RadiolocusError as error:
+        return None, asked, [_problem(error, endpoint.name)]
+    options, found = suited_models(known, asked)
+    return (None, asked, problems + found) if options is None else (known, options, problems + found)
 
 
 @dataclass(frozen=True, eq=False)

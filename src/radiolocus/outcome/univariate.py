@@ -10,16 +10,17 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import RadiolocusError
-from radiolocus.learn.discrimination import discrimination_batch
-from radiolocus.learn.protocol import family_of
+from radiolocus.learn.discrimination import discrimination_batch, metric_of
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.outcome.blocks import Block, Known, rows_of
 from radiolocus.outcome.options import OutcomeOptions
-from radiolocus.schema import conform
+from radiolocus.schema import conform, empty
+from radiolocus.stats.counting import fit_counting_cox
 from radiolocus.stats.cox import cox_univariate_batch
 from radiolocus.stats.logistic import logistic_univariate_batch
 from radiolocus.stats.multiplicity import benjamini_hochberg
+from radiolocus.stats.ordinal import fit_ordinal
 from radiolocus.stats.tail import neg_log10_p_chi2
 
 __all__ = ["univariate"]
@@ -38,9 +39,11 @@ def univariate(
     """Judge every predictor alone.
 
     Harrell's C or AUC keeps its direction: above 0.5, larger values go with the event. Its interval is a percentile
-    bootstrap over patients. The p-value is that of the likelihood-ratio test of a one-predictor Cox (Efron) or
-    logistic model; it is null where the model has no finite estimate (perfect separation). A category is compared with
-    all other categories; of two categories the second in alphabetical order is shown. Nothing is imputed.
+    bootstrap over patients. The p-value is that of the likelihood-ratio test of a one-predictor Cox (Efron; with
+    competing events, of the cause-specific hazard), logistic or, of classes in an order, proportional-odds model; with
+    weights it is the robust Wald test. It is null where the model has no finite estimate (perfect separation). A
+    category is compared with all other categories; of two categories the second in alphabetical order is shown.
+    Nothing is imputed.
 
     Parameters
     ----------
@@ -58,8 +61,10 @@ def univariate(
     """
     columns = _columns(known, blocks)
     problems: list[Problem] = []
-    family = family_of(known.target, options)
     label = f"{known.endpoint.name}, each predictor alone"
+    if known.target.kind == "multiclass":
+        got = "predictors alone are not judged on classes without an order: no single score ranks them"
+        return empty("outcome/univariate"), [Problem("outcome", got, "note", item=label)]
 
     def tell(which: Rows, got: str, severity: Literal["set aside", "no value"]) -> None:
         problems.extend(Problem("outcome", got, severity, item=columns.names[j], where=label) for j in which)
@@ -90,7 +95,7 @@ def univariate(
             "kind": [known.target.kind] * kept.size,
             "predictor": [columns.names[j] for j in kept],
             "block": [columns.blocks[j] for j in kept],
-            "metric": [family.metric] * kept.size,
+            "metric": [metric_of(known.target)] * kept.size,
             "estimate": numbers[:, 0],
             "lower": numbers[:, 1],
             "upper": numbers[:, 2],
@@ -137,6 +142,8 @@ def _patterns(values: Array) -> Iterator[tuple[BoolArray, Rows]]:
 
 def _tests(target: Target, X: Array, options: OutcomeOptions) -> tuple[Array, list[str]]:
     """−log10 p of the likelihood-ratio test of each column, NaN without an estimate, and the reason."""
+    if target.levels or target.needs:
+        return _tests_one_by_one(target, X, options)
     if target.time is not None:
         cox = cox_univariate_batch(target.time, target.event, X, ties=options.ties)
         ratio, reasons = cox.likelihood_ratio, [cox.reason(k) for k in range(X.shape[1])]
@@ -147,3 +154,35 @@ def _tests(target: Target, X: Array, options: OutcomeOptions) -> tuple[Array, li
     fitted = np.isfinite(ratio)
     p_value[fitted] = neg_log10_p_chi2(np.maximum(ratio[fitted], 0.0), 1)
     return p_value, reasons
+
+
+def _tests_one_by_one(target: Target, X: Array, options: OutcomeOptions) -> tuple[Array, list[str]]:
+    """The same for classes in an order, and for times with delayed entry, strata or weights."""
+    found, reasons = np.full(X.shape[1], np.nan), []
+    bare = 0.0
+    if target.levels:
+        count = np.bincount(target.event.astype(np.intp))
+        bare = float(np.sum(count[count > 0] * np.log(count[count > 0] / target.n)))
+    for j, column in enumerate(X.T):
+        try:
+            found[j] = _statistic(target, column[:, None], options, bare)
+            reasons.append("")
+        except RadiolocusError as error:
+            reasons.append(error.got)
+    p_value = np.full(found.size, np.nan)
+    known = np.isfinite(found)
+    p_value[known] = neg_log10_p_chi2(np.maximum(found[known], 0.0), 1)
+    return p_value, reasons
+
+
+def _statistic(target: Target, column: Array, options: OutcomeOptions, bare: float) -> float:
+    """χ² of one column."""
+    if target.time is None:
+        return 2.0 * (fit_ordinal(target.event, column, target.classes).loglik - bare)
+    fit = fit_counting_cox(
+        target.time, target.event, column, entry=target.entry, strata=target.stratum, weights=target.weight,
+        robust=target.weight is not None, ties=options.ties,
+    )  # fmt: skip
+    if target.weight is not None:
+        return float(fit.coefficient[0] ** 2 / fit.covariance[0, 0])
+    return 2.0 * (fit.loglik - fit.loglik_null)

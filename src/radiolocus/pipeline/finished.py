@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from radiolocus.cohort import endpoints_of
 from radiolocus.config import Sections, sections_of
 from radiolocus.errors import StoreError
 from radiolocus.model import Endpoint
@@ -60,15 +60,7 @@ class FinishedRun:
     def endpoints(self) -> dict[str, Endpoint]:
         """Endpoints of the cohort, and those made of response calls, by name."""
         rows = read_table(self.root, "cohort/endpoints")
-        found: dict[str, Endpoint] = {}
-        parts = [] if rows is None else rows.partition_by("endpoint", maintain_order=True)
-        for part in parts:
-            first = part.row(0, named=True)
-            event = part["event"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            time = part["time"].fill_null(float("nan")).to_numpy() if first["kind"] == "survival" else None
-            subject = tuple(part["subject"].to_list())
-            name = first["endpoint"]
-            found[name] = Endpoint(name, first["kind"], subject, np.array(event), time, first["unit"] or "")
+        found = {} if rows is None else {e.name: e for e in endpoints_of(rows, self.sections.cohort)}
         return found | {endpoint.name: endpoint for endpoint in response_endpoints(self)}
 
     def predictors(self, endpoints: tuple[str, ...]) -> dict[str, pl.DataFrame]:
