@@ -13,7 +13,7 @@ from radiolocus.model import Array, BoolArray
 from radiolocus.stats.newton import maximise, standardise
 from radiolocus.stats.survival import check_survival
 
-__all__ = ["DiscreteFit", "discrete_loglik", "fit_discrete", "interval_ends"]
+__all__ = ["DiscreteFit", "discrete_loglik", "exposure", "fit_discrete", "interval_ends", "survival_from_logits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +44,19 @@ class DiscreteFit:
 
         Within an interval the cumulative hazard −log S rises in proportion to time; beyond the last it stays.
         """
-        eta = (X @ self.coefficient)[:, None] + self.baseline[None, :]
-        cumulative = np.column_stack([np.zeros(len(X)), np.cumsum(np.logaddexp(0.0, eta), axis=1)])
-        wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
-        knots = np.r_[0.0, self.ends]
-        hazard = np.array([np.interp(wanted, knots, row) for row in cumulative]).reshape(len(X), wanted.size)
-        return np.asarray(np.exp(-hazard))
+        return survival_from_logits((X @ self.coefficient)[:, None] + self.baseline[None, :], self.ends, times)
+
+
+def survival_from_logits(eta: Array, ends: Array, times: npt.ArrayLike) -> Array:
+    """Probability of no event by each time, shape (n, t), from logits of the hazard in each interval, shape (n, J).
+
+    Within an interval the cumulative hazard −log S rises in proportion to time; beyond the last it stays.
+    """
+    cumulative = np.column_stack([np.zeros(len(eta)), np.cumsum(np.logaddexp(0.0, eta), axis=1)])
+    wanted = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    knots = np.r_[0.0, ends]
+    hazard = np.array([np.interp(wanted, knots, row) for row in cumulative]).reshape(len(eta), wanted.size)
+    return np.asarray(np.exp(-hazard))
 
 
 def interval_ends(time: Array, event: Array, intervals: int) -> Array:
@@ -61,14 +68,14 @@ def interval_ends(time: Array, event: Array, intervals: int) -> Array:
     events = np.sort(time[event == 1])
     ends = np.unique(np.quantile(events, np.arange(1, intervals + 1) / intervals, method="inverted_cdf"))
     while ends.size > 1:
-        happened, at_risk = _exposure(time, event == 1, ends)
+        happened, at_risk = exposure(time, event == 1, ends)
         if happened[:, -1].sum() < at_risk[:, -1].sum():
             break
         ends = ends[:-1]
     return ends
 
 
-def _exposure(time: Array, event: BoolArray, ends: Array) -> tuple[BoolArray, BoolArray]:
+def exposure(time: Array, event: BoolArray, ends: Array) -> tuple[BoolArray, BoolArray]:
     """Who has the event in each interval, and who is at risk in it, both of shape (n, J)."""
     happened = (np.searchsorted(ends, time, side="left")[:, None] == np.arange(ends.size)) & event[:, None]
     return happened, (time[:, None] >= ends[None, :]) | happened
@@ -76,7 +83,7 @@ def _exposure(time: Array, event: BoolArray, ends: Array) -> tuple[BoolArray, Bo
 
 def discrete_loglik(fit: DiscreteFit, X: Array, time: Array, event: Array) -> float:
     """Log-likelihood of patients under a fitted model, in its intervals."""
-    happened, at_risk = _exposure(time, event == 1, fit.ends)
+    happened, at_risk = exposure(time, event == 1, fit.ends)
     eta = (X @ fit.coefficient)[:, None] + fit.baseline
     return float((happened * eta - np.where(at_risk, np.logaddexp(0.0, eta), 0.0)).sum())
 
@@ -115,7 +122,7 @@ def fit_discrete(
     knots = np.asarray(ends, dtype=np.float64)
     if knots.ndim != 1 or knots.size == 0 or knots[0] < 0 or (np.diff(knots) <= 0).any():
         raise InputError(f"interval ends {knots.tolist()}", allowed="rising, zero or positive")
-    happened, at_risk = _exposure(times, events, knots)
+    happened, at_risk = exposure(times, events, knots)
     deaths, risk = happened.sum(axis=0), at_risk.sum(axis=0)
     bad = np.flatnonzero((deaths == 0) | (deaths == risk))
     if bad.size:
