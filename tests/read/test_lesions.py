@@ -352,6 +352,7 @@ def test_measurements_of_lesions_visits_and_subjects(tmp_path):
         ("clinical", ("fine", ""), "clinical 'fine'"),
         ("death_day", ("-3", ""), "death_day '-3'"),
         ("death_day", ("80", "90"), "two values of death_day at one subject"),
+        ("death_day", ("40", ""), "a visit 16 days after death"),
         ("density_hu", ("5000", ""), "density_hu '5000'"),
     ],
 )

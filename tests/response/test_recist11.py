@@ -434,11 +434,13 @@ def test_targetless_disease_is_non_cr_non_pd_and_never_sd():
 
 
 def test_best_says_days_changes_and_reason(sums_table):
-    row = best(sums_table({0: 100, 56: 80, 112: 65, 168: 90, 224: 20}))
+    row = best(sums_table({0: 100, 56: 80, 112: 65, 168: 90, 224: 20, 280: 10}))
     assert row["best_response"] == "PR"
     assert row["best_change"] == pytest.approx(-35)  # what shrinks after progression is not the drug's merit
-    assert (row["progression_day"], row["last_day"]) == (168, 224)
-    assert row["reason"] == "PR at day 112 (visit day 112); progression at day 168 (visit day 168)"
+    assert (row["progression_day"], row["last_day"]) == (168, 280)
+    assert row["reason"] == (
+        "PR at day 112 (visit day 112); progression at day 168 (visit day 168); 2 later visits do not count"
+    )
     open_end = best(sums_table({0: 100, 56: 95, 112: None}), confirmation=True)
     assert (open_end["progression_day"], open_end["last_day"]) == (None, 56)
     assert "disease controlled for at least 42 days; no progression" in open_end["reason"]
@@ -501,6 +503,20 @@ def test_nodes_below_15_mm_are_no_targets(lesion_rows, lesion_table):
     for criterion in ("irecist", "mrecist"):  # their targets are those of RECIST 1.1
         both = table.with_columns(viable_mm=pl.col("diameter_mm"))
         assert assess(both, criterion).timepoints["targets"].to_list() == [2] * 4
+
+
+def test_a_nodal_target_longer_than_its_perpendicular_is_measured_on_its_long_axis(lesion_rows, lesion_table):
+    """Section 3.1.1: a node counts by its short axis; criteria that multiply both take the table as it is."""
+    table = lesion_table(
+        lesion_rows("long", day=0, node=True, N=25) + lesion_rows("long", day=56, node=True, N=20),
+        lesion_rows("short", day=0, node=True, N=16) + lesion_rows("short", day=56, node=True, N=16),
+    ).with_columns(perpendicular_mm=pl.lit(16.0))
+    found = recist11(table)
+    assert found.best["subject"].to_list() == ["short"]
+    assert [(p.severity, p.subject, p.item) for p in found.problems] == [
+        ("set aside", "long", "lesion N, visit baseline")
+    ]
+    assert assess(table, "lugano").best["subject"].to_list() == ["long", "short"]
 
 
 def test_a_subject_whose_only_lesion_is_a_normal_node_is_not_lost(lesion_rows, lesion_table):

@@ -202,8 +202,8 @@ def _with_treatments(part: _Part, path: Path, options: ResponseOptions) -> _Part
     of = "the lesion table" if "response/criteria" in part.tables else "the table of circulating tumour DNA"
     known, unknown = of_followed(given.frame, part.subjects, where=path.name, what="lines of treatment", of=of)
     known = conform(known, "response/treatments")
-    best = part.visits("response/criteria_best", options)
-    remarks = therapy_remarks(known, best, where=path.name, counted=part.therapy_counted)
+    best, visits = (part.visits(f"response/{name}", options) for name in ("criteria_best", "criteria"))
+    remarks = therapy_remarks(known, best, visits, where=path.name, counted=part.therapy_counted)
     problems = (*part.problems, *given.problems, *unknown, *remarks)
     return replace(part, tables=part.tables | {"response/treatments": known}, problems=problems)
 

@@ -21,8 +21,18 @@ __all__ = ["UPSTREAM", "changes"]
 UPSTREAM = ("features/features", "features/repeatability")
 
 
-def changes(run: Run, options: ResponseOptions, best: pl.DataFrame) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
-    """Make the tables of change: those of :func:`changes_of`, ``treatments`` and ``comparison``."""
+def changes(
+    run: Run, options: ResponseOptions, best: pl.DataFrame, visits: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], list[Problem]]:
+    """Make the tables of change: those of :func:`changes_of`, ``treatments`` and ``comparison``.
+
+    Parameters
+    ----------
+    run : Run
+    options : ResponseOptions
+    best, visits : polars.DataFrame
+        Rows of the criterion that is followed of ``response/criteria_best`` and ``response/criteria``.
+    """
     features = read_table(run.root, "features/features")
     imaging = run.sections.imaging
     if features is not None and imaging is not None and imaging.retest is not None:
@@ -36,7 +46,7 @@ def changes(run: Run, options: ResponseOptions, best: pl.DataFrame) -> tuple[dic
     given, told = _treatments(run, options)
     lesions = run.gathered.lesions
     counted = lesions is not None and "new_therapy_day" in lesions.columns
-    told += therapy_remarks(given, best, where=options.treatments, counted=counted)
+    told += therapy_remarks(given, best, visits, where=options.treatments, counted=counted)
     further = {"response/treatments": given, "response/comparison": _compared(run, options)}
     return tables | further, [*problems, *told]
 

@@ -44,7 +44,8 @@ def follow_up(
         Tables of the criteria.
     """
     best = tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
-    found, problems = changes(run, options, best)
+    visits = tables["response/criteria"].filter(pl.col("criterion") == options.criterion)
+    found, problems = changes(run, options, best, visits)
     variants = run.gathered.variants
     if options.ctdna is not None and variants["ctdna"].height:
         own = options.ctdna.known
@@ -52,7 +53,6 @@ def follow_up(
         blood = ctdna(variants["ctdna"], options.ctdna, known)
         found |= {"response/ctdna": blood.samples, "response/ctdna_variants": blood.variants}
         problems += blood.problems
-        visits = tables["response/criteria"].filter(pl.col("criterion") == options.criterion)
         words = CRITERIA[options.criterion].words if options.criterion in CRITERIA else {}
         found["response/combined"] = combine(
             visits, blood.samples, options.combined, function=found["response/function"], words=words

@@ -156,3 +156,11 @@ def screen_events(screen: Screen, names: list[str]) -> None:
         )
         screen.frame = screen.frame.with_columns(value.alias(name))
         _one_value(screen, name, measure)
+    if "death_day" in names:
+        after = (pl.col("day") - pl.col("death_day")).cast(pl.String).str.strip_suffix(".0")
+        screen.aside(
+            pl.col("day") > pl.col("death_day"),
+            pl.format("a visit {} days after death", after),
+            "visits up to death",
+            "correct the day of the visit, or death_day",
+        )

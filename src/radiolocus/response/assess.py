@@ -81,8 +81,10 @@ def assess(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions | Non
             todo="add the columns, or name them in the measures of the columns",
         )
     kept, late = before_new_therapy(lesions)
-    kept, nodes, words = placed_nodes(kept, chosen.small_nodes if criterion in RANKED else "target")
-    problems, placed = (*late, *nodes), dict(words.rows())
+    problems, placed = late, {}
+    if criterion in RANKED:
+        kept, nodes, words = placed_nodes(kept, chosen.small_nodes)
+        problems, placed = (*late, *nodes), dict(words.rows())
     found = list(courses(kept))
     rows = [row for c in found for row in _rows(c, kind, chosen, placed.get(c.subject, ""))]
     timepoints = schema.conform(pl.DataFrame(rows, schema=_SCHEMA), "response/criteria")

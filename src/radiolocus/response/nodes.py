@@ -1,4 +1,4 @@
-"""Lymph nodes that are named targets and are too small for it at baseline."""
+"""Lymph nodes that are named targets: on the wrong axis, or too small for it at baseline."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def placed_nodes(
     -------
     lesions : polars.DataFrame
         Nodes of 10 to below 15 mm are non-targets, present at the visits at which they measure 10 mm or more; nodes
-        below 10 mm are normal and not followed.
-    notes : tuple of Problem
+        below 10 mm are normal and not followed. Subjects are left out whose nodal targets have a diameter at baseline
+        beyond the perpendicular: it is the long axis, and the short one counts.
+    problems : tuple of Problem
     words : polars.DataFrame
         ``subject`` and ``placed``: what was done, for the trace of the baseline.
 
@@ -48,8 +49,11 @@ def placed_nodes(
     """
     nothing = pl.DataFrame(schema={"subject": pl.String, "placed": pl.String})
     # A table without these columns is refused where its visits are made.
-    if small_nodes == "target" or not {"node", "diameter_mm", "kind", "day"} <= set(lesions.columns):
+    if not {"node", "diameter_mm", "kind", "day"} <= set(lesions.columns):
         return lesions, (), nothing
+    lesions, wrong = _on_short_axis(lesions)
+    if small_nodes == "target":
+        return lesions, wrong, nothing
     size = pl.col("diameter_mm")
     nodal = (pl.col("kind") == "target") & pl.col("node")
     small = (
@@ -58,7 +62,7 @@ def placed_nodes(
         .sort("subject", "lesion")
     )
     if small.is_empty():
-        return lesions, (), nothing
+        return lesions, wrong, nothing
     placed = pl.col("_normal").is_not_null() & nodal
     status = pl.col("status")
     seen = (
@@ -88,8 +92,33 @@ def placed_nodes(
     )
     return (
         moved.drop("_base", "_normal"),
-        tuple(_note(*row) for row in small.rows()),
+        (*wrong, *(_note(*row) for row in small.rows())),
         words.group_by("subject", maintain_order=True).agg(pl.col("placed").str.join("; ")),
+    )
+
+
+def _on_short_axis(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+    """Leave out subjects of whose nodal targets the diameter at baseline is longer than the perpendicular."""
+    if "perpendicular_mm" not in lesions.columns:
+        return lesions, ()
+    # The baseline decides: a later visit must not change what was said of an earlier one.
+    nodal = (pl.col("kind") == "target") & pl.col("node") & (pl.col("day") == 0)
+    long = lesions.filter(nodal & (pl.col("diameter_mm") > pl.col("perpendicular_mm")))
+    first = long.sort("subject", "lesion").group_by("subject", maintain_order=True).first()
+    if first.is_empty():
+        return lesions, ()
+    return lesions.join(first.select("subject"), on="subject", how="anti", maintain_order="left"), tuple(
+        Problem(
+            "response",
+            f"a nodal target whose diameter, {row['diameter_mm']:g} mm, is longer than its perpendicular of "
+            f"{row['perpendicular_mm']:g} mm",
+            subject=row["subject"],
+            item=f"lesion {row['lesion']}, visit {row['visit']}",
+            where="lesions",
+            allowed="the short axis of nodes as diameter (RECIST 1.1, section 3.1.1)",
+            todo="write the short axis as diameter; the subject is left out of recist11, irecist and mrecist",
+        )
+        for row in first.iter_rows(named=True)
     )
 
 

@@ -91,8 +91,10 @@ def respond(
         tables |= {"response/timepoints": whole.timepoints, "response/best": whole.best, "response/rates": whole.rates}
     ends = survival_endpoints(lesions, criteria[0], options, visit_days)
     tables |= {"response/endpoints": ends, "response/endpoint_summary": survival_summary(ends)}
-    followed = placed_nodes(before_new_therapy(lesions)[0], options.small_nodes if criteria[0] in RANKED else "target")
-    tables["response/kinetics"] = kinetics(followed[0])
+    followed, _ = before_new_therapy(lesions)
+    if criteria[0] in RANKED:
+        followed, *_ = placed_nodes(followed, options.small_nodes)
+    tables["response/kinetics"] = kinetics(followed)
     return Responses({name: schema.conform(table, name) for name, table in tables.items()}, problems, criteria[0])
 
 

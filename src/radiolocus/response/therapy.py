@@ -9,6 +9,7 @@ from radiolocus.model import Problem
 __all__ = ["before_new_therapy", "therapy_remarks"]
 
 _GRACE_DAYS = 28.0  # a treatment is not stopped on the day of the scan
+_PROGRESSIONS = ("PD", "iCPD", "PMD")
 
 
 def before_new_therapy(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
@@ -42,7 +43,7 @@ def before_new_therapy(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Probl
 
 
 def therapy_remarks(
-    treatments: pl.DataFrame, best: pl.DataFrame, *, where: str, counted: bool = False
+    treatments: pl.DataFrame, best: pl.DataFrame, visits: pl.DataFrame, *, where: str, counted: bool = False
 ) -> tuple[Problem, ...]:
     """Say what the lines of treatment make doubtful.
 
@@ -52,6 +53,8 @@ def therapy_remarks(
         Table ``response/treatments``.
     best : polars.DataFrame
         Table ``response/best``, or the rows of one criterion of ``response/criteria_best``.
+    visits : polars.DataFrame
+        Table ``response/timepoints``, or the rows of the same criterion of ``response/criteria``.
     where : str
         Name of the table, for messages.
     counted : bool
@@ -60,32 +63,29 @@ def therapy_remarks(
     Returns
     -------
     tuple of Problem
-        A note for every line that goes on for more than 28 days after progression, and, unless `counted`, for every
-        further line that begins before progression: what is seen after it is not the effect of the first alone.
+        One for every line that goes on for more than 28 days after progression: the visits after it are set aside. And
+        a note, unless `counted`, for every further line that begins before progression: what is seen after it is not
+        the effect of the first alone.
+
+    Notes
+    -----
+    A progression that waits for confirmation (iUPD, PDu) is none yet: treatment may go on beyond it, and is spoken of
+    only from the visit on that confirms it (Seymour et al., Lancet Oncol 2017;18:e143).
     """
-    ends = best.select("subject", "progression_day", "last_day")
+    ended = visits.filter(pl.col("overall_response").is_in(_PROGRESSIONS))
+    certain = ended.group_by("subject").agg(pl.col("day").min().alias("progressed"))
+    ends = best.select("subject", "progression_day", "last_day").join(certain, on="subject", how="left")
     rows = treatments.join(ends, on="subject", how="inner", maintain_order="left")
     later = pl.col("start") > pl.col("start").min().over("subject")
-    stop, progression = pl.coalesce("end", "last_day"), pl.col("progression_day")
-    beyond = rows.filter(~later & (stop > progression + _GRACE_DAYS))
+    stop = pl.coalesce("end", "last_day")
+    beyond = rows.filter(~later & (stop > pl.col("progressed") + _GRACE_DAYS))
     further = rows.filter(later & (pl.col("start") < pl.coalesce("progression_day", "last_day")))
-    notes = [
-        Problem(
-            "response",
-            f"{name} went on {end - day:.0f} days beyond progression (day {day:g})",
-            "note",
-            subject,
-            name,
-            where,
-            "treatment up to progression",
-            "check the days; calls after the first progression do not count",
-        )
-        for subject, name, end, day in beyond.select(
-            "subject", "treatment", stop.alias("_end"), "progression_day"
-        ).rows()
+    problems = [
+        _beyond(visits, subject, name, float(end - day), float(day), where)
+        for subject, name, end, day in beyond.select("subject", "treatment", stop.alias("_end"), "progressed").rows()
     ]
     if not counted:
-        notes += [
+        problems += [
             Problem(
                 "response",
                 f"{name} began on day {start:g}, before progression: what was seen afterwards was counted",
@@ -98,4 +98,21 @@ def therapy_remarks(
             )
             for subject, name, start in further.select("subject", "treatment", "start").rows()
         ]
-    return tuple(notes)
+    return tuple(problems)
+
+
+def _beyond(visits: pl.DataFrame, subject: str, name: str, days: float, day: float, where: str) -> Problem:
+    """A treatment that outlasts progression, with the visits after it that count for nothing."""
+    after = visits.filter((pl.col("subject") == subject) & (pl.col("day") > day)).sort("day")["visit"].to_list()
+    lost = f"; visits after it were set aside: {', '.join(after)}" if after else ""
+    return Problem(
+        "response",
+        f"{name} went on {days:.0f} days beyond progression (day {day:g}){lost}",
+        "set aside" if after else "note",
+        subject,
+        f"visit {', '.join(after)}" if after else name,
+        where,
+        "treatment up to progression",
+        "check the days; to follow treatment beyond progression use irecist, or a baseline of its own",
+        max(len(after), 1),
+    )

@@ -209,6 +209,14 @@ def best_table(
         )
         .otherwise(pl.format("; progression at day {} (visit {})", _plain(pl.col("progression_day")), "_end"))
     )
+    ignored = pl.Series(np.where(progression >= 0, start[1:] - 1 - progression, 0))
+    later = (
+        pl.when(ignored == 0)
+        .then(pl.lit(""))
+        .when(ignored == 1)
+        .then(pl.lit("; a later visit does not count"))
+        .otherwise(pl.format("; {} later visits do not count", ignored))
+    )
     confirmed = pl.lit(", confirmed later" if confirmation else "")
     unconfirmed = pl.when(pl.col("_seen").is_in(["CR", "PR"])).then(pl.lit(", not confirmed")).otherwise(pl.lit(""))
     minimum = f"{sd_minimum_days:g} days"
@@ -223,4 +231,6 @@ def best_table(
         .then(pl.lit("no visit after baseline"))
         .otherwise(pl.lit(f"no response, and disease not seen under control at {minimum} or later"))
     )
-    return frame.with_columns(pl.concat_str(why, end).alias("reason")).select(list(TABLES["response/best"].schema))
+    return frame.with_columns(pl.concat_str(why, end, later).alias("reason")).select(
+        list(TABLES["response/best"].schema)
+    )
