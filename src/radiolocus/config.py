@@ -491,7 +491,7 @@ def _crossed(sections: Sections) -> list[Mistake]:
         mistakes.append(
             Mistake("cohort.subjects", 'missing; what to do: name the table of subjects, e.g. "clinical.csv"')
         )
-    mistakes += _linked(sections)
+    mistakes += _linked(sections) + _measured(sections)
     mistakes += _mechanism(sections)
     if sections.genetics and not (sections.genetics.genotypes or sections.genetics.plink):
         mistakes.append(Mistake("genetics", 'missing genotypes; what to do: name them, e.g. genotypes = "cohort.pgen"'))
@@ -521,6 +521,21 @@ def _linked(sections: Sections) -> list[Mistake]:
         if name not in known
     ]
     return (found if absent else []) + wrong
+
+
+def _measured(sections: Sections) -> list[Mistake]:
+    """Masks of images that the study does not have."""
+    masks = sections.response.masks if sections.response else None
+    if masks is None:
+        return []
+    known = [image.name for image in sections.imaging.images] if sections.imaging else []
+    if not known:
+        return [Mistake("response.masks", "measures the masks of [imaging], but it names no images")]
+    return [
+        Mistake("response.masks.images", f"no image '{name}'; allowed: {', '.join(known)}; {suggest(name, known)}")
+        for name in masks.images
+        if name not in known
+    ]
 
 
 def _mechanism(sections: Sections) -> list[Mistake]:

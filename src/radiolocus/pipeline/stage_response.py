@@ -10,6 +10,7 @@ import polars as pl
 from radiolocus.errors import InputError
 from radiolocus.model import Problem
 from radiolocus.pipeline.inputs import upstream
+from radiolocus.pipeline.measured_lesions import measured_again, scan_inputs, scans_of, with_lesions
 from radiolocus.pipeline.molecular_predictors import selected
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
@@ -31,12 +32,21 @@ def response(run: Run, options: ResponseOptions) -> str:
     lesions = run.gathered.lesions
     if lesions is None and options.lesions:  # its failure was told when the sources were gathered
         raise InputError("no lesion table", where="response")
-    told = problem_frame("response", run.gathered.problems["response"])
+    scans, undated = scans_of(run, options.masks) if options.masks else ([], [])
+    told = problem_frame("response", [*run.gathered.problems["response"], *undated])
     # Which rows belong to whom also depends on the rules of the ids; who was set aside stands in the problems.
     settings = (options, run.sections.cohort.ids, digest(told.to_dict(as_series=False)), selected(run))
     inputs = run.fingerprints("response") | upstream(run, *upstream_of_follow_up(options))
+    inputs |= scan_inputs(run, scans, options.masks) if options.masks else {}
     stage = run.stage("response", settings, inputs | {"subjects": digest(run.gathered.cohort.subjects)})
+    if stage.manifest() is not None and options.masks:
+        measured_again(run)
+        lesions = run.gathered.lesions
+    if options.masks and options.masks.days and not options.delta.days:
+        options = replace(options, delta=replace(options.delta, days=options.masks.days))
     if stage.manifest() is None:
+        measured, kept = with_lesions(run, stage, scans, inputs, options.masks) if options.masks else ([], ())
+        lesions = run.gathered.lesions
         with bar(run, "response", 1) as step:
             found = _NOTHING
             if lesions is not None:
@@ -54,7 +64,8 @@ def response(run: Run, options: ResponseOptions) -> str:
             step()
         for name, table in {**found.tables, **further}.items():
             stage.write(name, table)
-        run.finish("response", stage, pl.concat([told, problem_frame("response", [*found.problems, *notes, *unknown])]))
+        problems = problem_frame("response", [*measured, *found.problems, *notes, *unknown])
+        run.finish("response", stage, pl.concat([told, problems]), keep_units=kept)
     if lesions is None:
         blood = read_table(run.root, "response/ctdna")
         return f"no lesions; circulating tumour DNA of {0 if blood is None else blood['subject'].n_unique()} subjects"

@@ -11,21 +11,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from radiolocus.compute import run_units
-from radiolocus.errors import ConfigError, RadiolocusError, TableError
+from radiolocus.errors import RadiolocusError, TableError
 from radiolocus.feature.lesion import LesionMeasures, measure_lesion
 from radiolocus.model import Problem
 from radiolocus.read.clinical import read_table
 from radiolocus.read.imaging import read_regions
 from radiolocus.read.lesion_roles import assign_roles
+from radiolocus.read.options import ReadOptions
 from radiolocus.read.regions import matching_regions, region_names
 from radiolocus.registry import suggest
+from radiolocus.response.scan_options import ScanOptions
 
-__all__ = ["MeasuredLesions", "Scan", "ScanOptions", "measure_scan", "measure_scans", "read_scans"]
+__all__ = [
+    "MeasuredLesions",
+    "Scan",
+    "ScanOptions",
+    "day_of",
+    "gather_lesions",
+    "measure_scan",
+    "measure_scans",
+    "read_scans",
+    "unmeasured",
+]
 
 _NEEDED = ("subject", "visit", "day", "image", "mask")
 _KNOWN = ("lesion", "roi", "kind", "organ", "node", "modality", "unit", "reader", "background")
@@ -52,40 +64,11 @@ _TABLE: dict[str, pl.DataType] = {
 
 
 @dataclass(frozen=True)
-class ScanOptions:
-    """How masks become lesions.
-
-    Parameters
-    ----------
-    gone : {"NE", "absent"}
-        What a lesion is whose label a later mask does not have: "absent" where an empty label says that it vanished,
-        "NE" where it may not have been drawn.
-    unsaid_kind : {"", "target"}
-        What a lesion is where nothing says it: "target" takes those of the first scan as targets and those seen later
-        as new lesions; default: such a subject is set aside when the table is read.
-    tbr_threshold : float
-        Tumour-to-background ratio from which a voxel counts as hypoxic, where a scan states its background (mean of
-        blood or muscle, in the unit of the image); such a scan gives the hypoxic fraction, and no uptake.
-    """
-
-    gone: Literal["NE", "absent"] = "NE"
-    unsaid_kind: Literal["", "target"] = ""
-    tbr_threshold: float = 1.4
-
-    def __post_init__(self) -> None:
-        if not self.tbr_threshold > 0:
-            raise ConfigError(f"tbr_threshold = {self.tbr_threshold:g}", allowed="more than 0")
-        if self.gone not in ("NE", "absent") or self.unsaid_kind not in ("", "target"):
-            raise ConfigError(
-                f"gone '{self.gone}', unsaid_kind '{self.unsaid_kind}'", allowed="NE or absent; nothing or target"
-            )
-
-
-@dataclass(frozen=True)
 class Scan:
     """One image with one mask: `lesions` are pairs of label in the mask (None: all of it) and what the table says.
 
     `hypoxic_from` is the intensity from which a voxel is hypoxic; as read, with a ratio of 1, the background itself.
+    `reading` says how DICOM is read where its headers leave a choice.
     """
 
     subject: str
@@ -98,6 +81,7 @@ class Scan:
     where: str
     lesions: tuple[tuple[str | None, Mapping[str, str | None]], ...] = field(default=())
     hypoxic_from: float | None = None
+    reading: ReadOptions | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +145,7 @@ def _scan(row: Mapping[str, Any], folder: Path, where: str) -> Scan:
     return Scan(
         row["subject"],
         row["visit"],
-        _day(row["day"], where),
+        day_of(row["day"], where),
         folder / row["image"],
         folder / row["mask"],
         row.get("modality") or "",
@@ -184,7 +168,14 @@ def _background(text: str | None, where: str) -> float | None:
     return value
 
 
-def _day(text: str, where: str) -> float:
+def day_of(text: str, where: str) -> float:
+    """Day as a number: of a date the days since the year 1.
+
+    Raises
+    ------
+    TableError
+        Neither a number nor a date.
+    """
     try:
         return float(text)
     except ValueError:
@@ -216,7 +207,9 @@ def measure_scan(scan: Scan) -> list[dict[str, Any]]:
     rows = [_row(scan, said) for roi, said in asked if (roi, said) not in found]
     if not names:
         return rows
-    volume, masks = read_regions(scan.image, scan.mask, rois=[roi for roi, _ in found], modality=scan.modality)
+    volume, masks = read_regions(
+        scan.image, scan.mask, rois=[roi for roi, _ in found], modality=scan.modality, options=scan.reading
+    )
     unit = scan.unit or volume.unit
     for (_, said), mask in zip(found, masks, strict=True):
         measures = measure_lesion(volume, mask, above=scan.hypoxic_from)
@@ -279,22 +272,43 @@ def measure_scans(
     ]
     for k, found in run_units(measure_scan, asked, jobs=jobs):
         if isinstance(found, RadiolocusError):
-            problems[k] = _failed(scans[k], found)
+            problems[k] = unmeasured(scans[k], found)
         elif isinstance(found, Exception):
             raise found
         else:
             rows[k] = found
-    frame = _merged([row for k in sorted(rows) for row in rows[k]])
-    days = {(s.subject, s.visit): s.day for s in (scans[k] for k in sorted(rows))}
-    frame = _roles(_completed(frame, days, chosen.gone), roles, chosen)
+    done = sorted(rows)
+    gathered = gather_lesions([scans[k] for k in done], [rows[k] for k in done], roles, chosen)
+    return MeasuredLesions(gathered.frame, (*(problems[k] for k in sorted(problems)), *gathered.problems))
+
+
+def gather_lesions(
+    scans: Sequence[Scan],
+    measured: Sequence[Sequence[Mapping[str, Any]]],
+    roles: pl.DataFrame | None,
+    options: ScanOptions,
+) -> MeasuredLesions:
+    """Put the lesions of scans together, with those that a later mask lacks.
+
+    Parameters
+    ----------
+    scans : sequence of Scan
+    measured : sequence of sequence of dict
+        What :func:`measure_scan` says of each of them.
+    roles : polars.DataFrame or None
+    options : ScanOptions
+    """
+    rows = [row for each in measured for row in each]
+    days = {(s.subject, s.visit): s.day for s in scans}
+    frame = _roles(_completed(_merged(rows), days, options.gone), roles, options)
     first = pl.col("day").min().over("subject")
     # Dates became numbers of days since the year 1.
     frame = frame.with_columns(pl.when(first > 100_000).then(pl.col("day") - first).otherwise("day").alias("day"))
-    noted = _notes([row for k in sorted(rows) for row in rows[k]])
-    return MeasuredLesions(frame.sort("subject", "day", "lesion"), (*(problems[k] for k in sorted(problems)), *noted))
+    return MeasuredLesions(frame.sort("subject", "day", "lesion"), tuple(_notes(rows)))
 
 
-def _failed(scan: Scan, error: RadiolocusError) -> Problem:
+def unmeasured(scan: Scan, error: RadiolocusError) -> Problem:
+    """Say that the lesions of a scan could not be measured at its visit."""
     item, where = f"visit {scan.visit}", f"{scan.where}: {error.where or scan.mask.name}"
     return Problem("response", error.got, "no value", scan.subject, item, where, error.allowed, error.todo)
 

@@ -14,6 +14,7 @@ from radiolocus.response.criterion import CriteriaOptions
 from radiolocus.response.ctdna_rules import CtdnaOptions
 from radiolocus.response.delta import DeltaOptions
 from radiolocus.response.resistance import ResistanceOptions
+from radiolocus.response.scan_options import MaskOptions
 from radiolocus.response.study_endpoints import ResponseEndpoint
 
 __all__ = ["CriterionName", "ResponseOptions"]
@@ -31,7 +32,9 @@ class ResponseOptions(CriteriaOptions):
     ----------
     lesions : str
         Table of lesion measurements, one row a lesion and visit; or the file or folder of the SDTM domains TR, TU, RS,
-        or of DICOM structured reports (TID 1500). May be left out where `ctdna` or `clones` is given.
+        or of DICOM structured reports (TID 1500). May be left out where `masks`, `ctdna` or `clones` is given.
+    masks : MaskOptions or None
+        Lesions are measured from the masks of ``[imaging]``, in place of a table.
     columns : LesionColumns
         Names of the columns, sheet and unit, where they differ from the usual.
     criterion : str
@@ -59,6 +62,7 @@ class ResponseOptions(CriteriaOptions):
     """
 
     lesions: str = ""
+    masks: MaskOptions | None = None
     columns: LesionColumns = field(default_factory=LesionColumns)
     criterion: CriterionName = "recist11"
     further: tuple[CriterionName, ...] = ()
@@ -73,9 +77,11 @@ class ResponseOptions(CriteriaOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (self.lesions or self.ctdna or self.clones):
-            raise ConfigError("no lesions", allowed="lesions, a path below [cohort] root; or ctdna, or clones")
-        if not self.lesions and (self.endpoints or self.resistance):
+        if not (self.lesions or self.masks or self.ctdna or self.clones):
+            raise ConfigError("no lesions", allowed="lesions, a path below [cohort] root; or masks, ctdna, or clones")
+        if self.lesions and self.masks:
+            raise ConfigError("lesions beside masks", allowed="one of them: a table of lesions, or masks to measure")
+        if not (self.lesions or self.masks) and (self.endpoints or self.resistance):
             name = "endpoints" if self.endpoints else "resistance"
             raise ConfigError(f"{name} without lesions", allowed="lesions, from which responses are called")
         for name in (self.criterion, *self.further):

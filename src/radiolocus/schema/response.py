@@ -8,6 +8,34 @@ __all__ = ["RESPONSE"]
 
 RESPONSE: tuple[Table, ...] = (
     Table(
+        "response/lesions",
+        "lesions as measured from masks",
+        (
+            SUBJECT,
+            Column("visit", Text, "visit label as given"),
+            Column("day", Real, "days since baseline", "d"),
+            Column("lesion", Text, "name or label in the mask"),
+            Column("kind", Text, "target, non-target or new"),
+            Column("organ", Text, "where it is, where that is known"),
+            Column("node", Text, "yes for a lymph node"),
+            Column("diameter_mm", Real, "diameter that counts: longest, of nodes the short axis", "mm"),
+            Column("axis", Text, "long or short"),
+            Column("status", Text, "present, absent or NE"),
+            Column("reader", Text, "who drew it, where that is known"),
+            Column("perpendicular_mm", Real, "longest chord perpendicular to the longest diameter", "mm"),
+            Column("longest_mm", Real, "longest diameter within a slice", "mm"),
+            Column("volume_ml", Real, "volume of its voxels", "mL"),
+            Column("density_hu", Real, "mean attenuation", "HU"),
+            Column("adc", Real, "mean apparent diffusion coefficient", "10⁻⁶ mm²/s"),
+            Column("uptake", Real, "mean of the 1 cm³ sphere of highest uptake", "SUV"),
+            Column("tlg", Real, "total lesion glycolysis", "SUV·mL"),
+            Column("mtv_ml", Real, "metabolic tumour volume", "mL"),
+            Column("hypoxic_fraction", Real, "share of voxels above the tumour-to-background ratio"),
+            Column("slice", Whole, "slice of the longest diameter, from 0"),
+            Column("file", Text, "mask it was measured from"),
+        ),
+    ),
+    Table(
         "response/timepoints",
         "RECIST 1.1 response at every visit",
         (
