@@ -27,6 +27,7 @@ from radiolocus.app.loci import add_commands as add_loci
 from radiolocus.app.locking import add_commands as add_locking
 from radiolocus.app.mediating import add_commands as add_mediation
 from radiolocus.app.meta import add_summary_commands
+from radiolocus.app.monitoring import add_commands as add_monitoring
 from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.planning import add_commands as add_planning
 from radiolocus.app.responding import add_commands as add_response
@@ -510,6 +511,7 @@ add_genotyping(app)
 add_lesions(app)
 add_loci(app)
 add_response(app)
+add_monitoring(app)
 add_scores(app)
 add_personal(app)
 

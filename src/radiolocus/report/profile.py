@@ -17,6 +17,7 @@ from radiolocus.report.card import file_name
 from radiolocus.report.figures_card import standings
 from radiolocus.report.figures_response import spider
 from radiolocus.report.html import render
+from radiolocus.report.monitored_subject import course_blocks, risk_rows
 from radiolocus.report.montage import gallery
 from radiolocus.report.numbers import MISSING, interval, interval_cell, number, number_cell, percent, plural
 from radiolocus.report.profile_data import Profile, plain, profile_of
@@ -87,6 +88,7 @@ def build_profile(
             "markers", "Measured markers and known treatments", [*_markers(found), *_treatments(found, treatments)]
         ),
         Section("outcome", "Outcome, predicted out of fold", _outcomes(found)),
+        Section("monitoring", "Risk, re-estimated after each visit", course_blocks(art, subject)),
         Section("response", "Response", _response(art, found)),
     ]
     page = render(
@@ -112,6 +114,7 @@ def _json(art: Artefacts, found: Profile, table: TreatmentTable | None, version:
             "rows": [_row_of(m) for m in found.treatments],
         },
         "outcome": found.outcomes,
+        "monitoring": risk_rows(art, found.subject),
         "response": found.response.drop("subject").to_dicts(),
         "best_response": found.best.drop("subject").to_dicts(),
     }  # fmt: skip

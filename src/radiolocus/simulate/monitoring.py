@@ -18,9 +18,18 @@ import polars as pl
 from radiolocus.errors import ConfigError
 from radiolocus.model import Array
 
-__all__ = ["FOLLOWED_STUDY", "FollowedCohort", "FollowedSimulation", "simulate_followed", "simulate_monitoring_study"]
+__all__ = [
+    "FOLLOWED_STUDY",
+    "FollowedCohort",
+    "FollowedSimulation",
+    "held_against_truth",
+    "simulate_followed",
+    "simulate_monitoring_study",
+]
 
-FOLLOWED_STUDY = """# Simulated follow-up by scans; the data are made, and this study is run, by
+_WINDOW = 180.0
+
+FOLLOWED_STUDY = f"""# Simulated follow-up by scans; the data are made, and this study is run, by
 #
 #     radiolocus demo-monitoring --out monitoring-demo
 
@@ -43,7 +52,7 @@ markers = ["volume_ml"]
 log = ["volume_ml"]
 clinical = ["grade"]
 landmarks = [0.0, 90.0, 180.0, 270.0, 360.0]
-window = 180.0
+window = {_WINDOW}
 repeats = 2
 bootstrap = 300
 """
@@ -210,3 +219,24 @@ def simulate_monitoring_study(folder: Path, options: FollowedSimulation | None =
     }
     (folder / "truth.json").write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return made
+
+
+def held_against_truth(made: FollowedCohort, risk: pl.DataFrame) -> list[str]:
+    """Say how close re-estimated risks come to the true ones.
+
+    Parameters
+    ----------
+    made : FollowedCohort
+    risk : polars.DataFrame
+        Table ``monitoring/risk`` of the study that :func:`simulate_monitoring_study` writes.
+    """
+    place = {s: i for i, s in enumerate(made.clinical["id"].to_list())}
+    rows = risk.drop_nulls("lower")
+    told = rows.select("subject", "time").iter_rows()
+    true = np.array([made.risk(time, _WINDOW)[place[subject]] for subject, time in told])
+    found, lower, upper = (rows[c].to_numpy() for c in ("risk", "lower", "upper"))
+    error, held = np.abs(found - true).mean(), np.mean((true >= lower) & (true <= upper))
+    lines = [f"re-estimated risks are {error:.2f} from the true ones on average; {held:.0%} of the intervals hold them"]
+    if true.std() > 0 and found.std() > 0:
+        lines.append(f"correlation with the true risks: {np.corrcoef(found, true)[0, 1]:.2f}")
+    return lines

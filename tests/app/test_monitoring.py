@@ -1,0 +1,168 @@
+"""The commands ``radiolocus demo-monitoring`` and ``radiolocus monitor``, and the study behind them."""
+
+import json
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from radiolocus.app.cli import app
+from radiolocus.config import load_study
+from radiolocus.pipeline import run_study
+from radiolocus.report.html import build
+from radiolocus.store import read_table
+
+SMALL = ("repeats = 2", "repeats = 1\nfolds = 3\ndraws = 2\npermutations = 1"), ("bootstrap = 300", "bootstrap = 20")
+SMALL += (("[0.0, 90.0, 180.0, 270.0, 360.0]", "[0.0, 180.0, 360.0]"),)
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(w) for w in words], env={"COLUMNS": "100"})
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A simulated cohort, and the results of a small run of it."""
+    root = tmp_path_factory.mktemp("monitoring")
+    with pytest.MonkeyPatch.context() as patch:
+        from radiolocus.simulate import monitoring
+
+        text = monitoring.FOLLOWED_STUDY
+        for old, new in SMALL:
+            assert old in text
+            text = text.replace(old, new)
+        patch.setattr(monitoring, "FOLLOWED_STUDY", text)
+        done = run("demo-monitoring", "--subjects", "70", "--out", root, "--jobs", "1")
+    assert done.exit_code == 0, done.output
+    return root, done.output
+
+
+def test_the_demo_holds_risks_against_the_truth(demo):
+    root, told = demo
+    assert "landmarks of 1 endpoints judged out of fold" in told
+    assert "of the intervals hold them" in told
+    assert "correlation with the true risks: 0." in told
+    assert (root / "results" / "report.html").is_file()
+
+
+def test_the_report_has_its_section(demo):
+    root, _ = demo
+    page = build(root / "results")
+    for words in (
+        "Progression monitoring",
+        "Out-of-fold performance by landmark",
+        "Calibration of the mixed model by landmark",
+        "re-estimated at each visit",
+        "Hazard by what was measured last",
+        "doubling time of who grows",
+    ):
+        assert words in page, words
+
+
+def test_a_subject_is_shown_scan_by_scan(demo, tmp_path):
+    root, _ = demo
+    risk = read_table(root / "results", "monitoring/risk")
+    subject = risk["subject"][0]
+    picture = tmp_path / "risk.png"
+    done = run("monitor", root / "results", subject, "--out", picture)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    own = risk.filter(subject=subject).sort("time")
+    assert sum("visit " in line for line in lines[1:]) == own.height
+    assert f"{own['risk'][0]:.0%}"[:-1] in lines[1]
+    assert "for research only" in done.output
+    assert picture.read_bytes()[1:4] == b"PNG"
+    assert run("monitor", root / "results", subject).exit_code == 0
+    assert (root / "results" / "courses" / f"{subject}.svg").is_file()
+
+
+def test_what_cannot_be_shown_is_said(demo, tmp_path):
+    root, _ = demo
+    wrong = run("monitor", root / "results", "M00O1")
+    assert wrong.exit_code == 1
+    assert "no risk of 'M00O1'" in wrong.exception.message
+    other = run("monitor", root / "results", "M0001", "--endpoint", "death")
+    assert "no endpoint 'death'; allowed: progression" in other.exception.message
+    nothing = run("monitor", tmp_path, "M0001")
+    assert nothing.exit_code == 1
+    assert "add [monitoring]" in nothing.exception.message
+
+
+def test_the_profile_holds_the_risk(demo):
+    root, _ = demo
+    done = run("profile", root / "results", "M0002", "--out", root / "p.html")
+    assert done.exit_code == 0, done.output
+    assert "Risk, re-estimated after each visit" in (root / "p.html").read_text(encoding="utf-8")
+    rows = json.loads((root / "p.json").read_text(encoding="utf-8"))["monitoring"]
+    assert [r["visits"] for r in rows] == sorted(r["visits"] for r in rows)
+    assert 0 < rows[0]["lower"] < rows[0]["risk"] < rows[0]["upper"] < 1
+
+
+@pytest.mark.slow
+def test_workers_and_a_second_run_change_nothing(demo):
+    root, _ = demo
+    study = load_study(root / "data" / "study.toml")
+    run_study(study, root / "again", jobs=2)
+    for name in ("predictions", "risk", "performance", "comparisons", "growth", "audit"):
+        one, two = (read_table(root / folder, f"monitoring/{name}") for folder in ("results", "again"))
+        assert one.equals(two), name
+    before = (root / "again" / "monitoring" / "manifest.json").stat().st_mtime_ns
+    run_study(study, root / "again", jobs=1)
+    assert (root / "again" / "monitoring" / "manifest.json").stat().st_mtime_ns == before
+
+
+def spoiled(demo, tmp_path, scans, text=lambda t: t):
+    """Run the study with other scans; the results."""
+    root, _ = demo
+    for name in ("clinical.csv", "study.toml"):
+        (tmp_path / name).write_bytes((root / "data" / name).read_bytes())
+    (tmp_path / "study.toml").write_text(text((tmp_path / "study.toml").read_text()))
+    scans.write_csv(tmp_path / "scans.csv")
+    return run_study(load_study(tmp_path / "study.toml"), tmp_path / "out")
+
+
+def test_bad_visits_are_named_and_the_study_goes_on(demo, tmp_path):
+    root, _ = demo
+    scans = pl.read_csv(root / "data" / "scans.csv")
+    schema = scans.schema
+    bad = [
+        ("M0003", -20.0, 1.0, 0.0),
+        ("M0004", 5000.0, 1.0, 0.0),
+        ("M0005", 0.0, 99.0, 0.0),
+        ("NOBODY", 0.0, 1.0, 0.0),
+    ]
+    done = spoiled(demo, tmp_path, pl.concat([scans, pl.DataFrame(bad, schema=schema, orient="row")]))
+    told = read_table(done.root, "problems").filter(stage="monitoring", severity="set aside")
+    said = dict(told.select("subject", "got").iter_rows())
+    assert said["M0003"] == "a visit at -20, before baseline"
+    assert said["M0004"].startswith("a visit at 5000, after the event or the end of observation")
+    assert said["M0005"] == "two different rows at 0"
+    risk = read_table(done.root, "monitoring/risk")["subject"]
+    assert "M0005" not in risk.to_list()
+    assert "M0003" in risk.to_list()
+
+
+@pytest.mark.slow
+def test_other_units_of_time_and_dates_give_the_same_numbers(demo, tmp_path):
+    root, _ = demo
+    scans = pl.read_csv(root / "data" / "scans.csv")
+    want = read_table(root / "results", "monitoring/performance")
+    weeks = spoiled(
+        demo,
+        tmp_path,
+        scans.with_columns(pl.col("day") / 7.0),
+        lambda t: t.replace('time = "day"', 'time = "day"\ntime_unit = "weeks"'),
+    )
+    found = read_table(weeks.root, "monitoring/performance")
+    for column in ("estimate", "lower"):
+        assert (found[column] - want[column]).abs().max() < 1e-6
+    clinical = pl.read_csv(tmp_path / "clinical.csv").with_columns(pl.lit("2020-02-28").alias("start"))
+    clinical.write_csv(tmp_path / "clinical.csv")
+    day = pl.lit("2020-02-28").str.to_date() + pl.duration(days=pl.col("day"))
+    dated = scans.with_columns(day.dt.to_string("%Y-%m-%d").alias("day"))
+    dated.write_csv(tmp_path / "scans.csv")
+    text = (tmp_path / "study.toml").read_text().replace('time_unit = "weeks"', 'origin = "start"')
+    (tmp_path / "study.toml").write_text(text)
+    again = run_study(load_study(tmp_path / "study.toml"), tmp_path / "dated")
+    same = read_table(again.root, "monitoring/performance")
+    assert (same["estimate"] - want["estimate"]).abs().max() < 1e-6
