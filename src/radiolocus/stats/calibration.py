@@ -259,6 +259,8 @@ def _cloglog(y: Array, X: Array, offset: Array, beta: Array) -> tuple[Array, Arr
 
     fitted, slope = mean(beta)
     for _ in range(_MAX_ITERATIONS):
+        if not np.isfinite(slope).all():  # a walk to infinity
+            break
         step = np.linalg.lstsq(slope, y - fitted, rcond=None)[0]
         if np.abs(step).max() <= 1e-11 * max(1.0, np.abs(beta).max()):
             if np.linalg.matrix_rank(slope) < slope.shape[1]:  # every fitted risk is 0 or 1
