@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not():
     assert first.predict(data).risk.tobytes() == again.predict(data).risk.tobytes()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -122,9 +122,9 @@ def test_an_interrupted_training_goes_on_to_the_bytes_of_an_undisturbed_one(tmp_
     def kill(epoch):
         passes.append(epoch)
         if len(passes) == 19:  # amid the second network, after its first checkpoint
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         fit_deep(data, target, options, SEED, tmp_path / "net", kill)
     went_on = []
     resumed = fit_deep(data, target, options, SEED, tmp_path / "net", went_on.append)
@@ -154,7 +154,7 @@ def test_a_checkpoint_keeps_its_arrays_has_no_time_in_it_and_no_pickle(tmp_path)
     assert found["a/b"].dtype == np.float32
     np.testing.assert_array_equal(found["a/b"], arrays["a/b"])
     assert read_checkpoint(tmp_path / "none.npz") is None
-    np.savez(tmp_path / "evil.npz", **{"a": np.array([{"an": "object"}], dtype=object)})
+    np.savez(tmp_path / "evil.npz", a=np.array([{"an": "object"}], dtype=object))
     with pytest.raises(FormatError, match="no checkpoint of a network"):
         read_checkpoint(tmp_path / "evil.npz")
 
@@ -194,13 +194,10 @@ def test_each_kind_of_endpoint_is_learned_and_told_as_what_it_is(kind):
 
 def test_a_patient_may_lack_any_modality_and_all_but_one(fitted):
     data, target, _, model = fitted
-    lacking = DeepData(
-        {
-            "CT": Crops(data.modalities["CT"].image, data.modalities["CT"].mask & (np.arange(70) % 3 > 0)[:, None, None, None]),
-            "molecular": data.modalities["molecular"],
-            "sequences": Windows(data.modalities["sequences"].bases, np.where(np.arange(70) % 2, -1, 2)),
-        }
-    )  # fmt: skip
+    crops, windows = data.modalities["CT"], data.modalities["sequences"]
+    imaged = (np.arange(70) % 3 > 0)[:, None, None, None]
+    sequenced = Windows(windows.bases, np.where(np.arange(70) % 2, -1, 2))
+    lacking = DeepData({**data.modalities, "CT": Crops(crops.image, crops.mask & imaged), "sequences": sequenced})
     some = fit_deep(lacking, target, QUICK, SEED)
     found = some.predict(lacking)
     assert np.isfinite(found.risk).all()
@@ -208,8 +205,7 @@ def test_a_patient_may_lack_any_modality_and_all_but_one(fitted):
     assert (found.attention[np.arange(70) % 2 == 1, 2] == 0).all()
     np.testing.assert_allclose(found.attention.sum(axis=1), 1.0, atol=1e-6)
     # What a patient lacks changes nothing, whatever stands there.
-    other = Crops(np.where(lacking.modalities["CT"].present[:, None, None, None], 0, 7e3).astype(np.float32)
-                  + data.modalities["CT"].image, lacking.modalities["CT"].mask)  # fmt: skip
+    other = Crops(np.where(imaged, crops.image, 7e3).astype(np.float32), crops.mask & imaged)
     np.testing.assert_array_equal(some.predict(DeepData({**lacking.modalities, "CT": other})).risk, found.risk)
     alone = model.predict(data, only="molecular")
     np.testing.assert_allclose(alone.attention[:, 1], 1.0, atol=1e-6)

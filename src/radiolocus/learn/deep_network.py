@@ -129,6 +129,8 @@ def first_parameters(design: Design, bias: tuple[float, ...], generator: np.rand
             _add_attention(add, f"{name}/attend", width)
     _add_attention(add, "attend", width)
     made["head"] = np.zeros((design.outputs, width), dtype=np.float32)
+    if design.outputs > 1:
+        made["shared"] = np.zeros((1, width), dtype=np.float32)
     made["head.bias"] = np.array(bias, dtype=np.float32)
     return made
 
@@ -205,6 +207,8 @@ def forward(
     attention = _attention(codes, there, parameters, "attend")
     fused = (attention[..., None] * codes).sum(dim=1)
     outputs = _linear(fused, parameters, "head")
+    if design.outputs > 1:  # what all intervals have in common is learned from the events of all
+        outputs = outputs + fused @ parameters["shared"].T
     return Passed(outputs if isinstance(bare, float) else outputs + bare[:, None], attention, maps)
 
 
