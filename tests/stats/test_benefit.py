@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from naive.benefit import benefit_areas, hc3
 from radiolocus.errors import InputError, UndefinedError
@@ -78,8 +79,30 @@ def test_value_of_a_rule():
 def test_groups_of_rising_benefit():
     benefit, control, treated = scores()
     found = benefit_by_group(benefit, control, treated, 3)
-    assert [f.n for _, f in found] == [20, 20, 20]
-    assert sorted(p for p, _ in found) == [p for p, _ in found]
-    assert np.mean([f.estimate for _, f in found]) == pytest.approx((treated - control).mean())
+    assert [e.n for e in found.effect] == [20, 20, 20]
+    assert sorted(found.predicted) == list(found.predicted)
+    assert np.mean([e.estimate for e in found.effect]) == pytest.approx((treated - control).mean())
+    first, last = found.effect[0], found.effect[-1]
+    assert found.most_less_least.estimate == last.estimate - first.estimate
+    gamma = (treated - control)[np.argsort(benefit, kind="stable")]
+    error = np.sqrt(gamma[:20].var(ddof=1) / 20 + gamma[40:].var(ddof=1) / 20)
+    assert found.most_less_least.standard_error == pytest.approx(error)
+    assert found.p_value == pytest.approx(norm.sf(found.most_less_least.estimate / error))
+    for (low, high), effect in zip(found.band, found.effect, strict=True):
+        assert low < effect.lower < effect.upper < high
     with pytest.raises(InputError, match="60 subjects in 31 groups"):
         benefit_by_group(benefit, control, treated, 31)
+
+
+def test_the_band_holds_all_groups_together_and_equal_groups_are_told_apart_by_chance_alone():
+    rng = np.random.default_rng(6)
+    held, single, apart = [], [], []
+    for _ in range(1500):
+        gamma, tau = rng.normal(0.3, 1.0, 400), rng.normal(size=400)
+        found = benefit_by_group(tau, np.zeros(400), gamma, 5)
+        held.append(all(low <= 0.3 <= high for low, high in found.band))
+        single.append(all(e.lower <= 0.3 <= e.upper for e in found.effect))
+        apart.append(found.p_value < 0.05)
+    assert abs(np.mean(held) - 0.95) < 0.02
+    assert np.mean(single) < 0.83  # five intervals of 95 % each: 0.77 together
+    assert abs(np.mean(apart) - 0.05) < 0.02

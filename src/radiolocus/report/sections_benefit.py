@@ -12,7 +12,7 @@ from radiolocus.report.figures_benefit import (
     interaction_forest,
     overlap_plot,
 )
-from radiolocus.report.numbers import interval_cell, number, number_cell, p_cell, percent, plural, small_cell
+from radiolocus.report.numbers import interval, interval_cell, number, number_cell, p_cell, percent, plural, small_cell
 from radiolocus.report.source import Artefacts
 from radiolocus.response.benefit import NO_EVIDENCE
 
@@ -34,6 +34,35 @@ def _checks(frame: pl.DataFrame) -> Table:
         rows,
         note="leak: the effect is not to be believed as it is; suspect: read on with care.",
     )
+
+
+def _rate(row: dict[str, float] | None) -> Cell | str:
+    if row is None:
+        return "–"
+    text = interval(row["estimate"], row["lower"], row["upper"], digits=0, scale=100, unit=" %")
+    return Cell(f"{row['events']} of {row['n']}: {text}", row["estimate"])
+
+
+def _rates(frame: pl.DataFrame) -> list[Block]:
+    """Rates of every arm: one table an endpoint, one column a level."""
+    blocks: list[Block] = []
+    for (endpoint,), part in frame.group_by(["endpoint"], maintain_order=True):
+        levels = part.select("by", "level").unique(maintain_order=True).sort("by", maintain_order=True).rows()
+        found = {(r["arm"], r["by"], r["level"]): r for r in part.iter_rows(named=True)}
+        arms = part["arm"].unique(maintain_order=True)
+        rows: list[Row] = [[arm, *(_rate(found.get((arm, by, level))) for by, level in levels)] for arm in arms]
+        head = [f"{by} {level}".strip() for by, level in levels]
+        blocks.append(
+            Table(
+                f"Rate of {endpoint} by arm" + (" and level" if len(head) > 1 else ""),
+                ["arm", *head],
+                rows,
+                [False, *[True] * len(head)],
+                note="Events of subjects with a known treatment and endpoint, with exact 95 % intervals (Clopper & "
+                "Pearson 1934); Wilson's: benefit/rates.csv. What was observed, with no comparison made.",
+            )
+        )
+    return blocks
 
 
 def _verdicts(frame: pl.DataFrame) -> Table:
@@ -167,6 +196,42 @@ def _policies(policy: pl.DataFrame, told: pl.DataFrame) -> Table:
     )
 
 
+def _group_effects(groups: pl.DataFrame, told: pl.DataFrame) -> Table:
+    """Sorted group effects of the learner that conclusions are drawn from."""
+    learner = told["learner"][0]
+    rows: list[Row] = []
+    for (endpoint, arm), part in groups.filter(pl.col("learner") == learner).group_by(
+        ["endpoint", "arm"], maintain_order=True
+    ):
+        gap = told.filter(pl.col("endpoint") == endpoint, pl.col("arm") == arm, pl.col("learner") == learner)
+        g = gap.row(0, named=True)
+        apart = interval_cell(g["most_less_least"], g["most_less_least_lower"], g["most_less_least_upper"])
+        for r in part.iter_rows(named=True):
+            last = r["group"] == part.height
+            rows.append(
+                [
+                    str(endpoint),
+                    str(arm),
+                    f"{r['group']} of {part.height}",
+                    number_cell(r["predicted"]),
+                    interval_cell(r["estimate"], r["lower"], r["upper"]),
+                    interval_cell(r["estimate"], r["band_lower"], r["band_upper"]),
+                    apart if last else "",
+                    p_cell(g["most_less_least_neg_log_10_p_value"]) if last else "",
+                ]
+            )
+    return Table(
+        f"Effects in groups of rising predicted benefit ({learner})",
+        ["endpoint", "arm", "group", "predicted", "effect (95 % CI)", "95 % band of all", "most less least", "p"],
+        rows,
+        [False, False, True, True, True, True, True, True],
+        folded=True,
+        note="Sorted group average treatment effects (Chernozhukov 2018), doubly robust. The band holds all groups "
+        "together. p: one-sided, that those of highest prediction do not benefit more than those of lowest. Groups and "
+        "predictions are taken as given.",
+    )
+
+
 def benefit(art: Artefacts) -> Section | None:
     """Return the section on the choice of therapy, or None when it was not asked for."""
     names = ("verdicts", "checks", "interactions", "subgroups", "effects", "policy", "heterogeneity", "curve")
@@ -176,6 +241,8 @@ def benefit(art: Artefacts) -> Section | None:
     blocks: list[Block] = [_verdicts(verdicts)]
     if (verdicts["verdict"] == NO_EVIDENCE).all():
         blocks.append(Text(f"{NO_EVIDENCE.capitalize()} from any of the treatments that were compared."))
+    rates = art.table("benefit/rates")
+    blocks += _rates(rates) if rates is not None else []
     blocks += [_checks(checks)] if checks is not None else []
     if tests is not None and subgroups is not None:
         forests = (interaction_forest(tests, subgroups, e) for e in verdicts["endpoint"].unique(maintain_order=True))
@@ -183,6 +250,8 @@ def benefit(art: Artefacts) -> Section | None:
     blocks += [_interactions(tests)] if tests is not None else []
     blocks += [_effects(effects)] if effects is not None else []
     blocks += [_policies(policy, told)] if policy is not None and told is not None else []
+    if (groups := art.table("benefit/groups")) is not None and told is not None:
+        blocks.append(_group_effects(groups, told))
     blocks += _figures(art, curve, told)
     without = verdicts.filter(pl.col("verdict") == NO_EVIDENCE).height
     lines = [

@@ -252,9 +252,11 @@ def _judged(
             ("rule less treat none", value.share, value.over_nobody),
         )
     ]
+    sorted_groups = benefit_by_group(benefit, *scores, options.groups)
+    told_of = zip(sorted_groups.predicted, sorted_groups.effect, sorted_groups.band, strict=True)
     rows["benefit/groups"] = [
-        place | {"group": k + 1, "predicted": predicted, **_interval(estimate)}
-        for k, (predicted, estimate) in enumerate(benefit_by_group(benefit, *scores, options.groups))
+        place | {"group": k + 1, "predicted": predicted, **_interval(estimate), "band_lower": low, "band_upper": high}
+        for k, (predicted, estimate, (low, high)) in enumerate(told_of)
     ]
     curve = benefit_curve(benefit, *scores, draws=options.bootstrap, seed=options.seed)
     rows["benefit/curve"] = [
@@ -282,6 +284,13 @@ def _judged(
         ) | {"neg_log_10_p_value": 0.0}
         item = f"{c.outcome.name}: {c.arm}, {LEARNERS[learner]}"
         problems.append(Problem("benefit", error.got, "note", None, item, todo=error.todo))
+    apart = sorted_groups.most_less_least
+    areas |= {
+        "most_less_least": apart.estimate,
+        "most_less_least_lower": apart.lower,
+        "most_less_least_upper": apart.upper,
+        "most_less_least_neg_log_10_p_value": -np.log10(max(sorted_groups.p_value, 1e-300)),
+    }
     rows["benefit/heterogeneity"] = [place | calibrated | areas | {"beats_alike": value.beats_alike, "n": c.y.size}]
     return rows, problems
 

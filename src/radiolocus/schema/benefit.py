@@ -67,6 +67,20 @@ BENEFIT: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "benefit/rates",
+        "event rates of every arm, over everybody and by level",
+        (
+            *_PLACE,
+            Column("by", Text, "column of the study by which subjects are divided; empty: not divided"),
+            Column("level", Text, "its value, or 'everybody'"),
+            Column("events", Whole, "subjects with the event"),
+            N,
+            *INTERVAL,
+            Column("wilson_lower", Real, "lower end of the 95 % interval of Wilson", source="Wilson 1927"),
+            Column("wilson_upper", Real, "upper end of the 95 % interval of Wilson", source="Wilson 1927"),
+        ),
+    ),
+    Table(
         "benefit/effects",
         "average effect of every arm",
         (
@@ -139,6 +153,8 @@ BENEFIT: tuple[Table, ...] = (
             Column("predicted", Real, "mean predicted benefit"),
             *INTERVAL,
             _ERROR,
+            Column("band_lower", Real, "lower end of the 95 % band of all groups together"),
+            Column("band_upper", Real, "upper end of the 95 % band of all groups together"),
             N,
         ),
     ),
@@ -168,6 +184,12 @@ BENEFIT: tuple[Table, ...] = (
             Column("qini", Real, "the same, weighted by the share treated", source="Yadlowsky 2021"),
             Column("qini_lower", Real, "lower end of its 95 % interval"),
             Column("qini_upper", Real, "upper end of its 95 % interval"),
+            Column("most_less_least", Real, "effect in the group of highest prediction less that in the lowest"),
+            Column("most_less_least_lower", Real, "lower end of its 95 % interval"),
+            Column("most_less_least_upper", Real, "upper end of its 95 % interval"),
+            Column(
+                "most_less_least_neg_log_10_p_value", Real, "−log10 p, one-sided, of the same", "", "Chernozhukov 2018"
+            ),
             Column("beats_alike", Flag, "the rule is worth more than treating all and than treating none"),
             N,
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.model import Array
@@ -20,6 +20,7 @@ from radiolocus.stats.resampling import bootstrap_weights
 __all__ = [
     "BenefitCurve",
     "Calibration",
+    "GroupEffects",
     "PolicyValue",
     "benefit_by_group",
     "benefit_curve",
@@ -150,26 +151,67 @@ def calibration_test(
     return Calibration(first, second, float(ndtr(-second.estimate / second.standard_error)))
 
 
+@dataclass(frozen=True, eq=False)
+class GroupEffects:
+    """Estimated effects in groups of rising predicted benefit (GATES).
+
+    Parameters
+    ----------
+    predicted : tuple of float
+        Mean prediction of each group.
+    effect : tuple of Estimate
+        Of each group, with its own 95 % interval.
+    band : tuple of (float, float)
+        Intervals that hold the effects of all groups together in 95 % of trials.
+    most_less_least : Estimate
+        Effect of the last group less that of the first.
+    p_value : float
+        One-sided, that the last group does not benefit more than the first.
+    """
+
+    predicted: tuple[float, ...]
+    effect: tuple[Estimate, ...]
+    band: tuple[tuple[float, float], ...]
+    most_less_least: Estimate
+    p_value: float
+
+
 def benefit_by_group(
     benefit: npt.ArrayLike, control: npt.ArrayLike, treated: npt.ArrayLike, groups: int = 4
-) -> list[tuple[float, Estimate]]:
+) -> GroupEffects:
     """Mean predicted and estimated effect in groups of rising predicted benefit, of sizes as equal as can be.
 
-    Returns
-    -------
-    list of (float, Estimate)
+    Parameters
+    ----------
+    benefit : array_like, shape (n,)
+        Predictions made without the subject; intervals take them, and the groups, as given.
+    control, treated : array_like, shape (n,)
+        Doubly robust scores.
+    groups : int
 
     Raises
     ------
     InputError
         Fewer than two subjects a group.
+
+    References
+    ----------
+    Chernozhukov, Demirer, Duflo & Fernández-Val, arXiv:1712.04802 (sorted group average treatment effects). Groups
+    share no subject, so that their estimates are independent and the band of all of them is exact for normal errors.
     """
     tau = np.asarray(benefit, dtype=np.float64)
     gamma = np.asarray(treated, dtype=np.float64) - np.asarray(control, dtype=np.float64)
     if tau.size < 2 * groups:
         raise InputError(f"{tau.size} subjects in {groups} groups", allowed="at least two in each")
     parts = np.array_split(np.argsort(tau, kind="stable"), groups)
-    return [(float(tau[part].mean()), mean_estimate(gamma[part])) for part in parts]
+    effect = tuple(mean_estimate(gamma[part]) for part in parts)
+    wide = float(ndtri((1.0 + 0.95 ** (1.0 / groups)) / 2.0))
+    band = tuple((e.estimate - wide * e.standard_error, e.estimate + wide * e.standard_error) for e in effect)
+    gap = effect[-1].estimate - effect[0].estimate
+    error = float(np.hypot(effect[-1].standard_error, effect[0].standard_error))
+    p_value = float(ndtr(-gap / error)) if error > 0 else float(gap <= 0)
+    apart = Estimate.normal(gap, error, effect[-1].n + effect[0].n)
+    return GroupEffects(tuple(float(tau[part].mean()) for part in parts), effect, band, apart, p_value)
 
 
 @dataclass(frozen=True, eq=False)
