@@ -17,6 +17,7 @@ import typer
 
 from radiolocus.app.association import add_commands
 from radiolocus.app.cca import add_commands as add_cca
+from radiolocus.app.checking import add_commands as add_checking
 from radiolocus.app.compiling import compile_for
 from radiolocus.app.figures import add_commands as add_figures
 from radiolocus.app.genotyping import add_commands as add_genotyping
@@ -510,6 +511,7 @@ add_link(app)
 add_genotyping(app)
 add_lesions(app)
 add_loci(app)
+add_checking(app)
 add_response(app)
 add_monitoring(app)
 add_scores(app)

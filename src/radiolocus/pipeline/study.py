@@ -15,6 +15,7 @@ from radiolocus.kernels.ahead import PARTS, compile_ahead, needed
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.run import ORDER, Progress, Run, problem_frame
 from radiolocus.pipeline.stages import STAGES
+from radiolocus.report.checklist import write_checklists
 from radiolocus.report.html import write as write_report
 from radiolocus.store import ARTEFACT_SCHEMA, BINARY, clear_room, digest, locked, open_folder, read_table, write_json
 
@@ -114,6 +115,7 @@ def run_study(
         _write_study(run, why)
         run.prints.save()
         run.progress.begin("report", 1)
+        write_checklists(out)
         write_report(out)
         run.progress.end("report", "report.html")
         problems = read_table(out, "problems")

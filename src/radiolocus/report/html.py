@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from radiolocus.errors import StoreError
 from radiolocus.report.blocks import Section
 from radiolocus.report.sections_benefit import benefit
+from radiolocus.report.sections_checklists import reporting
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_ctdna import follow_up
 from radiolocus.report.sections_early import early
@@ -62,6 +63,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     early,
     benefit,
     mechanism,
+    reporting,
     problems,
     provenance,
 )

@@ -24,6 +24,7 @@ from radiolocus.schema.meta import META
 from radiolocus.schema.molecular import MOLECULAR
 from radiolocus.schema.monitoring import MONITORING
 from radiolocus.schema.outcome import OUTCOME
+from radiolocus.schema.reporting import REPORTING
 from radiolocus.schema.response import RESPONSE
 
 __all__ = ["CONTROL", "TABLES", "Column", "Table", "conform", "empty"]
@@ -44,6 +45,7 @@ TABLES: Mapping[str, Table] = {
         *GENOTYPING,
         *OUTCOME,
         *FURTHER,
+        *REPORTING,
         *RESPONSE,
         *BENEFIT,
         *EARLY,
