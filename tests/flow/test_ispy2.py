@@ -36,6 +36,25 @@ def test_pembrolizumab_and_the_immune_class(finished):
     assert [[round(100 * v) for v in row] for row in rate.iter_rows()] == [[13, 11], [21, 79]]
 
 
+def test_response_by_arm_and_receptor_subtype(finished):
+    rates = read_table(finished.root, "benefit/rates")
+    cell = {(r["arm"], r["level"]): r for r in rates.filter(pl.col("by") != "HER2").iter_rows(named=True)}
+    assert (cell["everybody", "everybody"]["events"], cell["everybody", "everybody"]["n"]) == (315, 982)
+    negative = {r["arm"]: r for r in rates.filter(by="HER2", level="0").iter_rows(named=True)}
+    assert (negative["Pembro"]["events"], negative["Pembro"]["n"]) == (31, 69)
+    assert (round(negative["Pembro"]["estimate"], 2), round(negative["Ctr"]["estimate"], 2)) == (0.45, 0.17)
+    # The levels of a column divide everybody of an arm.
+    of = rates.filter(pl.col("by") != "").group_by("arm", "by").agg(pl.col("events", "n").sum())
+    whole = rates.filter(by="").select("arm", pl.col("events").alias("all_events"), pl.col("n").alias("all_n"))
+    both = of.join(whole, on="arm")
+    assert both.height == 22
+    assert (both["events"] == both["all_events"]).all()
+    assert (both["n"] == both["all_n"]).all()
+    page = (finished.root / "report.html").read_text(encoding="utf-8")
+    assert "Rate of pcr by arm and level" in page
+    assert "31 of 69: 45 % (33–57 %)" in page
+
+
 def test_all_arms_and_signatures_are_counted(finished):
     tests = read_table(finished.root, "benefit/interactions")
     assert tests.filter(arm="all arms")["df"].max() == 7

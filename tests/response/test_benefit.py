@@ -3,10 +3,12 @@
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binomtest
 
 from radiolocus.errors import ConfigError
 from radiolocus.model import Endpoint
 from radiolocus.response.benefit import NO_EVIDENCE, BenefitOptions, benefit
+from radiolocus.response.benefit_rates import arm_rates
 from radiolocus.schema import TABLES
 from radiolocus.stats.cox import fit_cox
 from radiolocus.stats.effects import rate_difference
@@ -237,3 +239,28 @@ def test_ispy2_facts(data):
     )
     assert [(round(100 * a), round(100 * b)) for a, b in rates.iter_rows()] == [(13, 11), (21, 79)]
     assert rows(found, "heterogeneity", learner="DR-learner")["q_value"][0] < 0.001
+
+
+def test_rates_of_the_arms_are_counted_over_everybody_and_by_level():
+    frame, response, survival = trial(60)
+    frame = frame.with_columns(arm=pl.when(pl.col("subject") == "S000").then(None).otherwise("arm"))
+    event = response.event.copy()
+    event[1] = np.nan
+    known = Endpoint("response", "binary", response.subject, event)
+    asked = options(rates_by=("site",), where={"site": ("x",)}, endpoints=())
+    rates = arm_rates(frame, [known, survival], asked)
+    assert dict(rates.schema) == TABLES["benefit/rates"].schema
+    assert set(rates["endpoint"]) == {"response"}
+    assert rates["arm"].unique(maintain_order=True).to_list() == ["control", "A", "B", "everybody"]
+    for row in rates.iter_rows(named=True):
+        here = [
+            e
+            for e, arm, site in zip(event, frame["arm"], frame["site"], strict=True)
+            if arm is not None and row["arm"] in (arm, "everybody") and row["level"] in (site, "everybody") and e == e
+        ]
+        assert (row["events"], row["n"]) == (sum(here), len(here))
+        exact = binomtest(row["events"], row["n"]).proportion_ci(method="exact")
+        assert (row["lower"], row["upper"]) == pytest.approx((exact.low, exact.high))
+        assert row["lower"] < row["wilson_lower"] or row["events"] == 0
+    with pytest.raises(ConfigError, match=r"no column 'sit'.*did you mean 'site'"):
+        arm_rates(frame, [known], options(rates_by=("sit",)))

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from radiolocus.errors import InputError
-from radiolocus.stats.proportion import detectable, exact_limits, mean_limits, ratio_limits
+from radiolocus.stats.proportion import detectable, exact_limits, mean_limits, ratio_limits, wilson_limits
 
 
 def test_exact_limits_are_those_of_scipy():
@@ -42,3 +42,10 @@ def test_more_depth_shows_less():
     shown = detectable(2, [100, 1000, 10000])
     assert (np.diff(shown) < 0).all()
     assert np.isnan(detectable(2, np.nan))
+
+
+@pytest.mark.parametrize(("events", "trials"), [(0, 5), (31, 69), (30, 177), (69, 69), (1, 1)])
+def test_wilson_limits_equal_scipy(events, trials):
+    lower, upper = wilson_limits([events / trials], [trials])
+    expected = binomtest(events, trials).proportion_ci(method="wilson")
+    assert (lower[0], upper[0]) == pytest.approx((expected.low, expected.high), abs=1e-12)

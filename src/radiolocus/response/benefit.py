@@ -19,6 +19,7 @@ from radiolocus.response import emulation
 from radiolocus.response.benefit_data import Outcome, People, known_outcome, people
 from radiolocus.response.benefit_interactions import interactions
 from radiolocus.response.benefit_options import BenefitOptions
+from radiolocus.response.benefit_rates import arm_rates
 from radiolocus.response.benefit_rules import Comparison, balance, compare, comparison
 from radiolocus.stats.multiplicity import benjamini_hochberg
 
@@ -109,6 +110,7 @@ def benefit(
             tables[name] = _table(name, part)
     tables["benefit/heterogeneity"] = _with_q(rows["benefit/heterogeneity"])
     tables["benefit/checks"] = _table("benefit/checks", [asdict(c) for c in checks])
+    tables["benefit/rates"] = arm_rates(clinical, chosen, options)
     tables["benefit/verdicts"] = _verdicts(who, outcomes, tables, options)
     return Benefit(tables, tuple(problems))
 

@@ -41,6 +41,8 @@ class BenefitOptions(EffectOptions):
         molecular.
     adjust : tuple of str
         Clinical columns that enter the tests of interaction as main effects.
+    rates_by : tuple of str
+        Clinical columns by which the event rates of the arms are told, beside those of everybody.
     min_level : int
         Categories of fewer subjects are left out of the tests of their marker.
     predictors : tuple of str
@@ -88,6 +90,7 @@ class BenefitOptions(EffectOptions):
     horizon: float | None = None
     families: dict[str, tuple[str, ...]] = field(default_factory=dict)
     adjust: tuple[str, ...] = ()
+    rates_by: tuple[str, ...] = ()
     min_level: int = 10
     predictors: tuple[str, ...] = ()
     rule_arms: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from scipy.special import expit, ndtri
 from radiolocus.errors import InputError
 from radiolocus.model import Array
 from radiolocus.stats.logistic import fit_logistic
+from radiolocus.stats.proportion import wilson_limits
 
 __all__ = [
     "Estimate",
@@ -84,14 +85,8 @@ def rate_difference(treated: tuple[int, int], control: tuple[int, int], level: f
             raise InputError(
                 f"{events} events among {n} subjects", allowed="0 ≤ events ≤ subjects, at least one subject"
             )
-    z2 = float(ndtri(0.5 + level / 2)) ** 2
-
-    def wilson(x: int, n: int) -> tuple[float, float, float]:
-        p = x / n
-        half = np.sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))
-        return p, (p + z2 / (2 * n) - half) / (1 + z2 / n), (p + z2 / (2 * n) + half) / (1 + z2 / n)
-
-    (p, low, high), (q, below, above) = wilson(*treated), wilson(*control)
+    p, q = (events / n for events, n in (treated, control))
+    (low, below), (high, above) = wilson_limits([p, q], [treated[1], control[1]], level)
     n = treated[1] + control[1]
     error = float(np.sqrt(p * (1 - p) / treated[1] + q * (1 - q) / control[1]))
     return Estimate(
