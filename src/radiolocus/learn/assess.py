@@ -75,8 +75,11 @@ class Curve:
 
 
 def time_grid(target: Target) -> Array:
-    """Times at which survival curves are kept: the distinct event times, at most 100 of them and always the last."""
-    if target.time is None:
+    """Times at which survival curves are kept: the distinct event times, at most 100 of them and always the last.
+
+    None with delayed entry or strata: a curve for everybody has no meaning, or no weights to be judged by.
+    """
+    if target.time is None or target.needs & {"entry", "strata"}:
         return np.zeros(0)
     times = np.unique(target.time[target.event == 1])
     if times.size <= _MOST_TIMES:

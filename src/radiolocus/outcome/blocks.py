@@ -143,7 +143,7 @@ def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions
         return (replace(options, models=wanted) if wanted else options), []
     told = f" with {', '.join(sorted(needs))}" if needs else ""
     made = models_for(kind, _MADE_FOR.get(kind, ()), needs)
-    got = f"none of models = {list(options.models)} predicts a {kind} endpoint{told}"
+    got = f"none of models = {list(options.models)} predicts {'an' if kind == 'ordinal' else 'a'} {kind} endpoint{told}"
     allowed = ", ".join(models_for(kind, tuple(MODELS), needs)) or "none"
     where = "outcome.models"
     if not made:

@@ -61,7 +61,7 @@ def repeat_frames(task: Task, found: Repeat, repeat: int) -> Frames:
 def _curves(task: Task, found: Repeat) -> pl.DataFrame:
     target, grid = task.target, time_grid(task.target)
     survival, bare = np.full((2, target.n, grid.size), np.nan)
-    for k, model in enumerate(found.models if target.time is not None else ()):
+    for k, model in enumerate(found.models if grid.size else ()):
         inside, out = found.fold != k, found.fold == k
         if target.time is None or not out.any():
             continue

@@ -111,7 +111,7 @@ def forest(performance: pl.DataFrame) -> Figure | None:
     axes.set_ylim(y - 0.3, -0.7)
     ends = [v for r in rows for v in (r["estimate"], r["lower"], r["upper"]) if v is not None]
     axes.set_xlim(max(0.0, min(0.4, min(ends) - 0.03)), min(1.0, max(0.8, max(ends) + 0.03)))
-    metrics = {"Harrell C": "Harrell's C", "AUC": "area under the ROC curve"}
+    metrics = {"Harrell C": "Harrell's C", "AUC": "area under the ROC curve", "ordinal C": "C of ordered classes"}
     axes.set_xlabel(
         " or ".join(metrics.get(m, m) for m in dict.fromkeys(r["metric"] for r in rows)) + ", out of fold (no unit)"
     )

@@ -91,13 +91,18 @@ def _endpoints(frame: pl.DataFrame) -> tuple[Table, list[str]]:
     for (endpoint,), part in frame.group_by(["endpoint"], maintain_order=True):
         known = part.filter(pl.col("event").is_not_null())
         kind, unit = part["kind"][0], part["unit"][0] or ""
-        if kind == "survival":
+        timed = kind in ("survival", "competing")
+        if timed:
             known = known.filter(pl.col("time").is_not_null())
-        events = int(known["event"].sum())
+        # Of several classes: subjects outside the largest.
+        several = kind in ("ordinal", "multiclass")
+        largest = int(known["event"].value_counts()["count"].max() or 0) if several else 0  # type: ignore[arg-type]
+        events = known.height - largest if several else int(known["event"].sum())
         follow, span = MISSING, MISSING
-        if kind == "survival" and known.height:
+        if timed and known.height:
             time = known["time"].to_numpy()
-            median = median_follow_up(time, known["event"].to_numpy())
+            left = known["event"] if kind == "survival" else (known["state"] > 0).cast(pl.Int64)
+            median = median_follow_up(time, left.to_numpy())
             follow = f"{number(median)} {unit}" if median is not None else "not reached"
             span = f"{number(float(time.min()))}–{number(float(time.max()))} {unit}"
         share = events / known.height if known.height else None
@@ -119,7 +124,8 @@ def _endpoints(frame: pl.DataFrame) -> tuple[Table, list[str]]:
         ["endpoint", "kind", "known", "unknown", "events", "share", "median follow-up", "observed times"],
         rows,
         [False, False, True, True, True, True, True, True],
-        note="Median follow-up by the reverse Kaplan–Meier method (Schemper & Smith 1996).",
+        note="Median follow-up by the reverse Kaplan–Meier method (Schemper & Smith 1996). Events: of competing events "
+        "those of interest; of several classes the subjects outside the largest one.",
     )
     return table, verdict
 

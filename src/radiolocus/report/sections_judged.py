@@ -29,7 +29,7 @@ def predicted_blocks(performance: pl.DataFrame, audit: pl.DataFrame | None) -> l
     sets = own.unique(["endpoint", "predictors"], keep="first", maintain_order=True)
     rows: list[Row] = []
     for r in ordered(sets).iter_rows(named=True):
-        smaller = r["events"] if r["kind"] == "survival" else min(r["events"], r["n"] - r["events"])
+        smaller = r["events"] if r["kind"] in ("survival", "competing") else min(r["events"], r["n"] - r["events"])
         each = smaller / r["candidates"] if r["candidates"] else None
         rows.append(
             [

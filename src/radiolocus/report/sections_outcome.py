@@ -13,6 +13,7 @@ from radiolocus.report.numbers import MISSING, count, interval, interval_cell, n
 from radiolocus.report.sections_audit import audit_blocks, audit_verdict, protocol_blocks
 from radiolocus.report.sections_judged import compared_blocks, explained_blocks, judged_blocks, predicted_blocks
 from radiolocus.report.sections_landmark import landmark_blocks
+from radiolocus.report.sections_states import class_blocks, competing_blocks
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import CONTROL
 
@@ -90,7 +91,8 @@ def _horizons(frame: pl.DataFrame, units: Mapping[str, str]) -> Table:
         rows,
         [False] * 4 + [True] * 3,
         sortable=True,
-        note="Uno's C counts events up to the time, the last by which a tenth of the subjects are followed. AUC(t) and "
+        note="Uno's (with competing events Wolbers') C counts events up to the time, the last by which a tenth of the "
+        "subjects are followed; who had a competing event counts as one who never has the event. AUC(t) and "
         "Brier score: events by the time against subjects followed beyond it, censored subjects by weights (inverse "
         "probability of censoring, just before each event). Rankings are compared within a fold. A Brier score is an "
         "error: smaller is better, and a model is worth its predictors only where it is below the one without them. "
@@ -312,7 +314,8 @@ def outcome(art: Artefacts) -> Section | None:
     blocks += [_horizons(told_apart(at_times, judged), units)] if at_times is not None else []
     blocks += judged_blocks(art, judged, units) + compared_blocks(art.table("outcome/comparison"))
     blocks += _risk_groups(art, judged)
-    blocks += [_logrank(told_apart(tests, judged))] if tests is not None else []
+    blocks += [_logrank(told_apart(tests, judged))] if tests is not None and tests.height else []
+    blocks += competing_blocks(art, judged, units) + class_blocks(art, judged)
     blocks += explained_blocks(art, judged, units)
     blocks += _selection(told_apart(selection, judged)) if selection is not None else []
     blocks += _controls(told_apart(judged, judged)) if judged is not None else []
