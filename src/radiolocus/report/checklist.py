@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from radiolocus.errors import StoreError
+from radiolocus.report import checklist_images, checklist_models
 from radiolocus.report.checklist_facts import RULES, Answer, Facts
 from radiolocus.report.source import Artefacts
 from radiolocus.schema import TABLES, conform
@@ -22,6 +23,8 @@ __all__ = ["CHECKLISTS", "Checklist", "fill", "write_checklists"]
 #: Files of items, in the order of the report.
 CHECKLISTS = ("tripod_ai", "clear", "metrics", "rqs")
 ROOM = "reporting"
+#: Where the rules come from: importing them registers them.
+SOURCES = (checklist_images, checklist_models)
 
 
 @dataclass(frozen=True)
