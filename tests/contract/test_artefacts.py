@@ -17,6 +17,7 @@ from flow.small_study import (
     GENOTYPING,
     MECHANISM,
     MOLECULAR,
+    MONITORING,
     OUTCOME,
     RESPONSE,
     SmallStudy,
@@ -54,7 +55,7 @@ def root(tmp_path_factory):
         "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + FOLLOW_UP + MECHANISM
     )
     study.treated()
-    study.text += BENEFIT + EARLY + GENOTYPING
+    study.text += BENEFIT + EARLY + GENOTYPING + MONITORING
     return study.run().root
 
 

@@ -58,6 +58,12 @@ BENEFIT = '[benefit]\ntreatment = "drug"\ncontrol = "none"\nmarkers = ["age"]\ne
 BENEFIT += "randomised = true\nrepeats = 1\nfolds = 3\nbootstrap = 20\n"
 EARLY = '[early]\ntable = "visits.csv"\nvisit = "day"\nendpoints = ["relapse"]\nrepeats = 1\nfolds = 3\n'
 EARLY += "inner_folds = 3\nbootstrap = 20\npenalties = 6\npermutations = 2\n"
+#: Behind a call of `treated`: risk of death re-estimated at both visits.
+MONITORING = (
+    '[monitoring]\ntable = "visits.csv"\ntime = "day"\ntime_unit = "days"\nmarkers = ["size"]\nlog = ["size"]\n'
+)
+MONITORING += "window = 12.0\nlandmarks = [0.0, 0.7]\nmin_events = 2\nrepeats = 1\nfolds = 2\nbootstrap = 20\n"
+MONITORING += "draws = 2\npermutations = 1\n"
 
 
 @dataclass
