@@ -9,19 +9,54 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, shorten, styled
 from radiolocus.report.numbers import interval
 
-__all__ = ["forest", "ordered", "protocol", "selection_bars", "told_apart"]
+__all__ = ["forest", "ordered", "protocol", "selection_bars", "simplicity", "told_apart"]
 
 _BESIDE = ", "
 _ORDER = ("clinical", "imaging", "molecular", "genetic", "all")
+#: How the names of models begin, the simplest first; what is not named comes last.
+_SIMPLICITY = (
+    "elastic-net",
+    "ridge",
+    "lasso",
+    "Weibull",
+    "log-normal",
+    "log-logistic",
+    "discrete",
+    "proportional odds",
+    "IPF-lasso",
+    "IPF-ridge",
+    "sparse group",
+    "stacked",
+    "factor",
+    "sparse canonical",
+    "random",
+    "gradient",
+    "XGBoost",
+)
 _HATCH = {"clinical": "", "imaging": "////", "molecular": "....", "genetic": "xxxx"}
 _FILL = {"clinical": GREY, "imaging": "#ffffff", "molecular": "#ffffff", "genetic": "#ffffff"}
 
 
+def simplicity(model: str) -> int:
+    """Place of a model among the others: a penalised linear model before any that is fancier."""
+    return next((i for i, name in enumerate(_SIMPLICITY) if model.startswith(name)), len(_SIMPLICITY))
+
+
 def ordered(frame: pl.DataFrame) -> pl.DataFrame:
-    """Sort rows by endpoint, then by block of predictors in the order clinical, imaging, molecular, genetic, all."""
+    """Sort rows by endpoint, then by block of predictors in the order clinical, imaging, molecular, genetic, all.
+
+    Combinations of blocks stand before all, and sets of patients who may lack a block behind; simple models stand
+    before fancier ones.
+    """
     block = pl.col("predictors").str.split(_BESIDE).list.first()
-    rank = block.replace_strict({k: i for i, k in enumerate(_ORDER)}, default=len(_ORDER))
-    return frame.sort(pl.col("endpoint"), rank, block, maintain_order=True)
+    places = {k: i for i, k in enumerate(_ORDER)} | {"all": len(_ORDER) + 1}
+    rank = block.replace_strict(places, default=len(_ORDER) + 2, return_dtype=pl.Int64)
+    rank = pl.when(block.str.contains("+", literal=True)).then(len(_ORDER)).otherwise(rank)
+    by = [pl.col("endpoint"), rank, block]
+    if "model" in frame.columns:
+        found = {str(m): simplicity(str(m)) for m in frame["model"].drop_nulls().unique()}
+        by.append(pl.col("model").replace_strict(found, default=len(_SIMPLICITY), return_dtype=pl.Int64))
+    return frame.sort(by, maintain_order=True)
 
 
 def told_apart(frame: pl.DataFrame, performance: pl.DataFrame | None) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from radiolocus.report.figures_outcome import forest, ordered, protocol, selecti
 from radiolocus.report.figures_survival import kaplan_meier
 from radiolocus.report.numbers import MISSING, count, interval, interval_cell, number_cell, p_cell, small_cell
 from radiolocus.report.sections_audit import audit_blocks, audit_verdict, protocol_blocks
+from radiolocus.report.sections_fusion import fusion_blocks, told_gain
 from radiolocus.report.sections_judged import compared_blocks, explained_blocks, judged_blocks, predicted_blocks
 from radiolocus.report.sections_landmark import landmark_blocks
 from radiolocus.report.sections_states import class_blocks, competing_blocks
@@ -312,6 +313,8 @@ def outcome(art: Artefacts) -> Section | None:
         blocks = _modelled(art, judged, verdict)
     at_times, units = art.table("outcome/horizons"), _units(art)
     blocks += [_horizons(told_apart(at_times, judged), units)] if at_times is not None else []
+    blocks += fusion_blocks(art, units)
+    verdict += told_gain(art)
     blocks += judged_blocks(art, judged, units) + compared_blocks(art.table("outcome/comparison"))
     blocks += _risk_groups(art, judged)
     blocks += [_logrank(told_apart(tests, judged))] if tests is not None and tests.height else []
