@@ -55,15 +55,12 @@ def _predictors(added: pl.DataFrame, units: Mapping[str, str]) -> Table:
                 r["predictors"],
                 r["reference_predictors"],
                 r["model"],
-                r["metric"],
-                number_cell(r["reference"]),
-                number_cell(r["value"]),
+                f"{r['reference']:.3f} → {r['value']:.3f}",
                 interval_cell(r["estimate"], r["lower"], r["upper"]),
                 number_cell(ratio["estimate"]) if ratio else "",
                 p_cell(ratio["neg_log_10_p_value"]) if ratio else "",
                 benefit,
                 number_cell(r["n"]),
-                number_cell(r["events"]),
             ]
         )
     return Table(
@@ -73,24 +70,21 @@ def _predictors(added: pl.DataFrame, units: Mapping[str, str]) -> Table:
             "predictors",
             "beyond",
             "model",
-            "metric",
-            "without",
-            "with",
+            "without → with",
             "difference (95 % CI)",
-            "likelihood ratio χ²",
+            "χ²",
             "p",
             "net benefit, difference (95 % CI)",
             "n",
-            "events",
         ],
         rows,
-        [False] * 5 + [True] * 5 + [False] + [True] * 2,
+        [False] * 5 + [True] * 3 + [False, True],
         sortable=True,
-        note="Both sets on the same subjects, folds and bootstrap draws. Likelihood ratio: of the out-of-fold score of "
-        "the larger set beside that of the smaller one, within folds, mean over repetitions; one-sided p (a score that "
-        "would have to be turned round adds nothing). Subjects of different folds are not independent: p-values "
-        "describe. Net benefit: per patient, at the risk from which somebody would be treated; where no threshold was "
-        "named, at the observed risk.",
+        note="Harrell's C, AUC or concordance of both sets on the same subjects, folds and bootstrap draws, and their "
+        "difference. χ²: likelihood ratio of the out-of-fold score of the larger set beside that of the smaller one, "
+        "within folds, mean over repetitions; one-sided p (a score that would have to be turned round adds nothing). "
+        "Subjects of different folds are not independent: p-values describe. Net benefit: per patient, at the risk from "
+        "which somebody would be treated; where no threshold was named, at the observed risk.",
     )
 
 
