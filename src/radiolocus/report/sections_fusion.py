@@ -83,8 +83,8 @@ def _predictors(added: pl.DataFrame, units: Mapping[str, str]) -> Table:
         note="Harrell's C, AUC or concordance of both sets on the same subjects, folds and bootstrap draws, and their "
         "difference. χ²: likelihood ratio of the out-of-fold score of the larger set beside that of the smaller one, "
         "within folds, mean over repetitions; one-sided p (a score that would have to be turned round adds nothing). "
-        "Subjects of different folds are not independent: p-values describe. Net benefit: per patient, at the risk from "
-        "which somebody would be treated; where no threshold was named, at the observed risk.",
+        "Subjects of different folds are not independent: p-values describe. Net benefit: per patient, at the risk "
+        "from which somebody would be treated; where no threshold was named, at the observed risk.",
     )
 
 
