@@ -31,11 +31,14 @@ ITEMS = {
     "NEWLPROG": "new",
     "OVRLRESP": "overall",
     "BESTRESP": "best",
+    "BESTRSP": "best",
     "BOR": "best",
 }
 """Codes of RSTESTCD, and what they are called here."""
 
-_SUMS = ("SUMDIAM", "SUMLDIAM")
+_SUMS = ("SUMDIAM", "SUMLDIAM", "SDIAM")
+# What is computed from lesions is no result of one: sums (SUM...), and change from baseline and nadir.
+_DERIVED = ("SDIAM", "ACBSD", "ACNSD", "PCBSD", "PCNSD")
 _KINDS = (("NON-TARGET", "non-target"), ("NON TARGET", "non-target"), ("TARGET", "target"), ("NEW", "new"))
 _STATES = {
     "ABSENT": "absent",
@@ -65,7 +68,9 @@ _STATES = {
     "UNEVALUABLE": "NE",
     "NE": "NE",
 }
-_AXES = {"LDIAM": "long", "SAXIS": "short", "DIAMETER": None}
+_AXES = {"LDIAM": "long", "SAXIS": "short", "LPERP": "short", "DIAMETER": None}
+_RECIST11 = re.compile(r"(?i)^\s*RECIST\b(?!.*\b1\.0)|^\s*RECIST\s*1\.1")
+_BELOW = re.compile(r"(?i)^<\s*[1-5](?:\.0*)?\s*(?:mm)?$")  # "<5 mm": what is too small to measure counts 5 mm
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
 _SPLIT = re.compile(r"^(.*\d)(?:\.(\d+)|([a-zA-Z]))$")
 
@@ -143,7 +148,8 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
     -------
     SdtmStudy
         The baseline is the flagged visit (TRLOBXFL, TRBLFL), else the first. Days come from TRDTC, else TRDY, else
-        VISITDY; a visit is dated by its first assessment. Several evaluators without `keep_reader` set a subject aside.
+        VISITDY; a visit is dated by its first assessment. Several evaluators without `keep_reader` set a subject aside;
+        of several readers of one role the one counts whose records are flagged as accepted (TRACPTFL).
 
     Raises
     ------
@@ -166,8 +172,12 @@ def read_sdtm(path: Path | str, columns: LesionColumns | None = None) -> SdtmStu
     if len(who := sorted({r["reader"] for r in rows if r["reader"]})) > 1:
         got = f"several evaluators: {', '.join(who)}"
         problems.append(Problem("response", got, "note", where=files["tr"].name, todo="name the one that counts"))
+    if trial.accepted:
+        some = ", ".join(f"{s}: {name}" for s, name in list(trial.accepted.items())[:3])
+        got = f"of {len(trial.accepted)} subjects the reader whose records are accepted (TRACPTFL) counts ({some})"
+        problems.append(Problem("response", got, "note", where=files["tr"].name, count=len(trial.accepted)))
     lesions = screen_lesions(frame.drop("row"), frame["row"].to_list(), names, files["tr"].name, problems)
-    responses = _responses(tables["rs"], trial, asked.keep_reader) if "rs" in tables else []
+    responses = _responses(tables["rs"], trial) if "rs" in tables else []
     return SdtmStudy(
         lesions,
         pl.DataFrame(
@@ -277,10 +287,11 @@ class _Trial:
         self.keep = keep
         self.tr = self._numbered(tr)
         self.tu = self._numbered(tu) if tu is not None else []
+        self.accepted = self._accepted()
         # Evaluators may give the same label to different lesions: those of the one that counts come last and win.
         self.identified: dict[tuple[str, str], Row] = {}
         for ours in (False, True):
-            rows = [r for r in self.tu if self._label(r, "TU") and _is_of(r, "TU", keep) is ours]
+            rows = [r for r in self.tu if self._label(r, "TU") and self._counts(r, "TU") is ours]
             self.identified |= {(r["USUBJID"], self._label(r, "TU")): r for r in reversed(rows)}
         self.labels = self._visit_labels()
         self.dates = self._visit_days()
@@ -309,7 +320,29 @@ class _Trial:
         }
 
     def _counts(self, row: Row, prefix: str) -> bool:
-        return _is_of(row, prefix, self.keep)
+        """Whether a row is of the evaluator that counts."""
+        name, accepted = _first(row, f"{prefix}EVALID"), self.accepted.get(row["USUBJID"], "")
+        return _is_of(row, prefix, self.keep) and (not name or not accepted or name == accepted)
+
+    def of_evaluator(self, row: Row) -> bool:
+        """Whether a row of RS is of the evaluator that counts."""
+        return self._counts(row, "RS")
+
+    def _accepted(self) -> dict[str, str]:
+        """Of subjects whom several readers of one role assessed, the one whose records are flagged as accepted."""
+        readers: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        flagged: dict[str, set[str]] = defaultdict(set)
+        for row in self.tr:
+            name = _first(row, "TREVALID")
+            if name and _is_of(row, "TR", self.keep):
+                readers[row["USUBJID"]].add((_first(row, "TREVAL"), name))
+                if _first(row, "TRACPTFL").upper() == "Y":
+                    flagged[row["USUBJID"]].add(name)
+        return {
+            subject: next(iter(flagged[subject]))
+            for subject, seen in readers.items()
+            if len(seen) > 1 and len({role for role, _ in seen}) == 1 and len(flagged[subject]) == 1
+        }
 
     def _visit_days(self) -> dict[tuple[str, str], str]:
         """Day of every visit since the subject's baseline, as text; empty where nothing dates it."""
@@ -338,7 +371,7 @@ class _Trial:
         grouped: dict[tuple[str, str, str, str], list[dict[str, Any]]] = defaultdict(list)
         for row in self.tr:
             label = self._label(row, "TR")
-            if label and _first(row, "TRTESTCD") not in _SUMS and self._counts(row, "TR"):
+            if label and not _derived(row) and self._counts(row, "TR"):
                 grouped[row["USUBJID"], self.visit(row), label, _reader(row, "TR")].append(row)
         seen = {key[:3] for key in grouped}
         for (subject, visit, label, reader), found in grouped.items():
@@ -406,6 +439,11 @@ class _Trial:
         return [(*key, next(v[c] for c in _SUMS if c in v)) for key, v in found.items()]
 
 
+def _derived(row: Row) -> bool:
+    code = _first(row, "TRTESTCD").upper()
+    return code.startswith("SUM") or code in _DERIVED
+
+
 def _day(row: Row, dated: bool) -> float | None:
     """Day of a row on a scale of its subject: days since 1970, or study days without the gap at 0."""
     if dated:
@@ -430,26 +468,35 @@ def _value(row: Row) -> float | None:
     return {"mm": number, "": number, "cm": 10 * number}.get(unit)
 
 
+_LONG = ("LDIAM", "SAXIS", "DIAMETER")
+
+
 def _measured(found: list[dict[str, Any]], node: bool, kind: str) -> dict[str, Any]:
     """Size, unit, axis and state of one lesion at one visit."""
     by_code = {_first(r, "TRTESTCD").upper(): r for r in reversed(found)}
     out: dict[str, Any] = {}
-    order = ("SAXIS", "LDIAM", "DIAMETER") if node or "LDIAM" not in by_code else ("LDIAM", "SAXIS", "DIAMETER")
+    # The longest perpendicular is the short axis of a node; of another lesion it stands beside the longest diameter.
+    order = ("SAXIS", "LPERP", "DIAMETER", "LDIAM") if node or not {"LDIAM", "DIAMETER"} & set(by_code) else _LONG
+    undone = False
     for code in order:
         row = by_code.get(code)
         if row is None:
             continue
         out["axis"] = _AXES[code]
         text = _first(row, "TRSTRESN", "TRSTRESC", "TRORRES")
-        state = _STATES.get(text.upper())
+        state = "too small" if _BELOW.match(text) else _STATES.get(text.upper())
+        undone = not text or _first(row, "TRSTAT").upper() == "NOT DONE"
         if state:
             out["status"] = state
-        elif text and _first(row, "TRSTAT").upper() != "NOT DONE":
+        elif not undone:
             out |= {"diameter": text, "unit": _first(row, "TRSTRESU", "TRORRESU") or None}
         break
-    if (row := by_code.get("LPERP")) is not None and (value := _value(row)) is not None:
+    both = "LPERP" in by_code and {"LDIAM", "DIAMETER"} & set(by_code)
+    if both and (value := _value(by_code["LPERP"])) is not None:
         out["perpendicular_mm"] = f"{value:.10g}"
     state = _state(by_code)
+    if undone and kind == "target" and state == "present":
+        state = "NE"  # it is there, but nobody knows how large
     if "status" not in out and ("diameter" not in out or (kind != "target" and state in ("progression", "equivocal"))):
         out["status"] = state
     return out
@@ -465,12 +512,17 @@ def _state(by_code: Mapping[str, Row]) -> str | None:
     return "NE"
 
 
-def _responses(rs: ClinicalTable, trial: _Trial, keep: str) -> list[tuple[str, str | None, str, str]]:
+def _responses(rs: ClinicalTable, trial: _Trial) -> list[tuple[str, str | None, str, str]]:
+    rows = list(rs.frame.iter_rows(named=True))
+    # Where responses by several criteria stand in one domain, those of another are none to compare with.
+    named = any(_RECIST11.match(_first(row, "RSCAT")) for row in rows)
     out = []
-    for row in rs.frame.iter_rows(named=True):
-        item = ITEMS.get(_first(row, "RSTESTCD").upper())
+    for row in rows:
+        item, category = ITEMS.get(_first(row, "RSTESTCD").upper()), _first(row, "RSCAT")
         said = _first(row, "RSSTRESC", "RSORRES")
-        if item is None or not said or not _is_of(row, "RS", keep):
+        if item is None or not said or not trial.of_evaluator(row):
+            continue
+        if named and category and not _RECIST11.match(category):
             continue
         out.append((row["USUBJID"], None if item == "best" else trial.visit(row), item, said.upper()))
     return out

@@ -38,6 +38,8 @@ _WORDS = {
     "NOT EVALUABLE": "NE",
     "UNEVALUABLE": "NE",
     "UNKNOWN": "NE",
+    "NON-EVALUABLE": "NE",
+    "NOT ALL EVALUATED": "NE",
 }
 # Readings of RECIST 1.1 that a study may have followed instead.
 _READINGS: tuple[tuple[str, dict[str, object]], ...] = (
