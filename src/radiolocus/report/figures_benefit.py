@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, canvas, embed, legend_above, shorten, styled
-from radiolocus.report.numbers import interval, p_text
+from radiolocus.report.numbers import interval, p_text, plural
 
 __all__ = ["balance_plot", "benefit_curves", "calibration_plot", "interaction_forest", "overlap_plot"]
 
@@ -150,7 +150,7 @@ def benefit_curves(curve: pl.DataFrame, learner: str) -> Figure | None:
     figure.tight_layout()
     return embed(
         figure,
-        f"Benefit curves of {len(panels)} arms",
+        f"Benefit curves of {plural(len(panels), 'arm')}",
         f"Mean benefit of those treated when the highest prediction is treated first ({learner}, out of fold; band: "
         "95 % bootstrap interval, point by point). Dashed: treating as many by lot. A curve that does not leave the "
         "dashed line says that the prediction does not tell who benefits more.",
@@ -176,7 +176,7 @@ def calibration_plot(groups: pl.DataFrame, learner: str) -> Figure | None:
     figure.tight_layout()
     return embed(
         figure,
-        f"Calibration of predicted benefit in {len(panels)} arms",
+        f"Calibration of predicted benefit in {plural(len(panels), 'arm')}",
         f"Benefit in groups of rising prediction ({learner}, out of fold): doubly robust estimate with 95 % interval "
         "against the mean prediction. Dashed: equal.",
     )
@@ -210,7 +210,7 @@ def balance_plot(balance: pl.DataFrame) -> Figure | None:
     figure.legend(handles, labels, loc="upper right", ncols=2)
     return embed(
         figure,
-        f"Standardised differences of {len(panels)} arms",
+        f"Standardised differences of {plural(len(panels), 'arm')}",
         "Differences between arm and control in standard deviations, the 12 largest of each arm. Grey: up to 0.1, "
         "which counts as balanced.",
     )
@@ -240,7 +240,7 @@ def overlap_plot(propensity: pl.DataFrame) -> Figure | None:
     figure.tight_layout()
     return embed(
         figure,
-        f"Overlap of the probabilities of treatment of {len(panels)} arms",
+        f"Overlap of the probabilities of treatment of {plural(len(panels), 'arm')}",
         "Probability of the arm, out of fold, of those who had it (above) and of the controls (below). Where only one "
         "side has bars, nobody can be compared.",
     )

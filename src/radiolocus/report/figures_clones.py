@@ -14,7 +14,7 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import GREY, INK, canvas, embed, legend_above, styled
 from radiolocus.report.numbers import plural
 
-__all__ = ["MOLECULAR", "blood_course", "evolution", "nested_bands"]
+__all__ = ["CLONE_FILLS", "MOLECULAR", "blood_course", "evolution", "nested_bands"]
 
 #: Calls of ctDNA with line and mark; told apart by dash and marker as well as by colour.
 MOLECULAR = {
@@ -25,7 +25,7 @@ MOLECULAR = {
     "NE": ("#aaaaaa", ":", "x"),
 }
 # From dark to light, so that nested clones differ without colour too.
-_FILLS = (
+CLONE_FILLS = (
     "#3d5a80", "#98b6d4", "#b2342a", "#e3b7a0", "#5f7f4f", "#c2d3a8", "#7d5a8c", "#d3c0dc", "#b08a2e", "#ead9a0",
     "#444444", "#c8c8c8",
 )  # fmt: skip
@@ -99,7 +99,7 @@ def evolution(subject: str, clones: pl.DataFrame, trees: pl.DataFrame | None) ->
     if len(days) < 2:
         return None
     names = clones["clone"].unique(maintain_order=True).to_list()
-    fills = {name: _FILLS[i % len(_FILLS)] for i, name in enumerate(names)}
+    fills = {name: CLONE_FILLS[i % len(CLONE_FILLS)] for i, name in enumerate(names)}
     first = None if trees is None else trees.filter(pl.col("tree") == 1)
     has_tree = first is not None and first.height > 0
     figure = canvas(8.6 if has_tree else 4.6, 3.1, left=0.07 if has_tree else 0.13, right=0.98, top=0.86, bottom=0.16)

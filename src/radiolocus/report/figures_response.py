@@ -224,8 +224,8 @@ def swimmer(
 ) -> Figure | None:
     """Draw a lane a subject from baseline to the last visit, filled by the call of each visit; None without visits.
 
-    A stretch between two visits has the call of the visit that ends it. Lines of treatment, where they are known, run
-    below the lanes.
+    A stretch has the call of the visit that begins it, since before a visit nobody knew; it is blank up to the first
+    visit, and a stub behind the last one shows its call. Lines of treatment, where they are known, run below the lanes.
     """
     later = timepoints.filter(pl.col("day").is_finite() & pl.col("overall_response").is_not_null())
     if not later.height:
@@ -236,23 +236,23 @@ def swimmer(
     axes = figure.add_subplot()
     ends = dict(best.select("subject", "progression_day").iter_rows())
     words: list[str] = []
+    stub = 0.015 * float(str(later["day"].max()))
     by_subject = {str(k[0]): v for k, v in later.sort("subject", "day").partition_by("subject", as_dict=True).items()}
     for lane, subject in enumerate(shown):
-        start = 0.0
-        for day, word in by_subject[subject].select("day", "overall_response").iter_rows():
+        calls = by_subject[subject].select("day", "overall_response").rows()
+        last = calls[-1][0]
+        axes.barh(lane, calls[0][0], height=0.72, facecolor="white", edgecolor=INK, linewidth=0.3)
+        for (day, word), end in zip(calls, [*(d for d, _ in calls[1:]), last + stub], strict=True):
             fill, hatch, _ = _LOOK.get(kind.drawn_as(word), ("#ffffff", "", ""))
-            axes.barh(
-                lane, day - start, left=start, height=0.72, facecolor=fill, hatch=hatch, edgecolor=INK, linewidth=0.3
-            )
-            start = day
+            axes.barh(lane, end - day, left=day, height=0.72, facecolor=fill, hatch=hatch, edgecolor=INK, linewidth=0.3)
             words.append(word)
-        responded = [d for d, w in by_subject[subject].select("day", "overall_response").rows() if _responds(w, kind)]
+        responded = [d for d, w in calls if _responds(w, kind)]
         if responded:
             axes.plot(responded[0], lane, marker="^", ms=4.5, mfc="white", mec=INK, mew=0.8, zorder=4)
         if ends.get(subject) is None:
-            axes.plot(start, lane, marker=">", ms=4, color=INK, clip_on=False)
+            axes.plot(last + stub, lane, marker=">", ms=4, color=INK, clip_on=False)
         else:
-            axes.plot(ends[subject], lane, marker="x", ms=4, mew=1.1, color=INK, zorder=4)
+            axes.plot(ends[subject], lane, marker="X", ms=5.5, mfc="white", mec=INK, mew=0.8, zorder=4, clip_on=False)
     lines = _draw_treatments(axes, treatments, dict(order.head(len(shown)).select("subject", "day").iter_rows()))
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, float(later["day"].max()) * 1.03)  # type: ignore[arg-type]
@@ -274,8 +274,8 @@ def swimmer(
     return embed(
         figure,
         f"Swimmer plot of the responses of {len(shown)} subjects over time",
-        f"Time on study, a lane a subject, filled by the call ({kind.title}) of the visit that ends each stretch; "
-        "triangle: first response; cross: progression; arrow: none up to the last visit."
+        f"Time on study, a lane a subject, filled from each visit on by its call ({kind.title}), blank up to the "
+        "first; triangle: first response; cross: progression; arrow: none up to the last visit."
         + (" Thin bars below the lanes are lines of treatment." if lines else "")
         + (f" The {len(shown)} longest are shown, {plural(left_out, 'subject')} are not." if left_out else ""),
     )

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, LIGHT, Drawn, canvas, shorten, styled
+from radiolocus.report.figures_clones import CLONE_FILLS
 
 __all__ = ["TRACKS", "rank_subjects", "timeline"]
 
@@ -27,6 +28,8 @@ _HEIGHT = {"response/criteria": 1.5, "response/delta": 1.2, "response/ctdna": 1.
 _LINES = ((DARK, "-", "o"), (ACCENT, "--", "s"), (GREY, ":", "^"), (INK, "-.", "D"), ("#5b8e7d", "-", "v"))
 _FUNCTION = ("uptake", "tlg", "mtv", "volume", "adc", "ktrans", "hypoxic_fraction", "density")
 _MOST_FUNCTIONS = 3
+# Words stand before lines that pass behind them.
+_HALO = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
 
 
 def _of(tables: Mapping[str, pl.DataFrame | None], name: str, subject: str) -> pl.DataFrame:
@@ -82,7 +85,8 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
         track.axvline(0, color=LIGHT, lw=0.8, zorder=0)
     calls = rows.get("response/criteria")
     if calls is not None:
-        axes[0].set_ylabel(shorten(quantity or calls["quantity"][0].partition(",")[0], 26), fontsize=7)
+        name, _, unit = (quantity or str(calls["quantity"][0])).partition(", ")
+        axes[0].set_ylabel(shorten(name, 26) + (f"\n({shorten(unit, 12)})" if unit else ""), fontsize=7)
     axes[-1].set_xlabel("time since baseline (days)")
     least = min(0.0, *(_first_day(part) for part in rows.values()))
     axes[-1].set_xlim(least - 0.02 * (last - least), last + 0.03 * (last - least))
@@ -97,6 +101,7 @@ def timeline(subject: str, tables: Mapping[str, pl.DataFrame | None], quantity: 
             else " Words over the first track are the calls of the visits; cross: new lesion; red line: first "
             "progression."
         )
+        + (" Hollow points of function lie within the repeatability." if "response/delta" in rows else "")
         + " Bars are 95 % intervals; a hollow point of circulating tumour DNA is not detected.",
     )
 
@@ -123,8 +128,9 @@ def _scans(axes: Axes, part: pl.DataFrame, last: float) -> None:
         if word is not None:
             place = (day, value if value is not None else 0.0)
             axes.annotate(
-                word, place, (0, 6), textcoords="offset points", ha="center", fontsize=7.5, weight="bold", color=INK
-            )
+                word, place, (0, 6), textcoords="offset points", ha="center", fontsize=7.5, weight="bold", color=INK,
+                bbox=_HALO,
+            )  # fmt: skip
     progressed = part.filter(pl.col("overall_response").is_in(["PD", "iUPD", "iCPD", "PMD"]))
     if progressed.height:
         axes.axvline(float(progressed["day"][0]), color=ACCENT, lw=1.0, ls=(0, (5, 2)), zorder=0)
@@ -136,7 +142,14 @@ def _function(axes: Axes, part: pl.DataFrame, last: float) -> None:
     for name, (color, dash, marker) in zip(there, _LINES, strict=False):
         own = part.filter(pl.col("measure") == name).sort("day")
         days, change = [0.0, *own["day"]], [0.0, *own["relative"]]
-        axes.plot(days, change, color=color, ls=dash, marker=marker, ms=3.5)
+        axes.plot(days, change, color=color, ls=dash, lw=1.2)
+        # Within what two measurements of an unchanged lesion differ by, a point is hollow.
+        noise = [True, *own["beyond_noise"].fill_null(value=True)]
+        for hollow in (False, True):
+            here = [(d, c) for d, c, beyond in zip(days, change, noise, strict=True) if beyond is not hollow]
+            if here:
+                axes.plot(*zip(*here, strict=True), ls="none", marker=marker, ms=3.5, color=color,
+                          mfc="white" if hollow else color)  # fmt: skip
         ends.append((change[-1], name.replace("_", " "), color))
     axes.axhline(0, color=INK, lw=0.5, zorder=0)
     axes.set_ylabel("change (%)", fontsize=7)
@@ -154,7 +167,7 @@ def _blood(axes: Axes, part: pl.DataFrame, last: float) -> None:
     axes.errorbar(part["day"], shown, yerr=bars * seen, fmt="none", ecolor=DARK, elinewidth=0.9)
     axes.scatter(part["day"], shown, s=18, edgecolors=DARK, facecolors=np.where(seen, DARK, "white"), zorder=3)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3) if np.ptp(np.log10(shown)) > 1 else (1, 2, 3, 5, 7)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3) if np.ptp(np.log10(shown)) > 1 else (1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.3g} %"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("mean VAF", fontsize=7)
@@ -170,13 +183,15 @@ def _blood(axes: Axes, part: pl.DataFrame, last: float) -> None:
                 ha="center",
                 fontsize=6.5,
                 color=ACCENT,
+                bbox=_HALO,
             )
 
 
 def _clones(axes: Axes, part: pl.DataFrame, last: float) -> None:
     ends = []
     for k, ((clone,), own) in enumerate(part.sort("clone", "day").group_by(["clone"], maintain_order=True)):
-        color, dash, marker = _LINES[k % len(_LINES)]
+        _, dash, marker = _LINES[k % len(_LINES)]
+        color = CLONE_FILLS[k % len(CLONE_FILLS)]
         axes.fill_between(own["day"], own["lower"], own["upper"], color=color, alpha=0.15, lw=0)
         axes.plot(own["day"], own["cancer_cell_fraction"], color=color, ls=dash, marker=marker, ms=3.5)
         ends.append((float(own["cancer_cell_fraction"][-1]), str(clone), color))
