@@ -135,3 +135,34 @@ def test_a_cell_that_is_no_number_is_told_where_it_stands(tmp_path):
     assert code == 0
     assert "text 'few pictures' in a column of numbers became null (features.csv, row 8, column 'CT:cm_0')" in said
     assert "1 such in" in said
+
+
+def test_rows_that_differ_or_have_no_id_are_set_aside_by_name(tmp_path):
+    a = write(tmp_path / "a")
+    frame = pl.read_csv(a / "features.csv", schema_overrides={"id": pl.String})
+    other = frame[[3]].with_columns(pl.col("CT:cm_0") + 1.0)
+    bare = frame[[4]].with_columns(id=pl.lit(None, pl.String))
+    pl.concat([frame, frame[[2]], other, bare]).write_csv(a / "features.csv")
+    code, said = call(a / "features.csv", a / "markers.csv", "--out", tmp_path / "out")
+    assert code == 3, said
+    assert "some subjects were set aside" in said
+    problems = read_table(tmp_path / "out", "problems").filter(severity="set aside")
+    assert problems["subject"].to_list() == [None, "P03"]
+    assert problems["got"].to_list() == [
+        "1 rows without an id are set aside",
+        "2 rows of one subject that differ: it is set aside",
+    ]
+    assert read_table(tmp_path / "out", "link/link")["n"].max() == 49
+
+
+def test_cards_and_the_print_of_markers_are_made_of_a_folder_of_links(tmp_path):
+    a = write(tmp_path / "a")
+    call(a / "features.csv", a / "markers.csv", "--out", tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text()
+    assert "Binary markers of 50 subjects beside imaging features" in page
+    for name in ("CT:cm_0", "EGFR"):
+        said = CliRunner().invoke(app, ["card", str(tmp_path / "out"), name], catch_exceptions=False)
+        assert said.exit_code == 0
+    card = (tmp_path / "out/cards/CT_cm_0.html").read_text()
+    assert "EGFR" in card
+    assert "CT:cm_0" in (tmp_path / "out/cards/EGFR.html").read_text()

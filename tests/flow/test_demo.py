@@ -5,16 +5,9 @@ import shutil
 import subprocess
 import sys
 
-import numpy as np
 import polars as pl
 import pytest
 
-from radiolocus.associate.mechanism_options import MechanismOptions
-from radiolocus.associate.mechanism_paths import split_paths
-from radiolocus.model import Endpoint
-from radiolocus.read.genotype_files import open_genotypes
-from radiolocus.report.phenotype_table import phenotypes_of
-from radiolocus.report.source import Artefacts
 from radiolocus.store import open_folder, read_json, read_table
 
 pytestmark = pytest.mark.slow
@@ -84,22 +77,11 @@ def test_a_second_demo_may_start_afresh(demo):
 def test_the_planted_path_through_texture_is_split_as_the_page_of_mechanism_says(demo):
     root, data = demo[0] / "results", demo[0] / "data"
     variant = json.loads((data / "truth.json").read_text(encoding="utf-8"))["causal_variant"]
-    source = open_genotypes(data / "genotypes/cohort.bed")
-    place = source.variants["variant_id"].to_list().index(variant)
-    copies = source.read(np.arange(len(source.sample_ids)), place, place + 1).dosage[0].astype(float)
-    own = pl.DataFrame({"subject": source.sample_ids, variant: copies})
-    ends = read_table(root, "cohort/endpoints").filter(pl.col("endpoint") == "overall_survival")
-    event, time = (ends[c].cast(pl.Float64).to_numpy() for c in ("event", "time"))
-    tables, _ = split_paths(
-        [(variant, "CT:stat_range"), ("mut:EGFR", "CT:morph_volume")],
-        read_table(root, "molecular/markers").join(own, on="subject", how="left"),
-        phenotypes_of(Artefacts(root)).table,
-        [Endpoint("overall_survival", "survival", tuple(ends["subject"]), event, time)],
-        read_table(root, "cohort/subjects").select("subject", "age", "sex"),
-        MechanismOptions(covariates=("age", "sex")),
-        (variant,),
-    )
+    paths = read_table(root, "mechanism/paths")
     columns = ["mediated", "lower", "upper", "direct", "direct_lower", "direct_upper"]
-    texture, volume = tables["mechanism/paths"].select(columns).rows()
+    texture, volume = (
+        paths.filter(exposure=exposure, mediator=mediator, outcome="overall_survival").select(columns).row(0)
+        for exposure, mediator in ((variant, "CT:stat_range"), ("mut:EGFR", "CT:morph_volume"))
+    )
     assert texture == pytest.approx((0.030, 0.015, 0.053, -0.002, -0.026, 0.020), abs=6e-4)
     assert volume[:3] == pytest.approx((0.0, -0.028, 0.031), abs=6e-4)

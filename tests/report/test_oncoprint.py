@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from radiolocus.report.figures_oncoprint import KINDS, kind_matrix, memo_order, oncoprint
+from radiolocus.report.figures_oncoprint import KINDS, kind_matrix, marker_print, memo_order, oncoprint
 from radiolocus.report.references import methods_of, references_of
 from radiolocus.report.sections_molecular import molecular
 from radiolocus.report.source import Artefacts
@@ -126,3 +126,13 @@ def test_burden_signatures_genomes_and_fusions_are_told(tmp_path):
     assert [row[0] for row in table.rows] == ["SBS4", "SBS1"]
     assert [row[0] for row in profiles.rows] == ["ploidy"]
     assert fusion.rows[0][0] == "EML4::ALK"
+
+
+def test_binary_markers_are_drawn_where_there_are_no_variants():
+    markers = pl.DataFrame(
+        {"subject": list("ABCD"), "EGFR": [1, 0, None, 0], "KRAS": [1, 1, 1, 0], "ALK": [0, 0, 0, 0]}
+    )
+    figure = marker_print(markers, ["EGFR", "KRAS", "ALK"], {"CT:f": {"A": 1.0, "C": 2.0}})
+    assert "The 2 most frequent binary markers of 4 subjects" in figure.caption
+    assert "rank of the 1 imaging features" in figure.caption
+    assert marker_print(markers, ["ALK"]) is None

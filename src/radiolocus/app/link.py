@@ -121,7 +121,7 @@ def write_links(
             gene_sets=sets.sets if sets else None, other=other, threads=jobs,
         )  # fmt: skip
         problems = (*notes, *more, *others, *(sets.notes if sets else ()), *found.problems)
-        _write(order, out, found, markers, dictionary, problems, name, began)
+        _write(order, out, found, features, markers, dictionary, problems, name, began)
         told("report")
         write_report(out)
     return Linked(found.tables, problems)
@@ -132,7 +132,9 @@ def _table(path: Path, key: str, *, numbers: bool = False) -> tuple[pl.DataFrame
     read = read_table(path, id_column=key or None)
     frame = read.frame.rename({read.frame.columns[0]: "subject"})
     frame = frame.with_columns(pl.col("subject").cast(pl.String).str.strip_chars())
-    problems = [Problem("link", p.got, p.severity, where=p.where, item=p.item, count=p.count) for p in read.problems]
+    problems = [replace(p, stage="link") for p in read.problems]
+    frame, aside = _one_row_each(frame, path.name)
+    problems += aside
     if numbers:
         text = [c for c, t in frame.schema.items() if c != "subject" and not (t.is_numeric() or t == pl.Boolean)]
         if text:
@@ -142,6 +144,25 @@ def _table(path: Path, key: str, *, numbers: bool = False) -> tuple[pl.DataFrame
         if frame.width < 2:
             raise TableError("no column of numbers", where=path.name, allowed="an id, then numbers")
     return frame, problems
+
+
+def _one_row_each(frame: pl.DataFrame, where: str) -> tuple[pl.DataFrame, list[Problem]]:
+    """Keep one of rows that say the same; a subject whose rows differ, or a row without id, is set aside by name."""
+    problems = []
+    unnamed = frame.filter(pl.col("subject").is_null() | (pl.col("subject") == "")).height
+    if unnamed:
+        got = f"{unnamed} rows without an id are set aside"
+        problems.append(Problem("link", got, where=where, allowed="an id in every row", count=unnamed))
+    frame = frame.filter(pl.col("subject") != "").unique(maintain_order=True)
+    many = frame.group_by("subject", maintain_order=True).len().filter(pl.col("len") > 1)
+    problems += [
+        Problem(
+            "link", f"{rows} rows of one subject that differ: it is set aside", subject=subject, where=where,
+            allowed="one row a subject", todo="keep one image, visit and region of each subject", count=rows,
+        )
+        for subject, rows in many.iter_rows()
+    ]  # fmt: skip
+    return frame.filter(~pl.col("subject").is_in(many["subject"].implode())), problems
 
 
 def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem]]:
@@ -161,7 +182,7 @@ def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem
         matrix = pl.DataFrame(found.values.T, schema=names).with_columns(pl.all().fill_nan(None))
         frames.append(matrix.insert_column(0, pl.Series("subject", [s.strip() for s in found.samples])))
         sources |= dict.fromkeys(names, order.expression.name)
-        problems += [Problem("link", p.got, p.severity, where=p.where, count=p.count) for p in found.notes]
+        problems += [replace(p, stage="link") for p in found.notes]
     markers = frames[0]
     for frame in frames[1:]:
         twice = sorted(set(frame.columns[1:]) & set(markers.columns[1:]))
@@ -199,6 +220,7 @@ def _write(
     order: LinkOrder,
     out: Path,
     found: Linked,
+    features: pl.DataFrame,
     markers: pl.DataFrame,
     dictionary: pl.DataFrame,
     problems: tuple[Problem, ...],
@@ -220,6 +242,9 @@ def _write(
         row["marker"]: Column(row["marker"], markers.schema[row["marker"]], f"{row['kind']} marker", "", row["source"])
         for row in dictionary.iter_rows(named=True)
     }
+    given = Stage(out, "features", settings, inputs)
+    given.write("features/phenotypes", features)
+    given.finish(seed=None, wall_time_s=time.monotonic() - began)
     molecular = Stage(out, "molecular", settings, inputs)
     molecular.write("molecular/markers", markers, words)
     molecular.write("molecular/dictionary", dictionary)

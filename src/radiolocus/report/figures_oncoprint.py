@@ -19,7 +19,7 @@ from radiolocus.report.blocks import Figure
 from radiolocus.report.drawing import ACCENT, DARK, GREY, INK, PALE, canvas, embed, shorten, styled
 from radiolocus.report.numbers import count
 
-__all__ = ["KINDS", "kind_matrix", "memo_order", "oncoprint"]
+__all__ = ["KINDS", "kind_matrix", "marker_print", "memo_order", "oncoprint"]
 
 Codes = npt.NDArray[np.int64]
 
@@ -142,6 +142,65 @@ def oncoprint(
         f"{count(altered)} have a nonsynonymous variant in one of them; a column a subject, per cent on the right"
         f"{', of those whose panel has the gene' if unknown.any() else ''}. "
         f"Truncating: nonsense, frameshift, splice site, start or stop lost.{above}{beside}",
+    )
+
+
+@styled
+def marker_print(
+    markers: pl.DataFrame, names: Sequence[str], tracks: Mapping[str, Mapping[str, float]] | None = None
+) -> Figure | None:
+    """Draw who has which binary marker, where no table of variants stands behind them.
+
+    Parameters
+    ----------
+    markers : polars.DataFrame
+        Table ``molecular/markers``.
+    names : sequence of str
+        Binary markers; the twenty most frequent ones are drawn.
+    tracks : mapping of str to mapping of str to float, optional
+        As for :func:`oncoprint`.
+
+    Returns
+    -------
+    Figure or None
+        None when nobody has any of them.
+    """
+    counts = sorted((-float(markers[n].cast(pl.Float64).sum()), n) for n in names)
+    shown = [name for negative, name in counts if negative < 0][:_GENES]
+    if not shown:
+        return None
+    known = markers.filter(pl.any_horizontal(pl.col(shown).is_not_null()))
+    values = known.select(pl.col(shown).cast(pl.Float64)).fill_null(float("nan")).to_numpy().T
+    codes = (values == 1).astype(np.int64)
+    order = memo_order(codes)
+    people = [known["subject"][int(j)] for j in order]
+    tracks = tracks or {}
+    heights = [0.02, _ROW * len(shown), _ROW * len(tracks) if tracks else 0.02]
+    figure, (top, middle, below) = _panels(heights)
+    top.set_visible(False)
+    unknown = np.isnan(values[:, order])
+    _matrix(middle, codes[:, order], shown, unknown)
+    if tracks:
+        _ranks(below, np.array([[t.get(s, np.nan) for s in people] for t in tracks.values()]), list(tracks))
+    else:
+        below.set_visible(False)
+    handles = [
+        Patch(color=_COLOURS[0], label="present"),
+        Patch(facecolor=PALE, edgecolor=GREY, linewidth=0.4, label="absent"),
+    ]
+    if unknown.any():
+        handles.append(Patch(facecolor="white", edgecolor=GREY, linewidth=0.4, label="not known"))
+    figure.legend(handles=handles, loc="lower left", ncols=3, bbox_to_anchor=(0.13, 0.0), handlelength=1.0)
+    beside = (
+        f" Below: rank of the {len(tracks)} imaging features that go best with them, dark is high, white where missing."
+        if tracks
+        else ""
+    )
+    return embed(
+        figure,
+        f"Binary markers of {count(len(people))} subjects beside imaging features",
+        f"The {len(shown)} most frequent binary markers of {count(len(people))} subjects, a column a subject; on the "
+        f"right per cent of those in whom the marker is known.{beside}",
     )
 
 

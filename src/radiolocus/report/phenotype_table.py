@@ -31,13 +31,14 @@ class Phenotypes:
 
 
 def phenotypes_of(art: Artefacts) -> Phenotypes | None:
-    """Phenotypes of a study; None when no feature was measured.
+    """Phenotypes of a study, or of a folder that ``link`` wrote; None when no feature was measured.
 
     Images that are not analysed, and the visits of a retest, are no phenotypes.
     """
     rows = art.table("features/features")
     if rows is None:
-        return None
+        given = art.table("features/phenotypes")
+        return None if given is None else _as_given(given)
     images = art.setting("imaging", "images") or []
     idle = [image["name"] for image in images if image.get("analyse") is False]
     again = (art.setting("imaging", "retest", "visits") or [])[1:]
@@ -59,3 +60,14 @@ def phenotypes_of(art: Artefacts) -> Phenotypes | None:
         for unit, image in found.select("unit", "image").iter_rows()
     ]
     return Phenotypes(table, found.with_columns(pl.Series("unit", told_units, pl.String)))
+
+
+def _as_given(table: pl.DataFrame) -> Phenotypes:
+    """Features of a table from the command line: nothing but their names tells what they are."""
+    told = []
+    for name in table.columns[1:]:
+        image, _, rest = name.partition(":") if ":" in name else ("", "", name)
+        roi, _, feature = rest.rpartition(":")
+        told.append((name, image, "", roi, feature, "", "", "", "", ""))
+    columns = ["predictor", "image", "visit", "roi", "feature", "name", "ibsi_id", "family", "aggregation", "unit"]
+    return Phenotypes(table, pl.DataFrame(told, dict.fromkeys(columns, pl.String), orient="row"))

@@ -8,8 +8,10 @@ from markupsafe import Markup
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table
 from radiolocus.report.figures_link import FDR, volcano
 from radiolocus.report.figures_link_map import link_map
+from radiolocus.report.figures_oncoprint import marker_print
 from radiolocus.report.numbers import count, interval, number_cell, p_cell, p_html, plural, small_cell
 from radiolocus.report.sections_link_sets import further_blocks, further_verdict
+from radiolocus.report.sections_molecular import linked_tracks
 from radiolocus.report.source import Artefacts
 
 __all__ = ["link"]
@@ -78,6 +80,16 @@ def _markers(dictionary: pl.DataFrame) -> Table:
     )
 
 
+def _beside(art: Artefacts) -> list[Block]:
+    """Binary markers beside the features that go with them; where variants were read, their section draws that."""
+    markers, dictionary = art.table("molecular/markers"), art.table("molecular/dictionary")
+    if markers is None or dictionary is None or art.has("molecular/mutations"):
+        return []
+    binary = dictionary.filter(pl.col("kind") == "binary")["marker"].to_list()
+    drawn = marker_print(markers, binary, linked_tracks(art, pl.col("marker").is_in(binary)))
+    return [drawn] if drawn else []
+
+
 def link(art: Artefacts) -> Section | None:
     """Return the section of markers and links, or None when neither was made."""
     frame, dictionary = art.table("link/link"), art.table("molecular/dictionary")
@@ -100,7 +112,7 @@ def link(art: Artefacts) -> Section | None:
             ),
         ]
         drawn = link_map(frame)
-        blocks += [volcano(frame), *([drawn] if drawn else []), _top(ordered), *further_blocks(art)]
+        blocks += [volcano(frame), *([drawn] if drawn else []), *_beside(art), _top(ordered), *further_blocks(art)]
         verdict += further_verdict(art)
     if dictionary is not None:
         binary = dictionary.filter(pl.col("kind") == "binary").height

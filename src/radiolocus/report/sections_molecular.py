@@ -6,16 +6,17 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from radiolocus.cohort import phenotype_matrix
 from radiolocus.molecular.panels import Coverage
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
 from radiolocus.report.figures_oncoprint import oncoprint
 from radiolocus.report.numbers import count, interval, number_cell, plural
+from radiolocus.report.phenotype_table import phenotypes_of
 from radiolocus.report.source import Artefacts
 
-__all__ = ["molecular"]
+__all__ = ["linked_tracks", "molecular"]
 
 _TRACKS = 4
+_OF_MUTATIONS = pl.col("marker").str.contains("^(mut|hot|lof):")
 _SHOWN = 20
 
 
@@ -38,7 +39,7 @@ def _mutations(art: Artefacts) -> tuple[list[Block], list[str]]:
     table = art.table("molecular/burden")
     burden = None if table is None else dict(table.select("subject", "per_megabase").iter_rows())
     coverage = _coverage(art)
-    drawn = oncoprint(frame, subjects, burden=burden, tracks=_tracks(art), coverage=coverage)
+    drawn = oncoprint(frame, subjects, burden=burden, tracks=linked_tracks(art, _OF_MUTATIONS), coverage=coverage)
     kept = frame.filter("nonsynonymous")
     counts = (
         kept.group_by("gene")
@@ -109,23 +110,21 @@ def _sequenced(art: Artefacts, frame: pl.DataFrame) -> list[str]:
     return sorted(known)
 
 
-def _tracks(art: Artefacts) -> dict[str, dict[str, float]]:
-    """Imaging features that go best with mutations, where links were tested."""
-    link, features = art.table("link/link"), art.table("features/features")
-    if link is None or features is None:
+def linked_tracks(art: Artefacts, markers: pl.Expr) -> dict[str, dict[str, float]]:
+    """Imaging features that go best with some markers, by name and subject, where links were tested."""
+    link, known = art.table("link/link"), phenotypes_of(art)
+    if link is None or known is None:
         return {}
     best = (
-        link.filter(pl.col("marker").str.contains("^(mut|hot|lof):") & pl.col("neg_log_10_p_value").is_finite())
+        link.filter(markers & pl.col("neg_log_10_p_value").is_finite())
         .sort(["neg_log_10_p_value", "feature"], descending=[True, False])
         .unique("feature", maintain_order=True)
         .head(_TRACKS)
     )
-    subjects = features["subject"].unique().sort().to_list()
-    matrix, _ = phenotype_matrix(features, subjects)
     return {
-        name: dict(matrix.select("subject", name).drop_nulls().iter_rows())
+        name: dict(known.table.select("subject", name).drop_nulls().iter_rows())
         for name in best["feature"].to_list()
-        if name in matrix.columns
+        if name in known.table.columns
     }
 
 

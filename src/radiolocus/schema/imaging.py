@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from radiolocus.schema.columns import ROI, Column, Real, Table, Text, Whole
+from radiolocus.schema.columns import ROI, SUBJECT, Column, Real, Table, Text, Whole
 
 __all__ = ["IMAGING"]
 
@@ -13,6 +13,12 @@ IMAGING: tuple[Table, ...] = (
         "features/features",
         "one row per subject × image × visit × region; a column per feature",
         (*ROI, Column("modality", Text, "DICOM modality")),
+        True,
+    ),
+    Table(
+        "features/phenotypes",
+        "features as a table of the command line gave them: one row a subject, a column a feature",
+        (SUBJECT,),
         True,
     ),
     Table(

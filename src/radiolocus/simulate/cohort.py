@@ -109,8 +109,9 @@ def simulate_cohort(folder: Path, options: SimulationOptions, step: Callable[[],
     _write_molecular(rng, folder, subjects, latent)
     risk = _write_clinical(rng, folder, subjects, latent, genotypes)
     responses = _write_lesions(rng, folder, subjects, latent)
-    (folder / "study.toml").write_text(_STUDY.format(seed=options.seed), encoding="utf-8")
     row = genotypes.variants.row(causal, named=True)
+    study = _STUDY.format(seed=options.seed, variant=row["variant_id"], driver=DRIVER)
+    (folder / "study.toml").write_text(study, encoding="utf-8")
     truth = Truth(
         causal_variant=row["variant_id"],
         causal_chromosome=row["chromosome"],
@@ -320,4 +321,9 @@ seed = {seed}
 
 [response]
 lesions = "lesions.csv"
+
+[mechanism]                              # how much of what a variant or a mutation does goes through the image
+exposures = ["mut:{driver}", "{variant}"]
+mediators = ["CT:stat_range", "CT:morph_volume"]
+covariates = ["age", "sex"]
 """

@@ -24,6 +24,7 @@ _JUDGED = (
     "link/link",
     "outcome/performance",
     "response/best",
+    "mechanism/paths",
     "problems",
 )
 _Row = tuple[str, str, bool, str, str]
@@ -49,6 +50,7 @@ def judge(truth: Truth, root: Path) -> pl.DataFrame:
         *_links(truth, table["link/link"]),
         *_outcome(truth, table["outcome/performance"]),
         *_responses(truth, table["response/best"]),
+        *_paths(truth, table["mechanism/paths"]),
         *_spoiled(truth, table["problems"]),
     ]
     return pl.DataFrame(rows, schema=["kind", "planted", "found", "evidence", "verdict"], orient="row")
@@ -185,6 +187,39 @@ def _outcome(truth: Truth, performance: pl.DataFrame) -> list[_Row]:
         )
     )
     return rows
+
+
+def _paths(truth: Truth, paths: pl.DataFrame) -> list[_Row]:
+    """What goes through the image: the variant's effect through texture; nothing to the coin."""
+    apart = (pl.col("lower") > 0) | (pl.col("upper") < 0)
+    through = paths.filter(
+        (pl.col("exposure") == truth.causal_variant)
+        & pl.col("mediator").str.ends_with(":stat_range")
+        & (pl.col("outcome") != "negative_control")
+    )
+    kept = through.filter(apart)
+    told = "; ".join(
+        f"{r['outcome']}: {r['mediated']:.3f} ({r['lower']:.3f}–{r['upper']:.3f}) through it, {r['direct']:.3f} beside"
+        for r in through.iter_rows(named=True)
+    )
+    coin = paths.filter(pl.col("outcome") == "negative_control")
+    false = coin.filter(pl.col("q_value") < 0.05).height
+    return [
+        (
+            "planted effect",
+            "the variant acts on outcomes through texture",
+            kept.height > 0,
+            told or "not split",
+            "found" if kept.height else "missed",
+        ),
+        (
+            "negative control",
+            "nothing goes through the image to a coin",
+            false == 0,
+            f"{false} of {coin.height} paths to it have q < 0.05",
+            "nothing found, as it should be" if false == 0 else f"{false} false",
+        ),
+    ]
 
 
 def _responses(truth: Truth, best: pl.DataFrame) -> list[_Row]:
