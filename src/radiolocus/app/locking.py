@@ -45,7 +45,7 @@ def lock(
     out: Annotated[Path, typer.Option("--out", "-o", help="Model file to write (JSON).")],
     endpoint: Annotated[str | None, typer.Option(help="Endpoint; needed where the study has several.")] = None,
     predictors: Annotated[str, typer.Option(help="clinical, imaging, molecular or all.")] = "all",
-    model: Annotated[str, typer.Option(help="elastic_net, lasso or ridge.")] = "elastic_net",
+    model: Annotated[str, typer.Option(help="elastic_net, lasso, ridge, cox or fine_gray.")] = "elastic_net",
 ) -> None:
     """Fit the model of a study to all its patients, and write it: plain numbers, safe to open from a stranger."""
     with loading():

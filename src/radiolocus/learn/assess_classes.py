@@ -96,16 +96,17 @@ def assess_classes(
     for metric, function in ((name, score), ("log score", _logarithmic)):
         for suffix, predicted in (("", probability), (" without predictors", bare)):
             values = np.stack([function(p, label) for p in predicted])
-            whole.append(_mean(metric + suffix, values, draws, seed))
+            whole += [_mean(metric + suffix, values, draws, seed)] if np.isfinite(values).all() else []
     return [ClassJudged("", tuple(whole)), *_each(target, probability, fold, draws, seed)]
 
 
 def _frequencies(target: Target, fold: npt.NDArray[np.int64]) -> Array:
-    """Frequencies of the classes in the training part of each subject."""
+    """Frequencies of the classes in the training part of each subject; NaN where that is not among the subjects."""
     member = np.eye(target.classes)[target.event.astype(np.intp)]
     out = np.empty_like(member)
     for k in np.unique(fold):
-        out[fold == k] = member[fold != k].mean(axis=0)
+        others = member[fold != k]
+        out[fold == k] = others.mean(axis=0) if len(others) else np.nan
     return out
 
 

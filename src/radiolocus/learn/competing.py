@@ -128,6 +128,9 @@ class _Subdistribution:
         Z = X @ self.columns if X.shape[1] else np.zeros((len(X), 1))
         return np.asarray(1.0 - self.fit.risk_at(Z, times))
 
+    def baseline_hazard(self) -> tuple[Array, Array]:
+        return self.fit.baseline[0].time, self.fit.baseline[0].cumulative
+
     def probability(self, X: Array) -> Array:
         raise UndefinedError("the probability of a class from a survival model", allowed="incidence at a time")
 

@@ -89,6 +89,14 @@ class _Cox:
             1.0 - self.fit.risk_at(X @ self.columns if X.shape[1] else np.zeros((len(X), 1)), times, only)
         )
 
+    def baseline_hazard(self) -> tuple[Array, Array]:
+        if len(self.fit.baseline) > 1:
+            raise UndefinedError(
+                "one baseline of a model with a baseline for each stratum", allowed="an endpoint without strata"
+            )
+        only = next(iter(self.fit.baseline.values()))
+        return only.time, only.cumulative
+
     def probability(self, X: Array) -> Array:
         raise UndefinedError("the probability of a class from a survival model", allowed="survival at a time")
 

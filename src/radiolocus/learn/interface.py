@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,17 @@ from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.target import Kind, Target
 from radiolocus.model import Array
 
-__all__ = ["Fitted", "Learner", "Level", "Setting", "Undivided", "class_loss", "prior_ridges", "row_space"]
+__all__ = [
+    "Fitted",
+    "Learner",
+    "Level",
+    "Proportional",
+    "Setting",
+    "Undivided",
+    "class_loss",
+    "prior_ridges",
+    "row_space",
+]
 
 Setting = Mapping[str, float]
 
@@ -54,8 +64,8 @@ class Learner(ABC):
 
     ``key`` is that name, ``name`` what tables show, ``kinds`` the endpoints it can predict, ``needs`` the optional
     package without which it cannot run. ``knows`` says what of ``entry``, ``strata`` and ``weights`` it takes into
-    account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes close
-    to no predictor at all, so that a model that predicts the inner folds no better than that is replaced by it.
+    account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes
+    close to no predictor at all, so that a model that predicts the inner folds no better than that is replaced by it.
     """
 
     key: ClassVar[str]
@@ -87,6 +97,18 @@ def class_loss(probability: Array, target: Target) -> float:
     """Negative log probability of the classes that were observed, summed."""
     own = probability[np.arange(target.n), target.event.astype(np.intp)]
     return float(-np.log(np.maximum(own, _LEAST)).sum())
+
+
+@runtime_checkable
+class Proportional(Protocol):
+    """A fitted model whose hazards are proportional: it can be written down as coefficients and one baseline."""
+
+    @property
+    def coefficient(self) -> Array:
+        """One entry a column."""
+
+    def baseline_hazard(self) -> tuple[Array, Array]:
+        """Times of events, ascending, and the cumulative (subdistribution) hazard of linear predictor 0 at them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ may run in any order and any process. :func:`parts_of` cuts, :func:`run_part` co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import numpy as np
@@ -59,10 +59,11 @@ Frames = dict[str, pl.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A task and what its repetitions left."""
+    """A task and what its repetitions left; `grid` are the times of its curves, those of all its subjects."""
 
     task: Task
     done: tuple[Mapping[str, pl.DataFrame], ...]
+    grid: Array = field(default_factory=lambda: np.zeros(0))
 
     @property
     def name(self) -> str:
@@ -96,12 +97,13 @@ def _judged(task: Task, done: Sequence[Mapping[str, pl.DataFrame]]) -> Part:
     kept = ("predictions", "curves", "shap", "importance")
     rows = np.flatnonzero(done[0]["predictions"]["fold"].to_numpy() >= 0)
     frames = [{name: frame[name] for name in kept if name in frame} for frame in done]
+    grid = time_grid(task.target)
     if rows.size == task.target.n:
-        return Part(task, tuple(frames))
+        return Part(task, tuple(frames), grid)
     trimmed = [{name: f[name] if name == "importance" else f[name][rows] for name in f} for f in frames]
     subject = tuple(task.subject[i] for i in rows)
     return Part(
-        replace(task, subject=subject, target=task.target.take(rows), data=task.data.take(rows)), tuple(trimmed)
+        replace(task, subject=subject, target=task.target.take(rows), data=task.data.take(rows)), tuple(trimmed), grid
     )
 
 
@@ -147,7 +149,7 @@ def _draws(task: Task) -> int:
 
 
 def _over_time(part: Part, score: Array, fold: npt.NDArray[np.int64], notes: list[Problem]) -> Frames:
-    task, target, grid = part.task, part.task.target, time_grid(part.task.target)
+    task, target, grid = part.task, part.task.target, part.grid
     draws, seed = _draws(task), task.options.seed
     survival, bare = (stacked([f["curves"] for f in part.done], name) for name in ("survival", "bare"))
     distance = np.stack(
@@ -170,16 +172,16 @@ def _over_time(part: Part, score: Array, fold: npt.NDArray[np.int64], notes: lis
         measures += found
         _append(curves, "calibration", _calibration(calibration, t))
         _append(curves, "decision", _decision(benefit, t))
-    return {"evaluation": _measures(measures, task), "over_time": _course(task, score, fold, survival, bare)} | curves
+    return {"evaluation": _measures(measures, task), "over_time": _course(part, score, fold, survival, bare)} | curves
 
 
 def _last(grid: Array, time: float) -> int:
     return max(0, int(np.searchsorted(grid, time, side="right")) - 1)
 
 
-def _course(task: Task, score: Array, fold: npt.NDArray[np.int64], survival: Array, bare: Array) -> pl.DataFrame:
+def _course(part: Part, score: Array, fold: npt.NDArray[np.int64], survival: Array, bare: Array) -> pl.DataFrame:
     """AUC(t) and Brier score at up to twelve times between the first events and the last followed subjects."""
-    target, grid = task.target, time_grid(task.target)
+    task, target, grid = part.task, part.task.target, part.grid
     schema = {"metric": pl.String, "time": pl.Float64, "estimate": pl.Float64, "lower": pl.Float64, "upper": pl.Float64}
     if target.time is None:
         return pl.DataFrame(schema=schema)

@@ -15,6 +15,7 @@ import polars as pl
 from scipy import special
 
 from radiolocus.errors import ConfigError, InputError, TableError
+from radiolocus.learn.interface import Proportional
 from radiolocus.learn.linear import LinearFit
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.tune import TunedModel
@@ -71,7 +72,7 @@ class LockedModel:
     Parameters
     ----------
     endpoint, kind, unit : str
-        What is predicted: its name, ``survival`` or ``binary``, and the unit of its time.
+        What is predicted: its name, ``survival``, ``competing`` or ``binary``, and the unit of its time.
     predictors, model : str
         Set of predictors and name of the model.
     columns : tuple of ModelColumn
@@ -79,7 +80,8 @@ class LockedModel:
     threshold : float
         Above it a patient is of high risk.
     baseline_time, baseline_hazard : tuple of float
-        Cumulative hazard of a patient of linear predictor 0, from each event time on; empty for a binary endpoint.
+        Cumulative hazard (with competing events, of the subdistribution) of a patient of linear predictor 0, from each
+        event time on; empty for a binary endpoint.
     categories : dict of str to list of str
         Categories that training held, by predictor.
     patients, events : int
@@ -92,7 +94,7 @@ class LockedModel:
     """
 
     endpoint: str
-    kind: Literal["survival", "binary"]
+    kind: Literal["survival", "binary", "competing"]
     unit: str
     predictors: str
     model: str
@@ -157,7 +159,7 @@ class LockedModel:
         return total, list(dict.fromkeys(told))
 
     def risk(self, linear: Array, times: Sequence[float]) -> Array:
-        """Probability of the event, by each time (survival), shape (n, t), or at all (binary), shape (n, 1)."""
+        """Probability of the event (of interest) by each time, shape (n, t), or of a binary one at all, (n, 1)."""
         if self.kind == "binary":
             probability: Array = np.asarray(special.expit(linear))[:, None]
             return probability
@@ -200,7 +202,7 @@ def lock_model(tuned: TunedModel, training: Predictors, **about: Any) -> LockedM
     Parameters
     ----------
     tuned : TunedModel
-        An elastic net, lasso or ridge.
+        An elastic net, lasso or ridge; a ridge Cox model, or Fine and Gray's.
     training : Predictors
         That it was fitted to.
     **about
@@ -212,9 +214,12 @@ def lock_model(tuned: TunedModel, training: Predictors, **about: Any) -> LockedM
         A model without coefficients, or one that harmonises sites.
     """
     fit = tuned.fit
-    if not isinstance(fit, LinearFit):
+    if not isinstance(fit, LinearFit | Proportional):
+        alike = bool(tuned.deviance.size) and not tuned.setting
         raise ConfigError(
-            f"a locked {about.get('model', type(fit).__name__)}", where="lock", allowed="elastic_net, lasso, ridge"
+            f"a locked {about.get('model', type(fit).__name__)}" + (" that predicts everybody alike" if alike else ""),
+            where="lock",
+            allowed="elastic_net, lasso, ridge, cox, fine_gray, with predictors that are worth it",
         )
     if tuned.preprocess.harmonises:
         raise ConfigError(
@@ -235,7 +240,7 @@ def lock_model(tuned: TunedModel, training: Predictors, **about: Any) -> LockedM
                 strict=True,
             )
         ),
-        intercept=fit.intercept,
+        intercept=fit.intercept if isinstance(fit, LinearFit) else 0.0,
         threshold=tuned.threshold,
         baseline_time=time,
         baseline_hazard=hazard,
@@ -247,7 +252,10 @@ def lock_model(tuned: TunedModel, training: Predictors, **about: Any) -> LockedM
     )
 
 
-def _baseline(fit: LinearFit) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _baseline(fit: LinearFit | Proportional) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    if not isinstance(fit, LinearFit):
+        moments, cumulative = fit.baseline_hazard()
+        return tuple(moments.tolist()), tuple(cumulative.tolist())
     if fit.baseline is None:
         return (), ()
     times = np.unique(fit.baseline.time[fit.baseline.event > 0])
@@ -303,7 +311,9 @@ def _checked(raw: dict[str, Any]) -> LockedModel:
         _numbers(numbers, column.predictor)
         if column.scale <= 0.0 or column.kind not in get_args(ColumnKind):
             raise ValueError(f"column '{column.predictor}'")
-    if raw["kind"] not in ("survival", "binary") or len(raw["baseline_time"]) != len(raw["baseline_hazard"]):
+    if raw["kind"] not in ("survival", "binary", "competing") or len(raw["baseline_time"]) != len(
+        raw["baseline_hazard"]
+    ):
         raise ValueError("kind or baseline")
     return LockedModel(**{**raw, "columns": columns, "performance": tuple(raw["performance"])})
 

@@ -280,13 +280,18 @@ def _bootstrap_tables(
     }
     problems = _notes(task, pl.concat([r["notes"] for r in done]))
     ever = (times[1:] == 0).any(axis=0)
-    if task.target.time is not None and ever.all() and not task.predictors.startswith(CONTROL):
+    if task.target.time is not None and ever.any() and not task.predictors.startswith(CONTROL):
+        if not ever.all():
+            got = f"{int((~ever).sum())} subjects were in every sample: nobody predicts them at times or groups them"
+            problems.append(Problem("outcome", got, "note", item="bootstrap", where=task.label))
+        whom = [s for s, kept in zip(task.subject, ever, strict=True) if kept]
+        task = replace(task, subject=tuple(whom), target=task.target.take(ever), data=task.data.take(ever))
         # Who was drawn into a sample is not held out by it: fold −1, and no vote on his risk group.
-        out = predictions.filter(pl.col("repeat") > 0).with_columns(
+        out = predictions.filter((pl.col("repeat") > 0) & pl.col("subject").is_in(whom)).with_columns(
             fold=pl.when(pl.col("fold") == 0).then(0).otherwise(-1).cast(pl.Int64),
             threshold=pl.when(pl.col("fold") == 0).then(pl.col("threshold")).otherwise(float("nan")),
         )
-        risks = pl.concat([r["risks"] for r in done[1:]])
+        risks = pl.concat([r["risks"] for r in done[1:]]).filter(pl.col("subject").is_in(whom))
         found_tables, told = _timed_tables(task, out, risks)
         tables |= {name: key.join(table, how="cross") for name, table in found_tables.items()}
         problems += told
@@ -326,7 +331,11 @@ def _row(task: Task, estimate: float, lower: float, upper: float, repeats: int, 
 def _at_horizons(
     task: Task, predictions: pl.DataFrame, risks: pl.DataFrame, where: str
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    horizons = horizons_of(task.target, task.options.horizons)
+    # Those at which the risks were taken: of all subjects, more than are judged here where some were never held out.
+    told = risks["time"].unique().sort().to_list()
+    last = 0.0 if task.target.time is None else float(task.target.time.max())
+    kept = [k for k, t in enumerate(told) if t < last]
+    horizons = [told[k] for k in kept]
     problems = [
         Problem(
             "outcome",
@@ -347,7 +356,7 @@ def _at_horizons(
     schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
     shape = (-1, len(task.subject))
 
-    of_risks = (-1, shape[1], len(horizons))
+    of_risks = (-1, shape[1], len(told))
     bootstrap = task.options.split == "bootstrap"
     draws = task.options.bootstrap
     try:
@@ -355,8 +364,8 @@ def _at_horizons(
             task.target,
             predictions["prediction"].to_numpy().reshape(shape),
             predictions["fold"].to_numpy().reshape(shape),
-            risks["risk"].to_numpy().reshape(of_risks),
-            risks["without"].to_numpy().reshape(of_risks),
+            risks["risk"].to_numpy().reshape(of_risks)[:, :, kept],
+            risks["without"].to_numpy().reshape(of_risks)[:, :, kept],
             horizons,
             max(10, -(-10 * draws // task.options.resamples)) if bootstrap else draws,
             task.options.seed,

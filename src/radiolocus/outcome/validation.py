@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import InputError, RadiolocusError
+from radiolocus.learn.horizons import truncation_of
 from radiolocus.learn.target import Target
 from radiolocus.model import Array
 from radiolocus.outcome.lock import LockedModel
 from radiolocus.stats.calibration import Calibration, calibration, calibration_at
+from radiolocus.stats.competing_concordance import competing_c
 from radiolocus.stats.concordance import auc, auc_bootstrap, harrell_c, harrell_c_bootstrap
 from radiolocus.stats.horizon import brier_at
 
@@ -33,7 +35,7 @@ def validate(
     linear : ndarray, shape (n,)
         Linear predictors of the patients.
     target : Target
-        What happened to them.
+        What happened to them; an endpoint of the kind of the model.
     horizons : sequence of float
         Times at which risks are judged; unused for a binary endpoint.
     draws, seed : int
@@ -42,7 +44,8 @@ def validate(
     Returns
     -------
     polars.DataFrame
-        ``metric``, ``time``, ``estimate``, ``lower``, ``upper`` and ``note``: Harrell's C or AUC; calibration slope,
+        ``metric``, ``time``, ``estimate``, ``lower``, ``upper`` and ``note``: Harrell's C (with competing events
+        Wolbers') or AUC; calibration slope,
         intercept (calibration in the large, on the scale of log(−log(1 − risk)) or of the logit, which is what
         recalibration adds), observed over expected, ICI and Brier score. What cannot be had is empty, with the reason.
 
@@ -55,7 +58,7 @@ def validate(
         raise InputError(
             f"{target.n} patients with a known endpoint", where="validation", allowed=f"at least {_FEWEST}"
         )
-    if (target.time is not None) != (model.kind == "survival"):
+    if target.kind != model.kind:
         raise InputError(f"a {target.kind} endpoint", where="validation", allowed=f"a {model.kind} endpoint")
     rows = _survival(model, linear, target, horizons, draws, seed) if target.time is not None else None
     rows = _binary(model, linear, target, draws, seed) if rows is None else rows
@@ -83,22 +86,43 @@ def _survival(
     model: LockedModel, linear: Array, target: Target, horizons: Sequence[float], draws: int, seed: int
 ) -> list[Row]:
     time = target.time if target.time is not None else np.zeros(0)
+    state, cause = (target.event, None) if target.state is None else (target.state, 1)
 
     def discrimination() -> list[Row]:
+        if cause is not None:
+            return _wolbers(target, time, linear, draws, seed)
         found = harrell_c(time, target.event, linear)
         interval = _interval(harrell_c_bootstrap(time, target.event, linear, draws, seed))
         return [("Harrell C", None, found.estimate, *interval, "")]
 
     def at(horizon: float) -> list[Row]:
         risk = np.clip(model.risk(linear, [horizon])[:, 0], 1e-12, 1.0 - 1e-12)
-        found = calibration_at(time, target.event, risk, horizon)
-        brier = brier_at(time, target.event, risk, [horizon])
+        found = calibration_at(time, state, risk, horizon, cause=cause)
+        brier = brier_at(time, state, risk, [horizon], cause=cause)
         return [*_calibrated(found, horizon), ("Brier score", horizon, float(brier[0]), None, None, "")]
 
-    rows = _tried(["Harrell C"], None, discrimination)
+    rows = _tried(["Harrell C" if cause is None else "Wolbers C"], None, discrimination)
     for horizon in horizons:
         rows += _tried(["calibration", "Brier score"], horizon, partial(at, horizon))
     return rows
+
+
+def _wolbers(target: Target, time: Array, linear: Array, draws: int, seed: int) -> list[Row]:
+    """Concordance with competing events, up to the last event with a tenth still followed."""
+    tau = truncation_of(time, target.event)
+    state = np.zeros(target.n) if target.state is None else target.state
+    found = competing_c(time, state, linear, truncation=tau)
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(draws):
+        rows = generator.integers(target.n, size=target.n)
+        try:
+            drawn.append(
+                competing_c(time[rows], state[rows], linear[rows], truncation=min(tau, time[rows].max())).estimate
+            )
+        except RadiolocusError:
+            continue
+    return [("Wolbers C", tau, found.estimate, *_interval(np.array(drawn)), "events up to this time")]
 
 
 def _calibrated(found: Calibration, time: float | None) -> list[Row]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import ConfigError, InputError
-from radiolocus.learn.models import MODELS, Net
+from radiolocus.learn.models import MODELS, Net, models_for
 from radiolocus.learn.protocol import Protocol
 from radiolocus.model import Problem
 from radiolocus.outcome.blocks import Known, target_of
@@ -26,6 +26,9 @@ from radiolocus.store import read_table, versions
 __all__ = ["lock_run", "patients_of", "predictions", "validate_run"]
 
 Warned = list[tuple[str, str, str]]
+#: Models beside the penalised linear ones that can be written down as coefficients and one baseline.
+_WRITTEN = ("cox", "fine_gray")
+_TIMED = ("survival", "competing")
 
 
 def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) -> LockedModel:
@@ -37,9 +40,9 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
     endpoint : str or None
         None where the run predicts one endpoint alone.
     predictors : str
-        ``clinical``, ``imaging``, ``molecular`` or ``all``.
+        ``clinical``, ``imaging``, ``molecular``, ``all`` or a combination, ``clinical+molecular``.
     model : str
-        ``elastic_net``, ``lasso`` or ``ridge``.
+        ``elastic_net``, ``lasso`` or ``ridge``; ``cox`` or, with competing events, ``fine_gray``.
 
     Raises
     ------
@@ -47,8 +50,8 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
         No such endpoint, predictors or model in this run, or a model that cannot be locked.
     """
     run = open_run(folder)
-    if model not in MODELS or not isinstance(MODELS[model], Net):
-        allowed = [name for name in MODELS if isinstance(MODELS[name], Net)]
+    allowed = [name for name in MODELS if isinstance(MODELS[name], Net) or name in _WRITTEN]
+    if model not in allowed:
         raise ConfigError(f"model '{model}'", where="lock", allowed=", ".join(allowed), todo=suggest(model, allowed))
     task = _task(run, endpoint, predictors, model)
     seed = np.random.SeedSequence([task.options.seed, 0x10C4])
@@ -82,9 +85,20 @@ def _task(run: FinishedRun, endpoint: str | None, predictors: str, model: str) -
         got = "no endpoint named" if endpoint is None else f"unknown endpoint '{endpoint}'"
         todo = suggest(endpoint or "", list(asked)) or "give --endpoint"
         raise ConfigError(got, where="lock", allowed=", ".join(asked), todo=todo)
-    one = replace(run.outcome, endpoints=(endpoint,), models=(model,), permutations=0, univariate_bootstrap=2)
+    one = replace(
+        run.outcome, endpoints=(endpoint,), models=(model,), missing_modality=(), permutations=0, univariate_bootstrap=2
+    )
     units = plan(endpoints, run.predictors((endpoint,)), one, landmark=run.landmark()).units
     tasks = {unit.task.predictors: unit.task for unit in units}
+    other = next((t for t in tasks.values() if t.model != model), None)
+    if other is not None:
+        fit = models_for(other.target.kind, (*_WRITTEN, "elastic_net", "lasso", "ridge"), other.target.needs)
+        raise ConfigError(
+            f"model '{model}' of the {other.target.kind} endpoint '{endpoint}'",
+            where="lock",
+            allowed=", ".join(fit) or "none: a locked model is one of times, competing events or yes and no",
+            todo="give --model" if fit else "",
+        )
     if predictors == "all" and "all" not in tasks and len(tasks) == 1:
         return next(iter(tasks.values()))
     if predictors not in tasks:
@@ -152,13 +166,13 @@ def predictions(model: LockedModel, frame: pl.DataFrame, times: Sequence[float])
     Raises
     ------
     InputError
-        A survival model without a time, or one beyond the last event it was trained with.
+        A model of times without a time, or one beyond the last event it was trained with.
     """
-    if model.kind == "survival":
+    if model.kind in _TIMED:
         _check_times(model, times)
     linear, told = model.linear(frame)
     risk = model.risk(linear, times)
-    names = [f"risk_by_{t:g}" for t in times] if model.kind == "survival" else ["probability"]
+    names = [f"risk_by_{t:g}" for t in times] if model.kind in _TIMED else ["probability"]
     group = np.where(linear > model.threshold, "high", "low")
     table = frame.select(pl.col("subject").cast(pl.String)).with_columns(
         pl.Series("linear_predictor", linear),
@@ -220,7 +234,7 @@ def validate_run(
         )
     if endpoints[name].kind != model.kind:
         raise InputError(f"a {endpoints[name].kind} endpoint", where=name, allowed=f"a {model.kind} endpoint")
-    if model.kind == "survival" and endpoints[name].unit != model.unit:
+    if model.kind in _TIMED and endpoints[name].unit != model.unit:
         raise InputError(f"time in '{endpoints[name].unit}'", where=name, allowed=f"'{model.unit}', as in training")
     _check_times(model, times)
     known, problems = target_of(endpoints[name])
