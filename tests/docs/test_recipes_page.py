@@ -1,5 +1,6 @@
 """The recipes find what was planted."""
 
+import contextlib
 import math
 import re
 from pathlib import Path
@@ -10,11 +11,16 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 
 
 @pytest.fixture(scope="module")
-def told():
+def told(tmp_path_factory):
     namespace: dict = {"__name__": "recipes"}
+    with contextlib.chdir(tmp_path_factory.mktemp("recipes")):
+        _run(namespace)
+    return namespace
+
+
+def _run(namespace):
     for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
         exec(compile(block, PAGE.name, "exec"), namespace)
-    return namespace
 
 
 def test_interactions_that_were_planted_are_found(told):
@@ -39,6 +45,17 @@ def test_the_imaging_feature_goes_with_infiltration_and_noise_does_not(told):
     q = dict(told["links"].select("feature", "q_value").iter_rows())
     assert q["infiltration"] < 1e-10
     assert min(v for k, v in q.items() if k.startswith("noise")) > 0.01
+
+
+def test_what_goes_with_primary_resistance_is_found_and_noise_is_not(told):
+    tests = told["found"].tests
+    rows = {(r["contrast"], r["marker"]): r for r in tests.to_dicts()}
+    primary = next(key for key in rows if key[1] == "entropy" and key[0].startswith("primary"))
+    assert rows[primary]["lower"] > 0
+    assert rows[primary]["q_value"] < 0.01
+    assert rows[primary[0], "noise"]["q_value"] > 0.05
+    classes = set(told["found"].classes["resistance_class"])
+    assert {"primary", "acquired", "response"} <= classes
 
 
 def test_hazards_of_radiation_are_the_planted_ones(told):
