@@ -55,6 +55,8 @@ def test_the_report_has_its_section(demo):
         "re-estimated at each visit",
         "Hazard by what was measured last",
         "doubling time of who grows",
+        "Risk within 180 days was re-estimated by landmark supermodels (van Houwelingen 2007)",
+        "Laird NM, Ware JH.",
     ):
         assert words in page, words
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from radiolocus.report.figures_outcome import protocol
 from radiolocus.report.source import Artefacts
 from radiolocus.response.criterion import CRITERIA
@@ -171,6 +173,17 @@ _PAPERS = {
     "aneuploidy. Cancer Cell 2018;33:676–689. doi:10.1016/j.ccell.2018.03.007",
     "Trial emulation": "Hernán MA, Robins JM. Using big data to emulate a target trial when a randomized trial is not "
     "available. Am J Epidemiol 2016;183:758–764. doi:10.1093/aje/kwv254",
+    "Landmarking": "van Houwelingen HC. Dynamic prediction by landmarking in event history analysis. Scand J Stat "
+    "2007;34:70–85. doi:10.1111/j.1467-9469.2006.00529.x",
+    "Landmarking on a mixed model": "Paige E, Barrett J, Stevens D, et al. Landmark models for optimizing the use of "
+    "repeated measurements of risk factors in electronic health records to predict future disease risk. Am J "
+    "Epidemiol 2018;187:1530–1538. doi:10.1093/aje/kwy018",
+    "Mixed model of a marker": "Laird NM, Ware JH. Random-effects models for longitudinal data. Biometrics "
+    "1982;38:963–974. doi:10.2307/2529876",
+    "Penalty of stacked landmarks": "Varin C, Vidoni P. A note on composite likelihood inference and model selection. "
+    "Biometrika 2005;92:519–528. doi:10.1093/biomet/92.3.519",
+    "Time-dependent covariates": "Andersen PK, Gill RD. Cox's regression model for counting processes: a large sample "
+    "study. Ann Stat 1982;10:1100–1120. doi:10.1214/aos/1176345976",
 }
 
 _USED_BY = {
@@ -220,6 +233,16 @@ _USED_BY = {
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
     "outcome/kaplan_meier": ("Survival curves",),
     "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
+    "monitoring/performance": (
+        "Landmarking",
+        "Landmarking on a mixed model",
+        "Mixed model of a marker",
+        "Penalty of stacked landmarks",
+        "Uno's C",
+        "AUC(t)",
+        "Brier score",
+    ),
+    "monitoring/time_dependent": ("Time-dependent covariates",),
     "cohort/endpoints": ("Follow-up",),
     "response/best": ("RECIST 1.1",),
     "response/rates": ("Exact interval",),
@@ -490,6 +513,23 @@ def _benefit(art: Artefacts) -> str:
     )
 
 
+def _monitoring(art: Artefacts) -> str:
+    landmarks, performance = art.table("monitoring/landmarks"), art.table("monitoring/performance")
+    if landmarks is None or performance is None:
+        return ""
+    times = ", ".join(f"{s:g}" for s in landmarks["landmark"].unique().sort())
+    window, unit = landmarks.select("window", "unit").row(0)
+    repeats, folds = performance.select(pl.col("repeats", "folds").max()).row(0)
+    return (
+        f"Risk within {window:g} {unit} was re-estimated by landmark supermodels (van Houwelingen 2007) at {times} "
+        f"{unit}: Cox models of the stacked landmarks with a smooth baseline in the landmark, robust errors by subject "
+        "and a ridge penalty by composite likelihood (Varin & Vidoni 2005). Markers entered by their first value, "
+        "their last, their change, or level and slope by the best linear unbiased predictions of a mixed model with random "
+        "intercept and slope (Laird & Ware 1982; Paige 2018) from visits up to the landmark. Everything was learned in "
+        f"the training part of {repeats} × {folds}-fold cross-validation by subject; intervals by bootstrap."
+    )
+
+
 _TOLD = (
     (("features/features",), _features),
     (("features/repeatability",), _repeatability),
@@ -499,6 +539,7 @@ _TOLD = (
     (("mendelian/estimates",), _mendelian),
     (("genotyping/verdict",), _genotyping),
     (("outcome/performance", "outcome/univariate"), _outcome),
+    (("monitoring/performance",), _monitoring),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
     (("response/ctdna", "response/clones", "response/resistance_classes"), _blood),
     (("benefit/verdicts",), _benefit),
