@@ -15,7 +15,7 @@ from radiolocus.response.study_endpoints import kind_of
 from radiolocus.schema import TABLES
 from radiolocus.store import read_table
 
-__all__ = ["ENDPOINT_TABLES", "endpoint_markers", "endpoints_of", "response_endpoints"]
+__all__ = ["ENDPOINT_TABLES", "endpoint_markers", "endpoints_of", "response_endpoints", "simple_endpoints"]
 
 ENDPOINT_TABLES = ("cohort/endpoints", "response/study_endpoints")
 """Artefacts that a stage starts from which predicts endpoints."""
@@ -24,6 +24,19 @@ ENDPOINT_TABLES = ("cohort/endpoints", "response/study_endpoints")
 def endpoints_of(run: Run) -> tuple[Endpoint, ...]:
     """Every endpoint of a run that can be predicted, aligned with the subjects."""
     return (*run.gathered.cohort.endpoints, *response_endpoints(run))
+
+
+def simple_endpoints(run: Run) -> tuple[Endpoint, ...]:
+    """Endpoints of yes and no and of one kind of event, for stages that know no others.
+
+    Competing events, several classes, delayed entry, strata and weights are for the stage of outcome: taken for less
+    than they are, they would be wrong.
+    """
+    return tuple(
+        e
+        for e in endpoints_of(run)
+        if e.kind in ("survival", "binary") and e.entry is None and e.stratum is None and e.weight is None
+    )
 
 
 def response_endpoints(run: Followed) -> list[Endpoint]:

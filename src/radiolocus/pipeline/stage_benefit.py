@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from radiolocus.cohort.repeatable import IccDemand
-from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, simple_endpoints
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, upstream_of
@@ -23,7 +23,7 @@ def benefits(run: Run, options: BenefitOptions) -> str:
     inputs = upstream(
         run, "cohort/subjects", *ENDPOINT_TABLES, *upstream_of(everything), "molecular/markers", "response/delta"
     )
-    endpoints = endpoints_of(run)
+    endpoints = simple_endpoints(run)
     named = options.endpoints or tuple(endpoint.name for endpoint in endpoints)
     markers, learned = molecular_predictors(run, named, "benefit", (*options.markers, *options.predictors))
     stage = run.stage("benefit", (options, analysed_images(run)), inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, simple_endpoints
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.read.clinical import read_table as read_file
@@ -33,7 +33,7 @@ def early_prediction(run: Run, options: EarlyOptions) -> str:
         rows = table.frame.drop(key).insert_column(0, subject).drop_nulls("subject")
         cohort = run.gathered.cohort
         visits, told = visits_of(rows, options)
-        endpoints = endpoints_of(run)
+        endpoints = simple_endpoints(run)
         with bar(run, "early", len(options.endpoints or endpoints)) as step:
             found = early(visits, endpoints, cohort.frame, options, _calls(run), step)
         for name, part in found.tables.items():

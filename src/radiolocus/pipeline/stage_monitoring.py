@@ -5,7 +5,7 @@ from __future__ import annotations
 from radiolocus.outcome.monitoring import plan_monitoring, run_monitoring
 from radiolocus.outcome.monitoring_judge import judge_monitoring
 from radiolocus.outcome.monitoring_options import MonitoringOptions
-from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, simple_endpoints
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.monitoring_visits import monitored_endpoints, monitored_visits
 from radiolocus.pipeline.run import Run, problem_frame, run_all
@@ -25,7 +25,7 @@ def monitoring(run: Run, options: MonitoringOptions) -> str:
         inputs |= {options.table: run.prints.of(path)} if path.exists() else {}
     stage = run.stage("monitoring", (options, run.sections.cohort.ids), inputs)
     if stage.manifest() is None:
-        endpoints = monitored_endpoints(endpoints_of(run), options)
+        endpoints = monitored_endpoints(simple_endpoints(run), options)
         visits, told = monitored_visits(run, options, endpoints[0].unit)
         planned = plan_monitoring(visits, endpoints, run.gathered.cohort.frame, options)
         keys = [digest(stage.key, unit.name) for unit in planned.units]
