@@ -26,6 +26,8 @@ from radiolocus.cohort import CohortOptions
 from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.feature.measure import ImagingOptions
 from radiolocus.feature.settings import FeatureSettings
+from radiolocus.learn.deep_options import DeepOptions
+from radiolocus.learn.deep_torch import check_torch
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome.monitoring_options import MonitoringOptions
 from radiolocus.outcome.options import OutcomeOptions
@@ -65,6 +67,8 @@ class Sections:
         Prediction of endpoints.
     response : ResponseOptions or None
         Response criteria from lesion measurements.
+    deep : DeepOptions or None
+        Networks that learn from crops of the images and from genomic input; needs PyTorch.
     monitoring : MonitoringOptions or None
         Risk estimated anew after each scan.
     early : EarlyOptions or None
@@ -83,6 +87,7 @@ class Sections:
     genotyping: GenotypingOptions | None = None
     outcome: OutcomeOptions | None = None
     response: ResponseOptions | None = None
+    deep: DeepOptions | None = None
     monitoring: MonitoringOptions | None = None
     early: EarlyOptions | None = None
     benefit: BenefitOptions | None = None
@@ -484,9 +489,27 @@ def _twice(sections: Sections) -> list[Mistake]:
     ]
 
 
+def _too_rich(sections: Sections) -> list[Mistake]:
+    """Endpoints that a section names and does not know how to take: competing events, classes, delayed entry, ..."""
+    mistakes = []
+    for section in ("early", "benefit", "mechanism", "monitoring"):
+        options = getattr(sections, section)
+        for name in getattr(options, "endpoints", ()) if options else ():
+            told = sections.cohort.endpoints.get(name)
+            if told is None:
+                continue
+            more = {"entry": told.entry or told.delayed_entry, "strata": told.strata, "weights": told.weights}
+            got = f"of kind {told.kind}" if told.kind not in ("survival", "binary") else ""
+            got = got or " and ".join(f"with {key}" for key, value in more.items() if value)
+            if got:
+                allowed = "a survival or binary endpoint without entry, strata and weights; [outcome] takes all"
+                mistakes.append(Mistake(f"{section}.endpoints", f"'{name}' is {got}; allowed: {allowed}"))
+    return mistakes
+
+
 def _crossed(sections: Sections) -> list[Mistake]:
     """Mistakes that two sections make together."""
-    mistakes = _unknown_endpoints(sections) + _twice(sections)
+    mistakes = _unknown_endpoints(sections) + _twice(sections) + _too_rich(sections)
     if not sections.cohort.subjects:
         mistakes.append(
             Mistake("cohort.subjects", 'missing; what to do: name the table of subjects, e.g. "clinical.csv"')
@@ -498,8 +521,27 @@ def _crossed(sections: Sections) -> list[Mistake]:
     if sections.genotyping and not sections.imaging:
         mistakes.append(Mistake("genotyping", "predicts from imaging features, but there is no [imaging]"))
     mistakes += _unknown_repeatability(sections)
-    mistakes += _unknown_selected_on(sections)
+    mistakes += _unknown_selected_on(sections) + _deep(sections)
     return mistakes + _nothing_to_scan(sections)
+
+
+def _deep(sections: Sections) -> list[Mistake]:
+    """What networks need and is not there: told before anything runs."""
+    if sections.deep is None:
+        return []
+    mistakes = []
+    try:
+        check_torch()
+    except ConfigError as error:
+        mistakes.append(Mistake("deep", f"{error.got}; what to do: {error.todo}"))
+    sequences = sections.deep.sequences
+    if sequences is not None and sequences.genome and not (sections.molecular and sections.molecular.mutations):
+        mistakes.append(Mistake("deep.sequences.genome", "needs [molecular] mutations to cut windows around"))
+    if sections.deep.variants and not sections.genetics:
+        mistakes.append(Mistake("deep.variants", "names germline variants, but there is no [genetics]"))
+    if sections.deep.images and not sections.imaging:
+        mistakes.append(Mistake("deep.images", "names images, but there is no [imaging]"))
+    return mistakes
 
 
 def _linked(sections: Sections) -> list[Mistake]:
@@ -560,6 +602,7 @@ def _unknown_endpoints(sections: Sections) -> list[Mistake]:
         f"{section}.{key}": getattr(options, key)
         for section, key in (
             ("outcome", "endpoints"),
+            ("deep", "endpoints"),
             ("monitoring", "endpoints"),
             ("early", "endpoints"),
             ("early", "favourable"),

@@ -55,7 +55,7 @@ ARTEFACT_SCHEMA = 1
 _LIBRARIES = ("numpy", "scipy", "numba", "polars", "pyarrow", "SimpleITK", "nibabel", "pydicom", "scikit-image")
 _PARTIAL = ".partial-"
 _SUFFIXES = (".parquet", ".csv")
-_NO_CSV = {"sumstats/histogram", "features/thumbnails"}  # millions of rows of text, and binary pixels
+_NO_CSV = {"sumstats/histogram", "features/thumbnails", "deep/maps"}  # millions of rows of text, and binary pixels
 # What a genome-wide scan leaves beside tables of the vocabulary; folders of chromosomes are known by their name.
 _SCAN = {"by_phenotype", "effects", "multitrait.json", "options.json", "told.json"}
 # What the commands leave that read it.

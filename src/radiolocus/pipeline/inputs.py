@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from radiolocus.errors import ConfigError
 from radiolocus.pipeline.run import Run
 from radiolocus.registry import suggest
 
-__all__ = ["clinical", "upstream"]
+__all__ = ["clinical", "upstream", "variant_dosages"]
 
 
 def clinical(run: Run, names: Sequence[str], where: str) -> pl.DataFrame:
@@ -44,3 +45,22 @@ def upstream(run: Run, *names: str) -> dict[str, str]:
     """Fingerprints of artefacts that a stage starts from."""
     paths = {name: run.root / f"{name}.parquet" for name in names}
     return {name: run.prints.of(path) for name, path in paths.items() if path.exists()}
+
+
+def variant_dosages(run: Run, names: Sequence[str]) -> pl.DataFrame:
+    """Subjects with their copies of the effect allele of some variants; null where a genotype is missing.
+
+    A variant that the genotypes do not have has no column, and without genotypes there is nobody.
+    """
+    genotypes = run.gathered.genotypes
+    if not names or genotypes is None:
+        return pl.DataFrame(schema={"subject": pl.String})
+    source = genotypes.source
+    ids = source.variants["variant_id"].to_list()
+    places = {name: ids.index(name) for name in names if name in set(ids)}
+    rows = np.array([i for i, s in enumerate(genotypes.subjects) if s is not None], dtype=np.int64)
+    frame = pl.DataFrame({"subject": [genotypes.subjects[i] for i in rows]}, {"subject": pl.String})
+    return frame.with_columns(
+        pl.Series(name, source.read(rows, at, at + 1).dosage[0].astype(np.float64)).fill_nan(None)
+        for name, at in places.items()
+    )

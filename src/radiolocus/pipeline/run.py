@@ -32,6 +32,7 @@ ORDER = (
     "link",
     "genotyping",
     "outcome",
+    "deep",
     "monitoring",
     "early",
     "benefit",

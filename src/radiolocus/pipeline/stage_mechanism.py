@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from radiolocus.associate.mechanism import GENOME_WIDE, edges_of, graph_text, nodes_of
@@ -11,8 +10,8 @@ from radiolocus.associate.mechanism_paths import chosen_pairs, split_paths
 from radiolocus.associate.query import query
 from radiolocus.cohort.repeatable import IccDemand
 from radiolocus.model import Endpoint
-from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
-from radiolocus.pipeline.inputs import clinical, upstream
+from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, simple_endpoints
+from radiolocus.pipeline.inputs import clinical, upstream, variant_dosages
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.schema import empty
@@ -63,7 +62,7 @@ def _table(run: Run, name: str) -> pl.DataFrame:
 
 
 def _endpoints(run: Run, options: MechanismOptions) -> list[Endpoint]:
-    return [e for e in endpoints_of(run) if not options.endpoints or e.name in options.endpoints]
+    return [e for e in simple_endpoints(run) if not options.endpoints or e.name in options.endpoints]
 
 
 def _scanned(run: Run) -> pl.DataFrame | None:
@@ -79,19 +78,10 @@ def _with_variants(
     run: Run, exposures: pl.DataFrame, options: MechanismOptions
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Markers, with copies of the effect allele of the variants that are named as exposures."""
-    wanted = [name for name in options.exposures if name not in exposures.columns]
-    genotypes = run.gathered.genotypes
-    if not wanted or genotypes is None:
+    frame = variant_dosages(run, [name for name in options.exposures if name not in exposures.columns])
+    if not frame.height:
         return exposures, ()
-    source = genotypes.source
-    ids = source.variants["variant_id"].to_list()
-    places = {name: ids.index(name) for name in wanted if name in set(ids)}
-    rows = np.array([i for i, s in enumerate(genotypes.subjects) if s is not None], dtype=np.int64)
-    frame = pl.DataFrame({"subject": [genotypes.subjects[i] for i in rows]}, {"subject": pl.String}).with_columns(
-        pl.Series(name, source.read(rows, at, at + 1).dosage[0].astype(np.float64)).fill_nan(None)
-        for name, at in places.items()
-    )
-    return exposures.join(frame, on="subject", how="full", coalesce=True).sort("subject"), tuple(places)
+    return exposures.join(frame, on="subject", how="full", coalesce=True).sort("subject"), tuple(frame.columns[1:])
 
 
 def _descriptions(run: Run) -> dict[str, str]:

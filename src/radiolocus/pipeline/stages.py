@@ -21,16 +21,19 @@ from radiolocus.feature.tables import table_dictionary
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.outcome import performance as judge
 from radiolocus.outcome.delta_options import DELTA
+from radiolocus.outcome.genetic_options import GENETIC
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.delta_predictors import DELTA_TABLES, delta_block
 from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.further import further_tables
 from radiolocus.pipeline.gather import Gathered, as_problem
+from radiolocus.pipeline.genetic_predictors import GENETIC_TABLE, genetic_block, genetic_inputs
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, problem_frame, run_all
 from radiolocus.pipeline.stage_benefit import benefits
+from radiolocus.pipeline.stage_deep import networks
 from radiolocus.pipeline.stage_early import early_prediction
 from radiolocus.pipeline.stage_genetics import genetics
 from radiolocus.pipeline.stage_genotyping import genotypes
@@ -239,14 +242,16 @@ def molecular(run: Run, options: MolecularOptions) -> str:
 def outcome(run: Run, options: OutcomeOptions) -> str:
     """Judge every predictor alone, then every block of predictors out of fold; finished repetitions are taken up."""
     before = ("cohort/subjects", *ENDPOINT_TABLES, *upstream_of(options), "features/controls", "molecular/markers")
-    inputs = upstream(run, *before, *DELTA_TABLES)
+    inputs = upstream(run, *before, *DELTA_TABLES) | genetic_inputs(run, options)
     endpoints = {endpoint.name: endpoint for endpoint in endpoints_of(run)}
     markers, learned = molecular_predictors(run, options.endpoints or list(endpoints))
     stage = run.stage("outcome", (options, analysed_images(run)), inputs)
     if (found := stage.manifest()) is None:
         imaging, dropped = phenotypes(run, options, "outcome", at_baseline=True)
         delta, landmark, undone = delta_block(run, options, run.gathered.cohort.frame)
-        asked = {"clinical": run.gathered.cohort.frame, "imaging": imaging, "molecular": markers, DELTA: delta}
+        dosages, matched = genetic_block(run, options)
+        asked = {"clinical": run.gathered.cohort.frame, "imaging": imaging, "molecular": markers}
+        asked |= {GENETIC: dosages, DELTA: delta}
         frames = {name: frame for name, frame in asked.items() if frame is not None and frame.width > 1}
         planned = judge.plan(endpoints, frames, options, control_frames(run, imaging), landmark)
         keys = [digest(stage.key, unit.name) for unit in planned.units]
@@ -255,8 +260,10 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         shown = further_tables(run, stage, planned, results)
         for name, table in (summary.tables | shown.tables).items():
             stage.write(name, table)
+        if dosages is not None:
+            stage.write(GENETIC_TABLE, dosages.select(pl.exclude(pl.List(pl.Float32))))
         told = (*planned.problems, *summary.problems, *shown.problems)
-        problems = problem_frame("outcome", (*dropped, *learned, *undone, *told))
+        problems = problem_frame("outcome", (*dropped, *learned, *undone, *matched, *told))
         run.finish("outcome", stage, problems, seed=options.seed)
         found = stage.manifest() or {"tables": {}}
     rows = found["tables"].get("outcome/performance", {}).get("rows", 0)
@@ -272,6 +279,7 @@ STAGES: dict[str, Callable[[Run, Any], str]] = {
     "link": links,
     "genotyping": genotypes,
     "outcome": outcome,
+    "deep": networks,
     "monitoring": monitoring,
     "early": early_prediction,
     "benefit": benefits,

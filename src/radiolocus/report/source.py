@@ -22,6 +22,7 @@ STAGES = (
     "link",
     "genotyping",
     "outcome",
+    "deep",
     "response",
     "monitoring",
     "early",

@@ -15,6 +15,7 @@ from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.ctdna import CTDNA
 from radiolocus.schema.further import FURTHER
+from radiolocus.schema.deep import DEEP
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
@@ -50,6 +51,7 @@ TABLES: Mapping[str, Table] = {
         *BENEFIT,
         *EARLY,
         *CTDNA,
+        *DEEP,
         *MONITORING,
     )
 }
