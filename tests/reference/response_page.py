@@ -20,6 +20,7 @@ from radiolocus.response.function import VISIT_MEASURES
 from radiolocus.response.kinetics import MODELS
 from radiolocus.response.recist11 import Recist11Options, best_response
 from radiolocus.response.recist11_rules import RECIST11
+from radiolocus.response.study_endpoints import DERIVED
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "response.md"
 
@@ -100,7 +101,10 @@ _SDTM = """
 
 `radiolocus recist FOLDER` reads `tr`, with `tu` and `rs` beside it (CSV, TSV, XLSX, XPT, Parquet; {items} of RSTESTCD).
 The baseline is the flagged visit (TRLOBXFL, TRBLFL), else the first; days come from TRDTC, else TRDY, else VISITDY; a
-visit is dated by its first assessment. Several evaluators are told apart by `--reader "INVESTIGATOR"`. A fragment
+visit is dated by its first assessment. Several evaluators are told apart by `--reader "INVESTIGATOR"`; of several
+readers of one role the one counts whose records are flagged as accepted (TRACPTFL), and it is said. A node is followed
+by SAXIS or LPERP, its longest perpendicular, another lesion by LDIAM or DIAMETER; "<5 mm" is too small to measure; what
+was not done is not evaluated. Responses of another RSCAT than RECIST 1.1 are left aside. A fragment
 `T04.1` belongs to `T04`; `T02/T03` is measured once, as `T02`. The sums (SUMDIAM) and responses that the study has
 are set beside ours in `response/comparison.csv` ({columns}): for every disagreement the reason of our call, and the
 option of RECIST 1.1 under which theirs follows, if there is one.
@@ -132,6 +136,18 @@ Path("scans.csv").write_text(
 scans, problems = read_scans("scans.csv")
 measured = measure_scans(scans, options=ScanOptions(unsaid_kind="target"))
 print(measured.frame.select("subject", "lesion", "diameter_mm", "perpendicular_mm", "volume_ml"))
+```
+
+In a study the masks of `[imaging]` are measured in the run itself, into `response/lesions`; a scan whose image or mask
+cannot be used is told, its lesions are not evaluated at that visit, and the others go on. Days come from `days`, or of
+single subjects from a table `visits` (subject, visit, day):
+
+```toml
+[response.masks]                # in place of lesions = ...
+images = ["CT"]                 # default: all that are analysed; without roi every label of a mask is a lesion
+days = { baseline = 0, "week 8" = 56 }
+unsaid_kind = "target"          # or roles = "roles.csv"
+gone = "NE"                     # what a label is that a later mask lacks: NE, or absent
 ```
 
 `radiolocus lesions reports/ --roles roles.csv --out lesions.csv` reads DICOM structured reports of template TID 1500
@@ -193,7 +209,13 @@ call = "uptake"             # functional measure that is called response, stable
 call_percent = 30.0
 ```
 
-`delta_predictors` makes them predictors, with `response/delta_features` only what changes by more than noise.
+`delta_predictors` makes them predictors, with `response/delta_features` only what changes by more than noise. In a
+study `[outcome.delta]` makes them a block of predictors that is judged from their visit on
+([the protocol](protocol.md)).
+
+`response/lead` sets the first call of every other source (further criteria, the functional measure, ctDNA) beside that
+of the criterion: how often it was first, with the exact interval, and by how many days (median, with the interval of
+order statistics); whom only one of them called stands beside it, and has no lead. `response/lead_times` has everybody.
 """
 
 _ENDS = """
@@ -207,6 +229,35 @@ medians:
 
 | rule | meaning |
 |---|---|
+"""
+
+_FOR_STUDY = """
+## Endpoints of a study
+
+`[response.endpoints]` makes endpoints of the calls, which `[outcome]`, `[early]`, `[benefit]`, `[mechanism]`,
+`[genetics]` (`binary`) and `[link]` (`endpoints`) take like those of `[cohort.endpoints]`; the stage of response runs
+before them.
+
+| made of | endpoint |
+|---|---|
+"""
+
+_FOR_STUDY_OPTIONS = """
+```toml
+[response.endpoints]
+response = "objective response"
+benefit = { of = "durable clinical benefit", days = 183 }
+pfs = { of = "progression-free survival", rule = "censored" }
+immune_response = { of = "objective response", criterion = "irecist" }
+depth = "best depth"                          # a number: for [link]
+deep = { of = "best depth", percent = 50 }    # yes or no
+```
+
+Times are days since the baseline scan. Whom the criterion could not evaluate has no response, as in the rates
+(`not_evaluable = "unknown"` leaves him out). `response/study_endpoints` has everybody's value with its reason, and the
+day from which it was known: of a response its first visit, of its absence the progression or the last evaluable visit.
+What is measured on that day or later does not predict it: [change as predictors](protocol.md) and
+[early prediction](benefit.md) leave those subjects out.
 """
 
 _KINETICS = """
@@ -308,6 +359,7 @@ def page() -> str:
     lines += [f"| `{n}` | {m.how}: {m.meaning} | {m.unit} |" for n, m in VISIT_MEASURES.items()]
     lines.append(_NOISE.rstrip("\n"))
     lines += [_ENDS.rstrip("\n"), *(f"| {k} | {v} |" for k, v in RULES.items())]
+    lines += [_FOR_STUDY.rstrip("\n"), *(f"| {k} | {v} |" for k, v in DERIVED.items()), _FOR_STUDY_OPTIONS.rstrip("\n")]
     lines.append(_KINETICS.format(models=", ".join(f"`{m}`" for m in MODELS)).rstrip("\n"))
     return "\n".join(lines) + "\n"
 
