@@ -128,7 +128,7 @@ def checked_visits(
             known = [c for c in frame.columns if c != "subject"]
             raise ConfigError(f"no column '{name}'", where=where, allowed=", ".join(known), todo=suggest(name, known))
     for name in (time, *markers):
-        if not (frame[name].dtype.is_numeric() or frame[name].dtype == pl.Null):
+        if not (frame[name].dtype.is_numeric() or frame[name].null_count() == frame.height):
             raise ConfigError(f"column '{name}' of type {frame[name].dtype}", where=where, allowed="numbers")
     problems: list[Problem] = []
     table = frame.rename({time: "time"} if time != "time" else {}).with_columns(

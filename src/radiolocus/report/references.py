@@ -524,8 +524,8 @@ def _monitoring(art: Artefacts) -> str:
         f"Risk within {window:g} {unit} was re-estimated by landmark supermodels (van Houwelingen 2007) at {times} "
         f"{unit}: Cox models of the stacked landmarks with a smooth baseline in the landmark, robust errors by subject "
         "and a ridge penalty by composite likelihood (Varin & Vidoni 2005). Markers entered by their first value, "
-        "their last, their change, or level and slope by the best linear unbiased predictions of a mixed model with random "
-        "intercept and slope (Laird & Ware 1982; Paige 2018) from visits up to the landmark. Everything was learned in "
+        "their last, their change, or level and slope by the best linear unbiased predictions of a mixed model with "
+        "random intercept and slope (Laird & Ware 1982; Paige 2018) from visits up to the landmark. All was learned in "
         f"the training part of {repeats} × {folds}-fold cross-validation by subject; intervals by bootstrap."
     )
 
