@@ -94,9 +94,9 @@ def calibration(curves: pl.DataFrame, measures: Mapping[str, Mapping[str, Any]],
     return embed(
         figure,
         f"Calibration curves of {_told(curves, unit)}. {', '.join(told)}",
-        f"Calibration of out-of-fold risks: {_told(curves, unit)}. Smoothed observed risk (loess of "
-        f"pseudo-observations, or of the class) at the predicted risk; band: pointwise 95 % bootstrap interval for "
-        f"{lead}. Grey: ideal. ICI, E50, E90: mean, median and 90th percentile of the distance from ideal.",
+        f"Calibration of out-of-fold risks ({curves['model'][0]}): {_told(curves, unit)}. Smoothed observed "
+        f"risk (loess of pseudo-observations, or of the class) at the predicted risk; band: pointwise 95 % bootstrap "
+        f"interval for {lead}. Grey: ideal. ICI, E50, E90: mean, median, 90th percentile of the distance from ideal.",
         half=True,
     )
 
@@ -136,7 +136,8 @@ def decision(curves: pl.DataFrame, unit: str) -> Figure:
     return embed(
         figure,
         f"Decision curves of {_told(curves, unit)}",
-        f"Net benefit of treating whoever's out-of-fold risk reaches the threshold: {_told(curves, unit)}. Band: "
+        f"Net benefit of treating whoever's out-of-fold risk ({curves['model'][0]}) reaches the threshold: "
+        f"{_told(curves, unit)}. Gaps: all of those patients were censored before. Band: "
         f"pointwise 95 % bootstrap interval for {lead}. A model is of use at a threshold only where it lies above "
         "treating everybody and above treating nobody (Vickers & Elkin 2006).",
         half=True,
@@ -170,9 +171,9 @@ def over_time(course: pl.DataFrame, unit: str) -> Figure:
     return embed(
         figure,
         f"AUC(t) and Brier score of {name} over time",
-        f"Out-of-fold discrimination and error of {name} over time: events by each time against subjects followed "
-        "beyond it, weighted for censoring. Grey above: no information; grey below: the same training parts without "
-        f"predictors. Band: pointwise 95 % bootstrap interval for {lead}. Up to the last event by which a tenth of the "
-        "subjects are followed.",
+        f"Out-of-fold discrimination and error of {name} ({course['model'][0]}) over time: events by each time against "
+        "subjects followed beyond it, weighted for censoring. Grey above: no information; grey below: the same "
+        f"training parts without predictors. Band: pointwise 95 % bootstrap interval for {lead}. Up to the last event "
+        "by which a tenth of the subjects are followed.",
         half=True,
     )

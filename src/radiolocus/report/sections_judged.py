@@ -87,9 +87,12 @@ def _times(curves: pl.DataFrame | None) -> list[float | None]:
 
 
 def _of(frame: pl.DataFrame | None, endpoint: str, performance: pl.DataFrame | None) -> pl.DataFrame | None:
+    """Rows of one endpoint and of its first model: figures of several models would show none of them."""
     if frame is None or not (own := frame.filter(pl.col("endpoint") == endpoint)).height:
         return None
-    return ordered(told_apart(own, performance))
+    models = performance.filter(pl.col("endpoint") == endpoint)["model"].to_list() if performance is not None else []
+    first = next((m for m in models if (own["model"] == m).any()), own["model"][0])
+    return ordered(own.filter(pl.col("model") == first))
 
 
 def _by_metric(frame: pl.DataFrame | None, predictors: str, time: float | None) -> dict[str, dict[str, object]]:

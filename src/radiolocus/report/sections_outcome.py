@@ -21,6 +21,7 @@ from radiolocus.schema import CONTROL
 __all__ = ["outcome"]
 
 _SHOWN = 8
+_MANY = 24  # rows of a table that opens on demand
 _LEFT = {
     "imaging": "everything",
     "shuffled": "shape and histogram of the region; where its intensities lie is random",
@@ -91,6 +92,7 @@ def _horizons(frame: pl.DataFrame, units: Mapping[str, str]) -> Table:
         ["endpoint", "predictors", "metric", "time", "estimate (95 % CI)", "n", "events by then"],
         rows,
         [False] * 4 + [True] * 3,
+        folded=len(rows) > _MANY,
         sortable=True,
         note="Uno's (with competing events Wolbers') C counts events up to the time, the last by which a tenth of the "
         "subjects are followed; who had a competing event counts as one who never has the event. AUC(t) and "
