@@ -12,6 +12,7 @@ import numpy.typing as npt
 from radiolocus.learn.harmonise import Harmonise, fit_harmonise
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.learn.select import not_redundant, select_columns, strongest
+from radiolocus.learn.structure import COMPONENT, Components, fit_components
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, BoolArray
 
@@ -41,6 +42,8 @@ class Predictors:
         Site or scanner of each subject, by which imaging predictors are harmonised; empty where unknown.
     keep : ndarray, shape (n, k), optional
         Covariates that harmonising keeps.
+    structure : ndarray, shape (n, m), optional
+        Dosages that the components of genotypes are made of; the columns ``genotype PC1``, ... are filled from them.
     partial : bool
         Some subjects lack whole blocks. What is missing of a predictor is then counted among those who have its block.
     """
@@ -55,6 +58,7 @@ class Predictors:
     batch: npt.NDArray[np.str_] | None = None
     keep: Array | None = None
     partial: bool = False
+    structure: Array | None = None
 
     def __post_init__(self) -> None:
         usable = np.abs(self.numeric) < _LARGEST
@@ -84,6 +88,7 @@ class Predictors:
             None if self.batch is None else self.batch[rows],
             None if self.keep is None else self.keep[rows],
             self.partial,
+            None if self.structure is None else self.structure[rows],
         )
 
     @property
@@ -104,6 +109,7 @@ class Predictors:
             levels=tuple(self.levels[q] for q in categorical),
             categorical_names=tuple(self.categorical_names[q] for q in categorical),
             categorical_blocks=(block,) * len(categorical),
+            structure=self.structure if any(self.numeric_names[j].startswith(COMPONENT) for j in numeric) else None,
         )
 
     def having(self, block: str) -> BoolArray:
@@ -127,6 +133,7 @@ def join_predictors(parts: Sequence[Predictors]) -> Predictors:
         parts[0].batch,
         parts[0].keep,
         parts[0].partial,
+        next((p.structure for p in parts if p.structure is not None), None),
     )
 
 
@@ -152,6 +159,7 @@ class Preprocess:
     _encoding: _Encoding
     _kept: Rows
     _harmonise: Harmonise | None = None
+    _components: Components | None = None
 
     def apply(self, predictors: Predictors) -> Array:
         """Return the standardised columns, shape (n, m).
@@ -159,7 +167,7 @@ class Preprocess:
         A missing number becomes the training median; a missing category the most frequent one in training, and so
         does a category that training did not hold. A subject of a batch that training did not teach stays as it is.
         """
-        harmonised = _harmonised(self._harmonise, predictors)
+        harmonised = _harmonised(self._harmonise, _placed(self._components, predictors))
         return (self._encoding.encode(harmonised)[:, self._kept] - self.mean) / self.scale
 
     @property
@@ -185,6 +193,17 @@ class Preprocess:
         if self._harmonise is None or predictors.batch is None:
             return []
         return self._harmonise.unseen(predictors.batch)
+
+
+def _placed(components: Components | None, predictors: Predictors) -> Predictors:
+    """Fill the columns of components with the coordinates of the subjects."""
+    if components is None or predictors.structure is None:
+        return predictors
+    numeric, scores = predictors.numeric.copy(), components.scores(predictors.structure)
+    columns = [j for j, name in enumerate(predictors.numeric_names) if name.startswith(COMPONENT)]
+    numeric[:, columns] = 0.0
+    numeric[:, columns[: scores.shape[1]]] = scores
+    return replace(predictors, numeric=numeric)
 
 
 def _harmonised(harmonise: Harmonise | None, predictors: Predictors) -> Predictors:
@@ -259,11 +278,12 @@ def fit_preprocess(
 ) -> Preprocess:
     """Learn the columns of a model from a training part.
 
-    In this order: differences between batches are taken out of imaging predictors (with a batch); predictors with too
-    many missing values go; numbers are imputed by the median, categories by the most frequent one; categories become
-    indicator columns, the most frequent one being the reference; constant columns, and those with too large a share
-    of one value, go; columns are standardised; the `screen` columns of largest univariate score stay; of redundant
-    columns one stays; with ``select`` the columns are chosen that go with the outcome.
+    Components of genotypes are learned first. Then, in this order: differences between batches are taken out of imaging
+    predictors (with a batch); predictors with too many missing values go; numbers are imputed by the median, categories
+    by the most frequent one; categories become indicator columns, the most frequent one being the reference; constant
+    columns, and those with too large a share of one value, go; columns are standardised; the `screen` columns of
+    largest univariate score stay; of redundant columns one stays; with ``select`` the columns are chosen that go with
+    the outcome.
 
     Parameters
     ----------
@@ -279,6 +299,11 @@ def fit_preprocess(
         Of the halves that stability selection draws.
     """
     harmonise, notes = None, list[tuple[str, str]]()
+    components = None
+    if training.structure is not None:
+        wanted = sum(name.startswith(COMPONENT) for name in training.numeric_names)
+        components = fit_components(training.structure, wanted)
+        training = _placed(components, training)
     if training.batch is not None and options.harmonise:
         harmonise, notes = fit_harmonise(training.numeric, training.numeric_blocks, training.batch, training.keep)
         training = _harmonised(harmonise, training)
@@ -314,6 +339,7 @@ def fit_preprocess(
         encoding,
         kept,
         harmonise,
+        components,
     )
 
 

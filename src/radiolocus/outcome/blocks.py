@@ -237,9 +237,12 @@ def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Pre
     numeric: dict[str, Array] = {}
     codes, levels = {}, {}
     problems = []
+    structure = None
     for column in columns:
         values = frame[column]
-        if values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null):
+        if isinstance(values.dtype, pl.List):  # dosages, of which components are made inside the fold
+            structure = np.array(values.to_list(), dtype=np.float64).reshape(frame.height, -1)
+        elif values.dtype.is_numeric() or values.dtype in (pl.Boolean, pl.Null):
             numeric[column] = values.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
         elif name == CLINICAL and values.dtype in (pl.String, pl.Categorical, pl.Enum):
             text = values.cast(pl.String)
@@ -266,6 +269,7 @@ def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Pre
         tuple(levels.values()),
         tuple(codes),
         (name,) * len(codes),
+        structure=structure,
     )
     lost = np.isnan(predictors.numeric).sum(axis=0) - np.isnan(raw).sum(axis=0)
     problems += [

@@ -259,8 +259,15 @@ def _baseline(fit: LinearFit | Proportional) -> tuple[tuple[float, ...], tuple[f
     if fit.baseline is None:
         return (), ()
     times = np.unique(fit.baseline.time[fit.baseline.event > 0])
-    survival = fit.baseline.survival(np.zeros(1), times)[0]
-    return tuple(times.tolist()), tuple((-np.log(survival)).tolist())
+    hazard = np.full(times.size, np.inf)
+    # A survival that is next to nothing has lost its hazard: there it is read off a patient of lower risk.
+    for lower in np.arange(0.0, 200.0, 4.0):
+        survival = fit.baseline.survival(np.array([-lower]), times)[0]
+        told = np.isinf(hazard) & (survival > 1e-8)
+        hazard[told] = -np.log(survival[told]) * np.exp(lower)
+        if np.isfinite(hazard).all():
+            break
+    return tuple(times.tolist()), tuple(hazard.tolist())
 
 
 def _hash(body: Mapping[str, Any]) -> str:

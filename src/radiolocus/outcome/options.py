@@ -9,6 +9,7 @@ from radiolocus.errors import ConfigError
 from radiolocus.learn.models import check_models
 from radiolocus.learn.options import ProtocolOptions
 from radiolocus.outcome.delta_options import DeltaBlock
+from radiolocus.outcome.genetic_options import GeneticBlock
 from radiolocus.registry import suggest
 
 __all__ = ["STRATEGIES", "OutcomeOptions"]
@@ -46,6 +47,8 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
         says who lacks the block, or by models that do without it (``stacked``).
     thresholds : tuple of float
         Risks at which the net benefit of two sets of predictors is compared; default: the observed risk.
+    genetic : GeneticBlock or None
+        Genotypes as a block of predictors: dosages, given scores, components.
     delta : DeltaBlock or None
         Change from baseline to a visit as a block of predictors; endpoints are counted from that visit then.
     """
@@ -60,6 +63,7 @@ class OutcomeOptions(ProtocolOptions, IccDemand):
     combine: tuple[str, ...] = ()
     missing_modality: tuple[str, ...] = ()
     thresholds: tuple[float, ...] = ()
+    genetic: GeneticBlock | None = None
     delta: DeltaBlock | None = None
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from radiolocus.config import Sections, sections_of
 from radiolocus.errors import StoreError
 from radiolocus.model import Endpoint
 from radiolocus.outcome.delta_options import DELTA
+from radiolocus.outcome.genetic_options import GENETIC
 from radiolocus.outcome.landmark import Landmark
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.pipeline.delta_predictors import delta_block
@@ -68,7 +69,8 @@ class FinishedRun:
         imaging, _ = phenotypes(self, self.outcome, "outcome", at_baseline=True)
         markers, _ = molecular_predictors(self, endpoints)
         delta, _, _ = delta_block(self, self.outcome, self.clinical)
-        frames = {"clinical": self.clinical, "imaging": imaging, "molecular": markers, DELTA: delta}
+        genotypes = read_table(self.root, "outcome/genetic") if self.outcome.genetic is not None else None
+        frames = {"clinical": self.clinical, "imaging": imaging, "molecular": markers, GENETIC: genotypes, DELTA: delta}
         return {name: frame for name, frame in frames.items() if frame is not None and frame.width > 1}
 
     def landmark(self) -> Landmark | None:

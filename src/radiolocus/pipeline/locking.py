@@ -11,12 +11,15 @@ import numpy as np
 import polars as pl
 
 from radiolocus.errors import ConfigError, InputError
-from radiolocus.learn.models import MODELS, Net, models_for
+from radiolocus.learn.blockwise import Fusion
+from radiolocus.learn.models import MODELS, Net, alone, models_for
 from radiolocus.learn.protocol import Protocol
 from radiolocus.model import Problem
 from radiolocus.outcome.blocks import Known, target_of
 from radiolocus.outcome.delta_options import DELTA
+from radiolocus.outcome.genetic_options import GENETIC
 from radiolocus.outcome.lock import LockedModel, lock_model
+from radiolocus.outcome.sets import is_partial
 from radiolocus.outcome.tasks import Task, plan
 from radiolocus.outcome.validation import validate
 from radiolocus.pipeline.finished import FinishedRun, open_run
@@ -42,7 +45,8 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
     predictors : str
         ``clinical``, ``imaging``, ``molecular``, ``all`` or a combination, ``clinical+molecular``.
     model : str
-        ``elastic_net``, ``lasso`` or ``ridge``; ``cox`` or, with competing events, ``fine_gray``.
+        ``elastic_net``, ``lasso`` or ``ridge``; ``cox`` or, with competing events, ``fine_gray``; of several blocks
+        ``ipf_lasso``, ``stacked`` and the like.
 
     Raises
     ------
@@ -50,10 +54,25 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
         No such endpoint, predictors or model in this run, or a model that cannot be locked.
     """
     run = open_run(folder)
-    allowed = [name for name in MODELS if isinstance(MODELS[name], Net) or name in _WRITTEN]
+    if is_partial(predictors):
+        raise ConfigError(
+            f"a locked model of patients who may lack a block ('{predictors}')",
+            where="lock",
+            allowed="all: a model file holds one linear predictor, and not one for each set of blocks",
+            todo="lock 'all', and a model of the blocks that every patient has for the others",
+        )
+    allowed = [name for name in MODELS if isinstance(MODELS[name], Net | Fusion) or name in _WRITTEN]
     if model not in allowed:
         raise ConfigError(f"model '{model}'", where="lock", allowed=", ".join(allowed), todo=suggest(model, allowed))
     task = _task(run, endpoint, predictors, model)
+    asked = run.outcome.genetic
+    if asked is not None and asked.components and GENETIC in task.data.blocks:
+        raise ConfigError(
+            "a locked model of components of genotypes",
+            where="outcome.genetic.components",
+            allowed="variants and scores: new patients have no place on components that others span",
+            todo="leave components out, or give loadings of a reference panel as scores",
+        )
     seed = np.random.SeedSequence([task.options.seed, 0x10C4])
     tuned = Protocol(task.options, model).fit(task.data, task.target, seed, task.rows)
     performance = read_table(folder, "outcome/performance")
@@ -90,7 +109,7 @@ def _task(run: FinishedRun, endpoint: str | None, predictors: str, model: str) -
     )
     units = plan(endpoints, run.predictors((endpoint,)), one, landmark=run.landmark()).units
     tasks = {unit.task.predictors: unit.task for unit in units}
-    other = next((t for t in tasks.values() if t.model != model), None)
+    other = next((t for t in tasks.values() if t.model not in (model, alone(model))), None)
     if other is not None:
         fit = models_for(other.target.kind, (*_WRITTEN, "elastic_net", "lasso", "ridge"), other.target.needs)
         raise ConfigError(

@@ -272,4 +272,11 @@ OUTCOME: tuple[Table, ...] = (
             Column("unpredicted", Whole, "subjects with some block to whom the model has nothing to say"),
         ),
     ),
+    Table(
+        "outcome/genetic",
+        "genotypes as predictors: a column a variant (copies of its effect allele) and a score (mean over its "
+        "alleles), and zero for components, which are learned inside the fold",
+        (SUBJECT,),
+        True,
+    ),
 )
