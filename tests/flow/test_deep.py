@@ -103,7 +103,7 @@ def test_explanations_are_of_held_out_subjects_and_add_up(ran):
 @torch_there
 def test_the_report_shows_networks(ran):
     page = (ran[1].root / "report.html").read_text()
-    assert "Networks" in page
+    assert "Networks on crops and genomic input" in page
     assert "Grad-CAM" in page
     assert ran[1].lines[[line.split()[0] for line in ran[1].lines].index("deep")].endswith("networks and simple ones")
 

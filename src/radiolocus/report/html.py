@@ -19,6 +19,7 @@ from radiolocus.report.sections_benefit import benefit
 from radiolocus.report.sections_checklists import reporting
 from radiolocus.report.sections_cohort import cohort
 from radiolocus.report.sections_ctdna import follow_up
+from radiolocus.report.sections_deep import deep
 from radiolocus.report.sections_early import early
 from radiolocus.report.sections_expression import expression
 from radiolocus.report.sections_follow_up import changes, timelines
@@ -55,6 +56,7 @@ _SECTIONS: tuple[Callable[[Artefacts], Section | None], ...] = (
     genotyping,
     mendelian,
     outcome,
+    deep,
     response,
     changes,
     timelines,
@@ -76,6 +78,7 @@ _SHOWN_IN = {
     "link": "links",
     "genotyping": "genotyping",
     "outcome": "outcome",
+    "deep": "deep",
     "response": "response",
     "monitoring": "monitoring",
     "early": "early",
