@@ -20,6 +20,7 @@ def fitted(p, kind):
     rng = np.random.default_rng(p)
     n = 120
     numeric = rng.normal(size=(n, p))
+    numeric[:, 2] = numeric[:, 2] > 0.5  # a mark, as of a mutation
     codes = rng.choice([0, 1, 2], n)
     codes[:2] = 3, -1
     time = rng.exponential(np.exp(-numeric[:, 0] - 0.8 * (codes == 0)))
@@ -48,6 +49,8 @@ def read_off(found, row, frame, locked):
             total += p0 + (value - x0) * (p1 - p0) / (x1 - x0)
         elif kind == "missing":
             total += axis["points"][int(row[predictor.removesuffix(" (missing)")] is None)]
+        elif kind == "binary":
+            total += axis["points"][int(row[predictor] or 0)]
         elif kind == "category":
             labels = axis["label"].to_list()
             total += axis["points"][labels.index(row[predictor]) if row[predictor] in labels else 0]
@@ -76,6 +79,7 @@ def test_points_lead_to_the_linear_predictor_and_the_risk(p, kind):
     linear, _ = locked.linear(frame)
     points = np.array([read_off(found, row, frame, locked) for row in frame.iter_rows(named=True)])
     np.testing.assert_allclose(found.base + found.per_point * points, linear, atol=1e-10)
+    assert set(found.axes.filter(predictor="f2")["kind"]) <= {"binary"}
     assert found.axes["points"].max() == pytest.approx(100.0)
     assert found.axes["points"].min() == pytest.approx(0.0)
     risk = locked.risk(linear, times)

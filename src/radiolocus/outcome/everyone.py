@@ -162,16 +162,15 @@ def _design(task: Task, tuned: TunedModel | None) -> _Design | None:
 def _columns(
     task: Task, X: Array, described: Sequence[dict[str, object]], names: Sequence[str], scale: Array, chosen: bool
 ) -> _Design:
-    """Numbers per standard deviation, categories and missing values as they are."""
-    numbers = np.array([d["kind"] == "number" for d in described])
+    """Numbers per standard deviation; marks (0 or 1), categories and missing values as they are."""
     against = "against all others" if chosen else "against the reference"
-    unit = tuple(
-        f"standard deviation, {s:.4g}" if number else "against all others" if d["kind"] == "missing" else against
-        for d, number, s in zip(described, numbers, scale, strict=True)
-    )
-    return _Design(
-        X * np.where(numbers, 1.0, scale), tuple(names), tuple(str(d["block"]) for d in described), unit, chosen
-    )
+    unit, per = list[str](), np.array(scale, dtype=np.float64)
+    for j, d in enumerate(described):
+        mark = d["kind"] == "number" and (d["low"], d["high"]) == (0.0, 1.0) and np.unique(X[:, j]).size == 2
+        told = {"missing": "against all others", "level": against}.get(str(d["kind"]), "")
+        unit.append(told or ("1 against 0" if mark else f"standard deviation, {scale[j]:.4g}"))
+        per[j] = scale[j] if told or mark else 1.0
+    return _Design(X * per, tuple(names), tuple(str(d["block"]) for d in described), tuple(unit), chosen)
 
 
 def _effects(task: Task, design: _Design) -> tuple[Tables, _Design]:

@@ -91,9 +91,9 @@ def nomogram(model: LockedModel, training: pl.DataFrame, times: Sequence[float])
     for column in model.columns:
         if column.coefficient != 0.0:
             columns.setdefault(column.predictor, []).append(column)
-    axes = [axis for own in columns.values() for axis in _axes(own, model)]
+    axes = [axis for own in columns.values() for axis in _axes(own, model, training)]
     axes.sort(key=lambda axis: (-axis.span, axis.predictor))
-    if len(axes) > MOST_AXES:
+    if len(axes) > MOST_AXES + 1:
         rest = {axis.predictor for axis in axes[MOST_AXES:]}
         kept = [axis for axis in axes[:MOST_AXES] if axis.predictor not in rest]
         axes = [*kept, _shared(model, training, {axis.predictor for axis in kept})]
@@ -121,12 +121,18 @@ def _effect(column: ModelColumn, value: float) -> float:
     return column.coefficient * (value - column.mean) / column.scale
 
 
-def _axes(own: Sequence[ModelColumn], model: LockedModel) -> list[_Axis]:
+def _binary(values: pl.Series) -> bool:
+    """Whether a number is a mark: 0 or 1, nothing between."""
+    return set(values.drop_nulls().unique().to_list()) == {0.0, 1.0}
+
+
+def _axes(own: Sequence[ModelColumn], model: LockedModel, training: pl.DataFrame) -> list[_Axis]:
     axes = []
     for column in own:
         ends = [(f"{v:.6g}", v, _effect(column, v)) for v in (column.low, column.high)]
         if column.kind == "number":
-            axes.append(_Axis(column.predictor, column.block, "number", tuple(ends)))
+            kind = "binary" if _binary(training[column.predictor]) else "number"
+            axes.append(_Axis(column.predictor, column.block, kind, tuple(ends)))
         elif column.kind == "missing":
             told = tuple((name, v, effect) for name, (_, v, effect) in zip(("known", "missing"), ends, strict=True))
             axes.append(_Axis(f"{column.predictor} (missing)", column.block, "missing", told))

@@ -132,7 +132,11 @@ FURTHER: tuple[Table, ...] = (
             *MODEL,
             Column("axis", Whole, "place from the top, by reach, from 0"),
             *_PREDICTOR,
-            Column("kind", Text, "'number', 'category', 'missing', or 'score' of all predictors without an own axis"),
+            Column(
+                "kind",
+                Text,
+                "'number', 'binary', 'category', 'missing', or 'score' of all predictors without an own axis",
+            ),
             Column("label", Text, "value or category"),
             Column("value", Real, "value; null for a category"),
             Column("contribution", Real, "to the linear predictor"),
