@@ -18,6 +18,7 @@ from radiolocus.learn.audit import (
     too_few,
 )
 from radiolocus.learn.clinic import Clinic
+from radiolocus.learn.discrimination import metric_of
 from radiolocus.learn.null import Null
 from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.target import Target
@@ -71,7 +72,7 @@ def data_audit(
         What is suspect, or a leak.
     """
     single = univariate.filter(pl.col("block").is_in(list(members)))
-    metric = "AUC" if task.target.time is None else "Harrell's C"
+    metric = "Harrell's C" if task.target.kind == "survival" else metric_of(task.target)
     findings = [
         *duplicates(task.data, task.subject),
         *predicts_alone(single["predictor"].to_list(), single["estimate"].to_numpy(), metric),
