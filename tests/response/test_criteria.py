@@ -322,7 +322,7 @@ def test_rano_volumes(volume, expected):
 
 @pytest.mark.parametrize(("side", "expected"), [(30, "MR"), (30.1, "SD"), (20, "PR")])
 def test_rano_minor_response_is_an_option_and_a_best_response_of_its_own(side, expected):
-    frame = table((0, *glioma(40, 40)), (60, *glioma(40, side)))
+    frame = table((0, *glioma(40, 40)), (60, *glioma(40, side)), (90, *glioma(40, side)))
     found = assess(frame, "rano", CriteriaOptions(rano_minor_response=True))
     assert found.timepoints["overall_response"][1] == expected
     assert found.best["best_response"][0] == expected
@@ -344,6 +344,17 @@ def test_rano_progression_soon_after_radiotherapy_waits(third, expected, progres
     assert found.best["progression_day"][0] == progression
     late = assess(frame, "rano", CriteriaOptions(rano_radiotherapy_days=60.0))
     assert late.timepoints["overall_response"][1] == "PD"
+
+
+def test_a_rano_response_is_confirmed_after_four_weeks_or_is_stable_disease():
+    """[rano.CONFIRMED] Wen 2010: in the absence of a confirming scan a response counts as stable disease."""
+    seen, again = glioma(40, 20), (60, *glioma(40, 20))
+    for later, expected in (([], "SD"), ([(80, *seen)], "SD"), ([(88, *seen)], "PR"), ([(88, *glioma(40, 40))], "SD")):
+        found = assess(table((0, *glioma(40, 40)), again, *later), "rano")
+        assert found.best["best_response"][0] == expected
+        assert found.timepoints["overall_response"][1] == "PR"
+    alone = assess(table((0, *glioma(40, 40)), again), "rano", CriteriaOptions(rano_confirmation=False))
+    assert alone.best["best_response"][0] == "PR"
 
 
 def test_rano_small_targets_are_noted():

@@ -473,6 +473,29 @@ def test_too_many_and_too_small_targets_are_noted(lesion_rows, lesion_table):
     assert baseline_remarks(table, Recist11Options(most_targets=6, most_targets_an_organ=3))[0].subject == "nodes"
 
 
+@pytest.mark.parametrize(
+    ("size", "further", "noted"),
+    [
+        (15, {}, ""),
+        (15, {"slice_mm": 5.0}, ""),
+        (15, {"slice_mm": 8.0}, "at least 16 mm"),  # twice a slice that is thicker than 5 mm
+        (16, {"slice_mm": 8.0}, ""),
+        (15, {"method": "x-ray"}, "at least 20 mm"),
+        (10, {"method": "caliper"}, ""),
+        (30, {"organ": "Pleural effusion"}, "what is measurable"),
+        (30, {"organ": "Blastic bone"}, "what is measurable"),
+        (30, {"irradiated": "yes"}, "has progressed since radiotherapy"),
+        (30, {"irradiated": "progressed"}, ""),
+    ],
+)
+def test_what_is_not_measurable_is_noted(lesion_rows, lesion_table, size, further, noted):
+    """Sections 3.1.1 and 3.1.2."""
+    table = lesion_table(lesion_rows(day=0, T=size)).with_columns(**{k: pl.lit(v) for k, v in further.items()})
+    told = [p.allowed for p in baseline_remarks(table)]
+    assert len(told) == bool(noted)
+    assert all(noted in allowed for allowed in told)
+
+
 def test_nodes_below_15_mm_are_no_targets(lesion_rows, lesion_table):
     """Section 3.1.1: from 10 to below 15 mm a node is a non-target, below 10 mm it is normal and not followed."""
     table = lesion_table(
@@ -490,8 +513,9 @@ def test_nodes_below_15_mm_are_no_targets(lesion_rows, lesion_table):
         (2, 9.0, "NE", "PR"),
     ]
     assert found.timepoints["reason"][0] == (
-        "baseline: 2 targets followed, sum 55 mm; lymph node B of 14.9 mm followed as a non-target; "
-        "lymph node C of 10 mm followed as a non-target; lymph node D of 9.9 mm is normal, not followed"
+        "baseline: 2 targets followed, sum 55 mm; lymph node B of 14.9 mm followed as a non-target [recist11.NODE]; "
+        "lymph node C of 10 mm followed as a non-target [recist11.NODE]; "
+        "lymph node D of 9.9 mm is normal, not followed [recist11.NODE]"
     )
     assert [(p.item, p.todo.split(":")[0].split(";")[0]) for p in found.problems] == [
         ("lesion B", "it was followed as a non-target"),

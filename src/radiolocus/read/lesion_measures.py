@@ -62,7 +62,12 @@ MEASURES: dict[str, Measure] = {
     ),
     "earlier_mm": Measure("lesion", "diameter on a scan before baseline, for the growth rate", "mm", most=500.0),
     "change": Measure("lesion", "change of a lesion that is not measured", words=("increase", "same", "decrease")),
+    "method": Measure("lesion", "how it was measured", words=("ct", "mri", "caliper", "x-ray")),
+    "irradiated": Measure(
+        "lesion", "lies where radiotherapy was given; progressed: has grown since", words=("no", "yes", "progressed")
+    ),
     "pet": Measure("lesion", "FDG-PET of a new lesion", words=("positive", "negative")),
+    "slice_mm": Measure("visit", "slice thickness of the scan", "mm", most=50.0),
     "liver_mean": Measure("visit", "mean SUL of normal liver", "SUL", most=50.0),
     "liver_sd": Measure("visit", "standard deviation of the SUL of normal liver", "SUL", most=50.0),
     "blood_pool_mean": Measure("visit", "mean SUL of the blood pool", "SUL", most=50.0),

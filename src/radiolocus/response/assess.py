@@ -160,7 +160,7 @@ def _best(timepoints: pl.DataFrame, kind: Criterion, options: CriteriaOptions) -
         return schema.empty("response/criteria_best")
     classes = recist_classes(kind.name)
     as_recist = timepoints.with_columns(pl.col("overall_response").replace_strict(classes, return_dtype=pl.String))
-    best = best_response(as_recist, options)
+    best = best_response(as_recist, kind.best_by(options))
     by_subject = {str(k[0]): part for k, part in timepoints.partition_by("subject", as_dict=True).items()}
     rows = [_told(row, by_subject[row["subject"]], kind, classes) for row in best.iter_rows(named=True)]
     frame = pl.DataFrame(rows, schema_overrides=schema.TABLES["response/criteria_best"].schema)

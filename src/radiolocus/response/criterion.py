@@ -7,7 +7,7 @@ A criterion is one pure function from the course of a subject to the calls of it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import polars as pl
@@ -77,6 +77,8 @@ class CriteriaOptions(Recist11Options):
         RANO 2.0: sum of products of diameters, or of volumes.
     rano_minor_response : bool
         RANO 2.0: minor response of lower-grade and other non-enhancing glioma.
+    rano_confirmation : bool
+        RANO 2.0: CR and PR count as best response only when seen again after `confirmation_days`, else as SD.
     rano_radiotherapy_days : float
         RANO 2.0: days after radiotherapy within which progression must be confirmed.
     lugano_uptake_change : float
@@ -93,6 +95,7 @@ class CriteriaOptions(Recist11Options):
     percist_liver_units: float = 0.3
     rano_measure: Literal["products", "volume"] = "products"
     rano_minor_response: bool = False
+    rano_confirmation: bool = True
     rano_radiotherapy_days: float = 84.0
     lugano_uptake_change: float = 0.0
     bone_flare_days: float = 84.0
@@ -219,6 +222,8 @@ class Criterion:
         From a course to notes on its baseline: lesion, what was got, what is allowed.
     asks : callable
         From the options to further columns that are needed; of those joined by ``" or "`` one is enough.
+    confirms : callable
+        Whether responses must be confirmed whatever the option ``confirmation`` says.
     """
 
     name: str
@@ -232,6 +237,11 @@ class Criterion:
     notes: tuple[str, ...] = ()
     remarks: Callable[[Course], list[tuple[str, str, str]]] = lambda _: []
     asks: Callable[[CriteriaOptions], tuple[str, ...]] = lambda _: ()
+    confirms: Callable[[CriteriaOptions], bool] = lambda _: False
+
+    def best_by(self, options: CriteriaOptions) -> CriteriaOptions:
+        """Options of the best response: a criterion may demand confirmation by itself."""
+        return replace(options, confirmation=True) if self.confirms(options) else options
 
     def lacks(self, columns: Sequence[str], options: CriteriaOptions) -> list[str]:
         """Columns that the criterion needs and a lesion table has not."""

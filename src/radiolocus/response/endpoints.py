@@ -118,6 +118,7 @@ def first_responses(timepoints: pl.DataFrame, criterion: str, options: CriteriaO
     if criterion != "recist11":
         words |= dict(CRITERIA[criterion].words)
         words |= dict.fromkeys(("PDu", "iUPD"), "NE")
+        options = CRITERIA[criterion].best_by(options)
     codes = {word: LABELS.index(label) for word, label in words.items()}
     said = timepoints["overall_response"].fill_null("none").replace_strict(codes, return_dtype=pl.Int8).to_numpy()
     starts = [*(timepoints["day"] == 0).arg_true().to_list(), timepoints.height]

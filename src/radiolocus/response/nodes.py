@@ -87,7 +87,9 @@ def placed_nodes(
             "lymph node {} of {} mm {}",
             "lesion",
             pl.col("_base").round(2).cast(pl.String).str.strip_suffix(".0"),
-            pl.when("_normal").then(pl.lit("is normal, not followed")).otherwise(pl.lit("followed as a non-target")),
+            pl.when("_normal")
+            .then(pl.lit("is normal, not followed [recist11.NODE]"))
+            .otherwise(pl.lit("followed as a non-target [recist11.NODE]")),
         ).alias("placed")
     )
     return (

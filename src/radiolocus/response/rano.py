@@ -69,6 +69,14 @@ MEASURABLE = Rule(
     {"least": 10},
 )
 
+CONFIRMED = Rule(
+    "rano.CONFIRMED",
+    "best",
+    "CR and PR must be seen again at least 4 weeks later (options `rano_confirmation`, `confirmation_days`); until "
+    "then they count as SD",
+    "Wen et al. (RANO), J Clin Oncol 2010;28:1963; " + PAPER,
+)
+
 WORDS = RECIST_WORDS | {"MR": "MR", "PDu": "PDu"}
 
 
@@ -154,7 +162,7 @@ CRITERIA.add(
         "sum of products of perpendicular diameters, mm² (or of volumes, mL)",
         (),
         WORDS,
-        (CR, PR, PR_VOLUME, MR, SD, PD, PD_VOLUME, NE, OTHER, NEW, CLINICAL, EARLY, MEASURABLE),
+        (CR, PR, PR_VOLUME, MR, SD, PD, PD_VOLUME, NE, OTHER, NEW, CLINICAL, EARLY, MEASURABLE, CONFIRMED),
         rano,
         (
             "The baseline is the scan that the table calls so: after radiotherapy in newly diagnosed glioblastoma.",
@@ -162,5 +170,6 @@ CRITERIA.add(
         ),
         _remarks,
         lambda options: ("volume_ml",) if options.rano_measure == "volume" else ("perpendicular_mm",),
+        lambda options: options.rano_confirmation,
     ),
 )

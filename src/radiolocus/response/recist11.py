@@ -23,6 +23,7 @@ from radiolocus.response.visits import visit_table
 
 __all__ = [
     "LEAST_MM",
+    "LEAST_X_RAY_MM",
     "Recist11",
     "Recist11Options",
     "baseline_remarks",
@@ -31,8 +32,9 @@ __all__ = [
     "time_points",
 ]
 
-LEAST_MM = 10.0
-"""Smallest longest diameter of a target at baseline (section 3.1.1)."""
+LEAST_MM, LEAST_X_RAY_MM = 10.0, 20.0
+"""Smallest longest diameter of a target at baseline, and on a chest X-ray (section 3.1.1)."""
+_NOT_MEASURABLE = r"(?i)effusion|ascites|lymphangi|leptomening|blastic"
 
 
 @dataclass(frozen=True)
@@ -292,8 +294,24 @@ def baseline_remarks(lesions: pl.DataFrame, options: Recist11Options | None = No
         .filter(pl.col("len") > chosen.most_targets_an_organ)
         .sort("subject", "place")
     )
-    limit = pl.when("node").then(LEAST_NODE_MM).otherwise(LEAST_MM)
-    small = base.with_columns(limit.alias("limit")).filter(pl.col("diameter_mm") < pl.col("limit") - 1e-9)
+    least, vague = _least(base), pl.col("organ").str.contains(_NOT_MEASURABLE)
+    held = pl.col("irradiated") == "yes" if "irradiated" in base.columns else pl.lit(value=False)
+    wrong = (
+        pl.when(pl.col("diameter_mm") < least - 1e-9)
+        .then(pl.format("a target of {} mm", pl.col("diameter_mm").round(2).cast(pl.String).str.strip_suffix(".0")))
+        .when(vague)
+        .then(pl.format("a target in '{}'", "organ"))
+        .when(held)
+        .then(pl.lit("a target that was irradiated and has not grown since"))
+    )
+    allowed = (
+        pl.when(pl.col("diameter_mm") < least - 1e-9)
+        .then(pl.format("at least {} mm (RECIST 1.1, section 3.1.1)", least.cast(pl.String).str.strip_suffix(".0")))
+        .when(vague)
+        .then(pl.lit("what is measurable: no effusion, lymphangitis or blastic bone (RECIST 1.1, section 3.1.1)"))
+        .otherwise(pl.lit("a lesion that has progressed since radiotherapy (RECIST 1.1, section 3.1.2)"))
+    )
+    doubtful = base.select("subject", "lesion", wrong.alias("wrong"), allowed.alias("allowed")).drop_nulls("wrong")
 
     def note(subject: str, got: str, allowed: str, item: str | None = None) -> Problem:
         todo = "check the choice of targets; the response was computed with them"
@@ -312,8 +330,18 @@ def baseline_remarks(lesions: pl.DataFrame, options: Recist11Options | None = No
             )
             for s, p, n in organs.rows()
         ),
-        *(
-            note(s, f"a target of {d:g} mm", f"at least {m:g} mm (RECIST 1.1, section 3.1.1)", f"lesion {x}")
-            for s, x, d, m in small.sort("subject", "lesion").select("subject", "lesion", "diameter_mm", "limit").rows()
-        ),
+        *(note(s, got, allowed, f"lesion {x}") for s, x, got, allowed in doubtful.sort("subject", "lesion").rows()),
+    )
+
+
+def _least(base: pl.DataFrame) -> pl.Expr:
+    """Smallest diameter of a target, mm: twice the slice where that is thick, 20 mm on a chest X-ray."""
+    thick = 2 * pl.col("slice_mm") if "slice_mm" in base.columns else pl.lit(None, pl.Float64)
+    drawn = pl.col("method") == "x-ray" if "method" in base.columns else pl.lit(value=False)
+    return (
+        pl.when("node")
+        .then(LEAST_NODE_MM)
+        .when(drawn)
+        .then(LEAST_X_RAY_MM)
+        .otherwise(pl.max_horizontal(pl.lit(LEAST_MM), thick.fill_null(0.0)))
     )

@@ -8,7 +8,7 @@ from radiolocus.kernels.recist import PD_LEAST_MM, PD_SHARE, PR_SHARE
 from radiolocus.read.lesion_parts import TOO_SMALL_MM
 from radiolocus.response.criterion import Rule
 from radiolocus.response.nodes import LEAST_NODE_MM
-from radiolocus.response.recist11 import LEAST_MM, Recist11Options
+from radiolocus.response.recist11 import LEAST_MM, LEAST_X_RAY_MM, Recist11Options
 from radiolocus.response.visits import NORMAL_NODE_MM
 
 __all__ = ["RECIST11", "recist11_rule"]
@@ -21,10 +21,11 @@ RECIST11: tuple[Rule, ...] = (
     Rule(
         "recist11.MEASURABLE",
         "target",
-        "longest diameter at least {least} mm, short axis of a node at least {node} mm, at baseline; a smaller target "
-        "that is no node is noted",
-        f"{_PAPER}, 3.1.1",
-        numbers={"least": LEAST_MM, "node": LEAST_NODE_MM},
+        "longest diameter at least {least} mm (twice the slice where `slice_mm` is above 5 mm; {ray} mm where `method` "
+        "is x-ray), short axis of a node at least {node} mm, at baseline; no effusion, lymphangitis or blastic bone; "
+        "irradiated lesions (`irradiated`) only when grown since; what is none of these is noted",
+        f"{_PAPER}, 3.1.1 and 3.1.2",
+        numbers={"least": LEAST_MM, "node": LEAST_NODE_MM, "ray": LEAST_X_RAY_MM},
     ),
     Rule(
         "recist11.NODE",
@@ -137,8 +138,11 @@ def recist11_rule() -> pl.Expr:
     """Key of the rule that decided a row of ``response/timepoints``."""
     again = pl.col("reason").str.contains("seen again after complete response", literal=True)
     pet = pl.col("reason").str.contains("new lesion on FDG-PET", literal=True)
+    held = pl.col("reason").str.contains("the earlier response persists", literal=True)
     return (
-        pl.when(pl.col("overall_response") != "PD")
+        pl.when((pl.col("overall_response") == "PR") & held)
+        .then(pl.lit("recist11.PERSISTENT"))
+        .when(pl.col("overall_response") != "PD")
         .then(pl.format("recist11.{}", "overall_response"))
         .when(again)
         .then(pl.lit("recist11.AGAIN"))

@@ -73,6 +73,9 @@ CRITERIA.add(
         RECIST_WORDS,
         (CR, PR, SD, PD, NE, OTHER, NEW),
         who,
-        ("No change (NC) is written SD.",),
+        (
+            "No change (NC) is written SD.",
+            "The paper asks for two observations at least four weeks apart: `confirmation = true` demands them.",
+        ),
     ),
 )
