@@ -4,7 +4,7 @@ import pytest
 from monitored import reference_answers, reference_table
 from naive import longitudinal as naive
 from radiolocus.errors import FitError, InputError
-from radiolocus.stats.longitudinal import fit_random_slope, sums_until
+from radiolocus.stats.longitudinal import _Deviance, fit_random_slope, sums_until
 
 
 def drawn(n=120, seed=1, slope_sd=0.5, noise=0.4):
@@ -72,6 +72,17 @@ def test_no_nearby_variances_are_more_likely_by_whole_matrices():
             assert naive.deviance(*data, other, found.residual)[0] > best
     for factor in (0.999, 1.001):
         assert naive.deviance(*data, found.random, factor * found.residual)[0] > best
+
+
+@pytest.mark.parametrize("slopes", [True, False])
+def test_the_derivative_is_that_of_the_deviance(slopes):
+    subject, time, value = drawn(30)
+    model = _Deviance(sums_until(subject, time, value, np.arange(30), np.inf), slopes)
+    theta = np.array([0.9, -0.3, 0.6])[: model.size]
+    for j in range(model.size):
+        step = np.eye(model.size)[j] * 1e-6
+        difference = (model.at(theta + step).deviance - model.at(theta - step).deviance) / 2e-6
+        assert model.at(theta).gradient[j] == pytest.approx(difference, rel=1e-6)
 
 
 def test_predictions_equal_whole_matrices():

@@ -14,7 +14,7 @@ from radiolocus.errors import ConfigError, FitError
 from radiolocus.learn.target import Rows
 from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.registry import suggest
-from radiolocus.stats.longitudinal import Sums, sums_until
+from radiolocus.stats.longitudinal import Sums, sums_until, visits_until
 
 __all__ = ["Histories", "checked_visits", "histories_of"]
 
@@ -66,8 +66,9 @@ class Histories:
 
     def visits_until(self, who: npt.ArrayLike, time: npt.ArrayLike) -> Ints:
         """Number of visits with a measurement of subjects `who` up to and including `time`, shape (k,)."""
-        any_value = np.where(np.isfinite(self.value).any(axis=1), 0.0, np.nan)
-        return np.asarray(sums_until(self.person, self.at, any_value, who, time).n, dtype=np.int64)
+        there = np.isfinite(self.value).any(axis=1)
+        begin, end = visits_until(self.person[there], self.at[there], who, time)
+        return end - begin
 
     def sums(self, marker: int, who: npt.ArrayLike, time: npt.ArrayLike) -> Sums:
         """Sums of a marker over the visits of subjects `who` up to and including `time`."""
@@ -77,15 +78,10 @@ class Histories:
         """First and last value of a marker up to and including `time`, shape (k,) each; NaN without any."""
         there = np.isfinite(self.value[:, marker])
         person, at, value = self.person[there], self.at[there], self.value[there, marker]
-        subjects = np.asarray(who, dtype=np.int64)
-        limit = np.broadcast_to(np.asarray(time, dtype=np.float64), subjects.shape)
-        begin = np.searchsorted(person, subjects, side="left")
-        clock = np.unique(np.r_[at, limit])
-        key = person * (clock.size + 1) + np.searchsorted(clock, at)
-        last = np.searchsorted(key, subjects * (clock.size + 1) + np.searchsorted(clock, limit), side="right")
-        some = last > begin
-        first_value, last_value = np.full((2, subjects.size), np.nan)
-        first_value[some], last_value[some] = value[begin[some]], value[last[some] - 1]
+        begin, end = visits_until(person, at, who, time)
+        some = end > begin
+        first_value, last_value = np.full((2, some.size), np.nan)
+        first_value[some], last_value[some] = value[begin[some]], value[end[some] - 1]
         return first_value, last_value
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +18,10 @@ from scipy.optimize import minimize
 from radiolocus.errors import FitError, InputError
 from radiolocus.model import Array
 
-__all__ = ["Course", "RandomSlope", "Sums", "fit_random_slope", "sums_until"]
+__all__ = ["Course", "RandomSlope", "Sums", "fit_random_slope", "sums_until", "visits_until"]
 
 # Where the search starts: standard deviations of intercept and slope over that of the residual, in units of the data.
 _STARTS = ((1.0, 0.5), (3.0, 2.0), (0.3, 0.05))
-_STEP = 1e-30  # of the complex step: the derivative has no rounding error of a difference
 # Below it, relative to the residual, a random effect does not vary.
 _NOTHING = 1e-5
 
@@ -141,6 +139,34 @@ class RandomSlope:
         return Course(own[:, 0] + own[:, 1] * t, own[:, 1], self.residual * weight, effects)
 
 
+def visits_until(
+    person: npt.NDArray[np.int64], time: Array, who: npt.ArrayLike, until: npt.ArrayLike
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First visit of each subject, and the place behind its last up to and including a time.
+
+    Parameters
+    ----------
+    person : ndarray of int64, shape (v,)
+    time : ndarray, shape (v,)
+        Visits in order of subject and time.
+    who : array_like of int, shape (m,)
+    until : array_like, shape (m,) or a number
+
+    Returns
+    -------
+    begin, end : ndarray of int64, shape (m,)
+        Equal where there is no visit.
+    """
+    subjects = np.asarray(who, dtype=np.int64)
+    limit = np.broadcast_to(np.asarray(until, dtype=np.float64), subjects.shape)
+    # Visits rank by subject, then by time: whole numbers hold both.
+    clock = np.unique(np.r_[time, limit])
+    key = person * (clock.size + 1) + np.searchsorted(clock, time)
+    end = np.searchsorted(key, subjects * (clock.size + 1) + np.searchsorted(clock, limit), side="right")
+    begin = np.searchsorted(person, subjects, side="left")
+    return begin.astype(np.int64), np.maximum(end, begin).astype(np.int64)
+
+
 def sums_until(
     person: npt.NDArray[np.int64], time: Array, value: Array, who: npt.ArrayLike, until: npt.ArrayLike
 ) -> Sums:
@@ -160,27 +186,19 @@ def sums_until(
     Sums
         Zeros where a subject has no visit by then.
     """
-    subjects = np.asarray(who, dtype=np.int64)
-    limit = np.broadcast_to(np.asarray(until, dtype=np.float64), subjects.shape)
     there = np.isfinite(value)
     order = np.lexsort((time[there], person[there]))
     p, t, y = person[there][order], time[there][order], value[there][order]
-    columns = np.column_stack([np.ones(t.size), t, t * t, y, t * y, y * y])
-    # Summed from the first visit of each subject on, and not from the first of all: no digits are lost to others.
-    first = np.searchsorted(p, p)
-    own = np.arange(p.size) - first
-    running = columns.copy()
-    for k in range(1, int(own.max(initial=0)) + 1):
-        rows = np.flatnonzero(own == k)
+    begin, end = visits_until(p, t, who, until)
+    running = np.column_stack([np.ones(t.size), t, t * t, y, t * y, y * y])
+    # Summed from the first visit of each subject on, and not from the first of all: no digit depends on others.
+    place = np.arange(p.size) - np.searchsorted(p, p)
+    for k in range(1, int(place.max(initial=0)) + 1):
+        rows = np.flatnonzero(place == k)
         running[rows] += running[rows - 1]
-    # Visits rank by subject, then by time: whole numbers hold both.
-    clock = np.unique(np.r_[t, limit])
-    key = p * (clock.size + 1) + np.searchsorted(clock, t)
-    last = np.searchsorted(key, subjects * (clock.size + 1) + np.searchsorted(clock, limit), side="right")
-    begin = np.searchsorted(p, subjects, side="left")
-    found = np.zeros((subjects.size, 6))
-    some = np.flatnonzero(last > begin)
-    found[some] = running[last[some] - 1]
+    found = np.zeros((begin.size, 6))
+    some = end > begin
+    found[some] = running[end[some] - 1]
     return Sums(*found.T)
 
 
@@ -265,20 +283,20 @@ def _check_noise(sums: Sums, slopes: bool) -> None:
         )
 
 
-def _inverses(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Determinants and inverses of symmetric matrices, shape (m, 1, 1) or (m, 2, 2), written out."""
-    a, d = matrix[:, 0, 0], matrix[:, -1, -1]
-    if matrix.shape[1] == 1:
-        return a, 1.0 / matrix
-    b = matrix[:, 0, 1]
-    determinant = a * d - b * b
-    rows = np.stack([np.stack([d, -b], -1), np.stack([-b, a], -1)], -2)
-    return determinant, rows / determinant[:, None, None]
+@dataclass(frozen=True, eq=False)
+class _State:
+    """The deviance at one factor, and what its derivative and the estimates are made of."""
+
+    deviance: float
+    gradient: Array
+    fixed: Array
+    information: Array
+    rest: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Deviance:
-    """Restricted deviance, with σ² and fixed effects profiled out, of the Cholesky factor of D/σ²."""
+    """Restricted deviance, with σ² and fixed effects profiled out, of the Cholesky factor L of D/σ²."""
 
     sums: Sums
     slopes: bool
@@ -287,37 +305,49 @@ class _Deviance:
     def size(self) -> int:
         return 3 if self.slopes else 1
 
-    def factor(self, theta: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def factor(self, theta: Array) -> Array:
         if self.slopes:
             return np.array([[theta[0], 0.0], [theta[1], theta[2]]])
-        return np.array([[theta[0]], [0.0]])
+        return np.array([[theta[0], 0.0], [0.0, 0.0]])
 
     def at_boundary(self, theta: Array) -> bool:
         """Whether a random effect does not vary, or follows from the other."""
-        return bool(np.any(np.diag(self.factor(theta)) < _NOTHING))
+        return bool(np.any(np.diag(self.factor(theta))[: 2 if self.slopes else 1] < _NOTHING))
 
-    def parts(self, theta: npt.NDArray[Any]) -> tuple[Any, npt.NDArray[Any], npt.NDArray[Any], Any]:
-        """Sum of log determinants, information and score of the fixed effects, and the sum of squares."""
+    def at(self, theta: Array) -> _State:
+        """Evaluate: with V = I + Z L L'Z', each subject adds log |V|, P = Z'V⁻¹Z and Z'V⁻¹y, all 2 × 2 sums.
+
+        The derivative of V is Z E Z' with E = dL L' + L dL'; those of log |V|, log |ΣP| and the sum of squares are
+        traces of E with P, −P (ΣP)⁻¹ P and −u u', u = Z'V⁻¹ of the residual, so that one matrix K holds all of them.
+        """
         factor, gram, moment = self.factor(theta), self.sums.gram, self.sums.moment
-        left = gram @ factor  # X'Z L, (m, 2, q)
-        right = moment @ factor
-        determinant, inverse = _inverses(np.eye(factor.shape[1]) + factor.T @ left)
-        half, own = left @ inverse, np.einsum("mj,mjk->mk", right, inverse)
-        information = gram.sum(axis=0) - np.einsum("miq,mjq->ij", half, left)
-        score = moment.sum(axis=0) - np.einsum("mij,mj->i", half, right)
-        square = self.sums.yy.sum() - np.einsum("mi,mi->", own, right)
-        return np.log(determinant).sum(), information, score, square
+        inner = np.eye(2) + factor.T @ gram @ factor
+        a, b, d = inner[:, 0, 0], inner[:, 0, 1], inner[:, 1, 1]
+        determinant = a * d - b * b
+        inverse = np.stack([d, -b, -b, a], -1).reshape(-1, 2, 2) / determinant[:, None, None]
+        drawn = factor @ inverse @ factor.T  # L (I + L'SL)⁻¹ L'
+        own = gram - gram @ drawn @ gram
+        score = moment - np.einsum("mij,mj->mi", gram @ drawn, moment)
+        square = self.sums.yy.sum() - np.einsum("mi,mij,mj->", moment, drawn, moment)
+        information = own.sum(axis=0)
+        fixed = np.linalg.solve(information, score.sum(axis=0))
+        free = float(self.sums.n.sum()) - 2
+        rest = float(square - score.sum(axis=0) @ fixed)
+        whole = float(np.linalg.det(information))
+        if not (rest > 0 and whole > 0):  # rounding, far from any maximum
+            return _State(np.inf, np.zeros(self.size), fixed, information, rest)
+        deviance = np.log(determinant).sum() + np.log(whole) + free * (1 + np.log(2 * np.pi * rest / free))
+        residual = score - own @ fixed
+        between = np.einsum("mij,jk,mkl->il", own, np.linalg.inv(information), own)
+        K = information - between - free / rest * residual.T @ residual
+        slope = 2.0 * K @ factor
+        entries = [slope[0, 0], slope[1, 0], slope[1, 1]] if self.slopes else [slope[0, 0]]
+        return _State(float(deviance), np.array(entries), fixed, information, rest)
 
-    def __call__(self, theta: npt.NDArray[Any]) -> Any:
-        logs, information, score, square = self.parts(theta)
-        free = self.sums.n.sum() - 2
-        rest = square - score @ np.linalg.solve(information, score)
-        return logs + np.log(np.linalg.det(information)) + free * (1 + np.log(2 * np.pi * rest / free))
-
-    def gradient(self, theta: Array) -> Array:
-        """Exact to rounding: every operation is analytic, so that an imaginary step gives the derivative."""
-        steps = np.eye(self.size) * 1j * _STEP
-        return np.array([self(theta + step).imag / _STEP for step in steps])
+    def both(self, theta: Array) -> tuple[float, Array]:
+        """Deviance and its derivative."""
+        state = self.at(theta)
+        return state.deviance, state.gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -334,7 +364,7 @@ def _search(model: _Deviance) -> _Found:
     for intercept, slope in _STARTS:
         start = np.array([intercept, 0.0, slope] if model.slopes else [intercept])
         found = minimize(
-            model, start, jac=model.gradient, method="L-BFGS-B", bounds=bounds,
+            model.both, start, jac=True, method="L-BFGS-B", bounds=bounds,
             options={"maxiter": 500, "maxls": 50, "ftol": 1e-13, "gtol": 1e-5},
         )  # fmt: skip
         if np.isfinite(found.fun) and (best is None or found.fun < best.deviance - 1e-9):
@@ -343,7 +373,7 @@ def _search(model: _Deviance) -> _Found:
                 break
     if best is None:
         raise FitError("no maximum of the restricted likelihood", where="mixed model of a marker over time")
-    return _Found(best.theta, float(model(best.theta)), model)
+    return _Found(best.theta, model.at(best.theta).deviance, model)
 
 
 def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, None]]) -> Array:
@@ -352,13 +382,13 @@ def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, N
     if not free.any():
         return theta
     for _ in range(5):
-        gradient = model.gradient(theta)
+        gradient = model.at(theta).gradient
         step = 1e-5 * np.maximum(np.abs(theta), 1e-2)
         hessian = np.empty((model.size, model.size))
         for j in range(model.size):
             aside = np.zeros(model.size)
             aside[j] = step[j]
-            hessian[j] = (model.gradient(theta + aside) - model.gradient(theta - aside)) / (2 * step[j])
+            hessian[j] = (model.at(theta + aside).gradient - model.at(theta - aside).gradient) / (2 * step[j])
         own = (0.5 * (hessian + hessian.T))[np.ix_(free, free)]
         try:
             np.linalg.cholesky(own)
@@ -368,7 +398,7 @@ def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, N
         moved = theta.copy()
         moved[free] -= change
         inside = all(low is None or x >= low for x, (low, _) in zip(moved, bounds, strict=True))
-        if not inside or not model(moved) <= model(theta) + 1e-9:
+        if not inside or not model.at(moved).deviance <= model.at(theta).deviance + 1e-9:
             return theta
         theta = moved
         if float(change @ gradient[free]) < 1e-12:  # squared from step to step: nothing is left of it after this one
@@ -379,10 +409,9 @@ def _polished(model: _Deviance, theta: Array, bounds: list[tuple[float | None, N
 def _unscaled(
     found: _Found, middle: tuple[float, float], spread: tuple[float, float], visits: int, subjects: int, slopes: bool
 ) -> RandomSlope:
-    _, information, score, square = found.model.parts(found.theta)
-    fixed = np.linalg.solve(information, score)
-    free = visits - 2
-    residual = float((square - score @ fixed) / free)
+    state = found.model.at(found.theta)
+    fixed, free = state.fixed, visits - 2
+    residual = state.rest / free
     factor = found.model.factor(found.theta)
     # From standardised time and marker to those measured: intercepts move to time zero.
     back = spread[1] * np.array([[1.0, -middle[0] / spread[0]], [0.0, 1.0 / spread[0]]])
@@ -391,7 +420,7 @@ def _unscaled(
     shift = 2.0 * free * np.log(spread[1]) + 2.0 * np.log(spread[0])
     return RandomSlope(
         whole,
-        back @ np.linalg.inv(information) @ back.T * residual,
+        back @ np.linalg.inv(state.information) @ back.T * residual,
         back @ (factor @ factor.T) @ back.T * residual,
         residual * spread[1] ** 2,
         float(found.deviance) + shift,
