@@ -116,7 +116,11 @@ def _cohort(rng, subjects):
     tables = {
         "cohort/subjects": clinical,
         "cohort/membership": pl.DataFrame(member, schema=columns, orient="row", infer_schema_length=None),
-        "cohort/endpoints": long,
+        "cohort/endpoints": long.with_columns(
+            pl.lit(None, kind).alias(name)
+            for name, kind in TABLES["cohort/endpoints"].schema.items()
+            if name not in long.columns
+        ),
     }
     return tables, time, event, np.log(hazard)
 
