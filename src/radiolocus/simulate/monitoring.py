@@ -55,6 +55,7 @@ landmarks = [0.0, 90.0, 180.0, 270.0, 360.0]
 window = {_WINDOW}
 repeats = 2
 bootstrap = 300
+draws = 20
 """
 
 
