@@ -38,6 +38,13 @@ def test_sound_visits_pass_in_any_order_of_rows():
         assert again.equals(found)
 
 
+def test_other_columns_may_have_any_name():
+    odd = TABLE.with_columns(time=pl.lit("noon"), end=pl.lit(1))
+    assert checked(odd, visit="number")[0].equals(checked(TABLE)[0])
+    with pytest.raises(ConfigError, match="a marker called 'time'"):
+        checked_visits(TABLE.with_columns(time=pl.lit(1.0)), ["time"], time="day")
+
+
 def test_a_visit_before_baseline_is_set_aside_by_name():
     found, problems = checked(with_rows(("B", 0, -12.0, 4.0, "mL")))
     assert told(problems) == [("B", "a visit at -12, before baseline", 1)]
@@ -70,10 +77,10 @@ def test_duplicated_visits():
 
 def test_mixed_units_set_the_subject_aside():
     found, problems = checked(with_rows(("C", 2, 20.0, 6900.0, "mm3")), unit="unit")
-    assert told(problems) == [("C", "measurements in 'mL', 'mm3'", 1)]
+    assert told(problems) == [("C", "measurements in 'ml', 'mm3'", 1)]
     assert "C" not in found["subject"].to_list()
     _, problems = checked(with_rows(("C", 2, 20.0, 6.0, None)), unit="unit")
-    assert told(problems)[0][1] == "measurements in no unit, 'mL'"
+    assert told(problems)[0][1] == "measurements in no unit, 'ml'"
 
 
 def test_a_jump_that_looks_like_a_unit_is_told():

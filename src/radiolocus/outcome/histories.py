@@ -23,6 +23,8 @@ Ints = npt.NDArray[np.int64]
 # A value so many times the subject's median of the others is told: 1000 lies between mm³ and mL, 10 between mm and cm
 # is what a tumour may do too.
 _JUMP = 300.0
+# Names that no column of a file has.
+_VISIT, _UNIT = "visit\0", "unit\0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +128,12 @@ def checked_visits(
     for name in (time, *markers):
         if not (frame[name].dtype.is_numeric() or frame[name].null_count() == frame.height):
             raise ConfigError(f"column '{name}' of type {frame[name].dtype}", where=where, allowed="numbers")
+    if set(markers) & {"subject", "time"}:
+        got = f"a marker called '{min(set(markers) & {'subject', 'time'})}'"
+        raise ConfigError(got, where=where, allowed="another name", todo="rename the column")
     problems: list[Problem] = []
-    table = frame.rename({time: "time"} if time != "time" else {}).with_columns(
+    also = [pl.col(name).alias(role) for role, name in ((_VISIT, visit), (_UNIT, unit)) if name]
+    table = frame.select("subject", pl.col(time).alias("time"), *markers, *also).with_columns(
         pl.col("time", *markers).cast(pl.Float64).fill_nan(None)
     )
     table = _timed(table, where, problems)
@@ -166,7 +172,7 @@ def _timed(table: pl.DataFrame, where: str, problems: list[Problem]) -> pl.DataF
 def _one_unit(table: pl.DataFrame, unit: str, where: str, problems: list[Problem]) -> pl.DataFrame:
     if not unit or not table.height:
         return table
-    words = table[unit].cast(pl.String).str.strip_chars().fill_null("")
+    words = table[_UNIT].cast(pl.String).str.strip_chars().str.to_lowercase().fill_null("")
     counts = Counter(words.to_list())
     usual = min(counts, key=lambda w: (-counts[w], w))
     told = table.select("subject").with_columns(words.alias("unit"))
@@ -184,13 +190,13 @@ def _one_unit(table: pl.DataFrame, unit: str, where: str, problems: list[Problem
 
 def _rising(table: pl.DataFrame, visit: str, where: str, problems: list[Problem]) -> pl.DataFrame:
     """Set aside subjects whose visits are numbered in another order than they are dated."""
-    if not visit or visit == "time":
+    if not visit:
         return table
-    numbers = table[visit].cast(pl.Float64, strict=False)
+    numbers = table[_VISIT].cast(pl.Float64, strict=False)
     if numbers.is_null().any():
         row = table.filter(numbers.is_null()).row(0, named=True)
         raise ConfigError(
-            f"visit '{row[visit]}' of {row['subject']}",
+            f"visit '{row[_VISIT]}' of {row['subject']}",
             where=f"{where}, column '{visit}'",
             allowed="numbers that rise from visit to visit",
             todo="number the visits, or leave visit out",
