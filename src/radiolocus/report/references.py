@@ -49,6 +49,19 @@ _PAPERS = {
     "Areas under two ROC curves": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two or more "
     "correlated receiver operating characteristic curves: a nonparametric approach. Biometrics 1988;44:837–845. "
     "doi:10.2307/2531595",
+    "Penalties by block": "Boulesteix A-L, De Bin R, Jiang X, Fuchs M. IPF-LASSO: integrative L1-penalized regression "
+    "with penalty factors for prediction based on multi-omics data. Comput Math Methods Med 2017;2017:7691937. "
+    "doi:10.1155/2017/7691937",
+    "Sparse group lasso": "Simon N, Friedman J, Hastie T, Tibshirani R. A sparse-group lasso. J Comput Graph Stat "
+    "2013;22:231–245. doi:10.1080/10618600.2012.681250",
+    "Stacking": "Breiman L. Stacked regressions. Mach Learn 1996;24:49–64. doi:10.1007/BF00117832",
+    "Pattern submodels": "Fletcher Mercaldo S, Blume JD. Missing data and prediction: the pattern submodel. "
+    "Biostatistics 2020;21:236–252. doi:10.1093/biostatistics/kxy040",
+    "Factors of several blocks": "Escofier B, Pagès J. Multiple factor analysis (AFMULT package). Comput Stat Data "
+    "Anal 1994;18:121–140. doi:10.1016/0167-9473(94)90135-X",
+    "Sparse canonical scores": "Witten DM, Tibshirani R, Hastie T. A penalized matrix decomposition, with applications "
+    "to sparse principal components and canonical correlation analysis. Biostatistics 2009;10:515–534. "
+    "doi:10.1093/biostatistics/kxp008",
     "Decision curve": "Vickers AJ, Elkin EB. Decision curve analysis: a novel method for evaluating prediction models. "
     "Med Decis Making 2006;26:565–574. doi:10.1177/0272989X06295361",
     "Prediction sets": "Barber RF, Candès EJ, Ramdas A, Tibshirani RJ. Predictive inference with the jackknife+. Ann "
@@ -57,6 +70,16 @@ _PAPERS = {
     "doi:10.1007/s10472-013-9368-4",
     "Permutation p-values": "Phipson B, Smyth GK. Permutation P-values should never be zero: calculating exact "
     "P-values when permutations are randomly drawn. Stat Appl Genet Mol Biol 2010;9:39. doi:10.2202/1544-6115.1585",
+    "Gated attention": "Ilse M, Tomczak JM, Welling M. Attention-based deep multiple instance learning. Proc Mach "
+    "Learn Res (ICML) 2018;80:2127–2136.",
+    "Wide and deep": "Cheng H-T, Koc L, Harmsen J, et al. Wide & deep learning for recommender systems. Proc 1st "
+    "Workshop on Deep Learning for Recommender Systems 2016:7–10. doi:10.1145/2988450.2988454",
+    "Hazards in intervals by a network": "Gensheimer MF, Narasimhan B. A scalable discrete-time survival model for "
+    "neural networks. PeerJ 2019;7:e6257. doi:10.7717/peerj.6257",
+    "Grad-CAM": "Selvaraju RR, Cogswell M, Das A, et al. Grad-CAM: visual explanations from deep networks via "
+    "gradient-based localization. Proc IEEE Int Conf Comput Vis 2017:618–626. doi:10.1109/ICCV.2017.74",
+    "Integrated gradients": "Sundararajan M, Taly A, Yan Q. Axiomatic attribution for deep networks. Proc Mach Learn "
+    "Res (ICML) 2017;70:3319–3328.",
     "Cox model": "Cox DR. Regression models and life-tables. J R Stat Soc B 1972;34:187–202. "
     "doi:10.1111/j.2517-6161.1972.tb00899.x",
     "Ties": "Efron B. The efficiency of Cox's likelihood function for censored data. J Am Stat Assoc 1977;72:557–565. "
@@ -187,6 +210,10 @@ _PAPERS = {
 }
 
 _USED_BY = {
+    "deep/performance": ("Gated attention", "Wide and deep"),
+    "deep/horizons": ("Hazards in intervals by a network",),
+    "deep/maps": ("Grad-CAM",),
+    "deep/attention": ("Integrated gradients",),
     "features/features": ("IBSI",),
     "features/perturbed": ("Perturbation",),
     "features/repeatability": ("ICC", "Intervals of ICC", "Reading an ICC", "Repeatability coefficient"),
@@ -230,6 +257,8 @@ _USED_BY = {
     ),
     "outcome/univariate": ("C-index", "False discovery rate"),
     "outcome/performance": ("Cox model", "Ties", "C-index"),
+    "outcome/added_value": ("Decision curve",),
+    "outcome/missing_modality": ("Pattern submodels",),
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
     "outcome/kaplan_meier": ("Survival curves",),
     "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
@@ -268,7 +297,23 @@ _USED_BY = {
 def references_of(art: Artefacts) -> list[tuple[str, str]]:
     """Return (what for, paper) for every method behind a table that is there, in a fixed order."""
     used = {paper for table, papers in _USED_BY.items() if _made(art, table) for paper in papers}
+    used |= {paper for beginning, paper in _BY_MODEL.items() if _fitted(art, beginning)}
     return [(name, paper) for name, paper in _PAPERS.items() if name in used]
+
+
+#: Papers of models by how their names begin.
+_BY_MODEL = {
+    "IPF-": "Penalties by block",
+    "sparse group": "Sparse group lasso",
+    "stacked": "Stacking",
+    "factor": "Factors of several blocks",
+    "sparse canonical": "Sparse canonical scores",
+}
+
+
+def _fitted(art: Artefacts, beginning: str) -> bool:
+    frame = art.table("outcome/performance")
+    return frame is not None and bool(frame["model"].str.starts_with(beginning).any())
 
 
 def _made(art: Artefacts, table: str) -> bool:
@@ -446,12 +491,41 @@ def _outcome(art: Artefacts) -> str:
         if art.has("outcome/horizons")
         else ""
     )
+    blocks = (
+        " Several blocks of predictors: what one adds to others, and what a model gains over the simplest, is the "
+        "difference on the same subjects, folds and bootstrap draws, with the likelihood ratio of the out-of-fold "
+        "scores within folds and the difference of net benefit (Vickers & Elkin 2006)."
+        if art.has("outcome/added_value")
+        else ""
+    )
     return (
         "Outcome models were evaluated out of fold only: imputation, scaling, selection and penalty were learned "
         "inside "
         f"the training part{design}. Discrimination: Harrell's C (1996) for times to event, area under the ROC curve "
-        f"for binary endpoints, with bootstrap intervals.{at_times} Risk groups: Kaplan–Meier curves (1958), log-rank "
-        "test (Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
+        f"for binary endpoints, with bootstrap intervals.{at_times}{blocks} Risk groups: Kaplan–Meier curves "
+        "(1958), log-rank test (Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
+    )
+
+
+def _deep(art: Artefacts) -> str:
+    frame = art.table("deep/performance")
+    seen = (
+        frame.filter(pl.col("model") == "network", pl.col("patients") == "all")["predictors"]
+        if frame is not None
+        else []
+    )
+    loss = (
+        "discrete-time likelihood (Gensheimer 2019)"
+        if art.setting("deep", "loss") == "discrete"
+        else "Cox's partial likelihood"
+    )
+    return (
+        f"Networks on {', '.join(dict.fromkeys(seen))} were trained end to end (convolutional encoders, gated attention "
+        "over the modalities that a patient has (Ilse 2018), added to an elastic net of the numbers (wide and deep, "
+        f"Cheng 2016)) by {loss} or log loss, one for each inner fold, which stopped it early; all of it inside the "
+        "training part of each outer fold. They were judged out of fold on the same subjects and folds as the simple "
+        "models beside them. Explanations (Grad-CAM, Selvaraju 2017; integrated gradients, Sundararajan 2017) are of "
+        "subjects that the networks did not learn from."
     )
 
 
@@ -539,6 +613,7 @@ _TOLD = (
     (("mendelian/estimates",), _mendelian),
     (("genotyping/verdict",), _genotyping),
     (("outcome/performance", "outcome/univariate"), _outcome),
+    (("deep/performance",), _deep),
     (("monitoring/performance",), _monitoring),
     (("response/best", "response/timepoints", "response/criteria_best"), _response),
     (("response/ctdna", "response/clones", "response/resistance_classes"), _blood),
