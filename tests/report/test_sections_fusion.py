@@ -46,7 +46,8 @@ def art(tmp_path):
     performance = pl.DataFrame(
         {
             "endpoint": ["os"] * 2, "predictors": ["all"] * 2, "model": ["stacked blocks", NET],
-            "kind": ["survival"] * 2, "metric": ["Harrell C"] * 2, "estimate": [0.7, 0.72], "lower": [0.6, 0.65], "upper": [0.8, 0.8],
+            "kind": ["survival"] * 2, "metric": ["Harrell C"] * 2, "estimate": [0.7, 0.72],
+            "lower": [0.6, 0.65], "upper": [0.8, 0.8],
             "n": [46, 70], "events": [20, 31], "candidates": [9, 9], "repeats": [5, 5], "folds": [5, 5],
             "split": ["kfold"] * 2,
         }
