@@ -11,6 +11,7 @@ import polars as pl
 
 from radiolocus.errors import RadiolocusError
 from radiolocus.learn.discrimination import discrimination_batch, metric_of
+from radiolocus.learn.structure import COMPONENT
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.outcome.blocks import Block, Known, rows_of
@@ -116,9 +117,11 @@ def _columns(known: Known, blocks: Mapping[str, Block]) -> _Columns:
     for block in blocks.values():
         here = np.array([s in block.row for s in known.subject], dtype=bool)
         own = block.predictors.take(rows_of(block, tuple(s for s in known.subject if s in block.row)))
-        numeric = np.full((here.size, len(own.numeric_names)), np.nan)
-        numeric[here] = own.numeric
-        names += own.numeric_names
+        # Components of genotypes have no values outside the folds that learn them.
+        kept = [j for j, name in enumerate(own.numeric_names) if not name.startswith(COMPONENT)]
+        numeric = np.full((here.size, len(kept)), np.nan)
+        numeric[here] = own.numeric[:, kept]
+        names += [own.numeric_names[j] for j in kept]
         parts.append(numeric)
         for q, levels in enumerate(own.levels):
             for level in range(1 if len(levels) == 2 else 0, len(levels)):
