@@ -44,8 +44,10 @@ def lock(
     folder: Annotated[Path, typer.Argument(help="Folder of a finished run.", metavar="DIR")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Model file to write (JSON).")],
     endpoint: Annotated[str | None, typer.Option(help="Endpoint; needed where the study has several.")] = None,
-    predictors: Annotated[str, typer.Option(help="clinical, imaging, molecular or all.")] = "all",
-    model: Annotated[str, typer.Option(help="elastic_net, lasso, ridge, cox or fine_gray.")] = "elastic_net",
+    predictors: Annotated[str, typer.Option(help="A block, a combination such as clinical+molecular, or all.")] = "all",
+    model: Annotated[
+        str, typer.Option(help="elastic_net, lasso, ridge, cox, fine_gray, ipf_lasso, stacked, ...")
+    ] = "elastic_net",
 ) -> None:
     """Fit the model of a study to all its patients, and write it: plain numbers, safe to open from a stranger."""
     with loading():
