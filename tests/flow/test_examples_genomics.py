@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 def quicker(study, **changes):
     """The example with fewer repetitions and permutations: the facts are those of every repetition."""
     options = dataclasses.replace(study.sections.genotyping, **changes)
-    return dataclasses.replace(study, sections=dataclasses.replace(study.sections, genotyping=options))
+    return dataclasses.replace(study, sections=dataclasses.replace(study.sections, genotyping=options, outcome=None))
 
 
 @pytest.fixture(scope="module")
