@@ -509,18 +509,14 @@ def _outcome(art: Artefacts) -> str:
 
 def _deep(art: Artefacts) -> str:
     frame = art.table("deep/performance")
-    seen = (
-        frame.filter(pl.col("model") == "network", pl.col("patients") == "all")["predictors"]
-        if frame is not None
-        else []
-    )
-    loss = (
-        "discrete-time likelihood (Gensheimer 2019)"
-        if art.setting("deep", "loss") == "discrete"
-        else "Cox's partial likelihood"
-    )
+    seen: list[str] = []
+    if frame is not None:
+        own = frame.filter(pl.col("model") == "network", pl.col("patients") == "all")
+        seen = own["predictors"].unique(maintain_order=True).to_list()
+    discrete = art.setting("deep", "loss") == "discrete"
+    loss = "discrete-time likelihood (Gensheimer 2019)" if discrete else "Cox's partial likelihood"
     return (
-        f"Networks on {', '.join(dict.fromkeys(seen))} were trained end to end (convolutional encoders, gated attention "
+        f"Networks on {', '.join(seen)} were trained end to end (convolutional encoders, gated attention "
         "over the modalities that a patient has (Ilse 2018), added to an elastic net of the numbers (wide and deep, "
         f"Cheng 2016)) by {loss} or log loss, one for each inner fold, which stopped it early; all of it inside the "
         "training part of each outer fold. They were judged out of fold on the same subjects and folds as the simple "
