@@ -166,3 +166,50 @@ def test_cards_and_the_print_of_markers_are_made_of_a_folder_of_links(tmp_path):
     card = (tmp_path / "out/cards/CT_cm_0.html").read_text()
     assert "EGFR" in card
     assert "CT:cm_0" in (tmp_path / "out/cards/EGFR.html").read_text()
+
+
+def test_markers_may_be_words(tmp_path):
+    a = write(tmp_path / "a")
+    frame = pl.read_csv(a / "markers.csv")
+    words = frame.select(
+        "id",
+        EGFR=pl.when(pl.col("EGFR") == 1).then(pl.lit("Mutant")).otherwise(pl.lit("Wildtype")),
+        subtype=pl.Series(["basal", "luminal", "her2"]).gather(frame["stage"] - 1),
+        remark=pl.col("id") + " seen",
+    )
+    words.write_csv(a / "words.csv")
+    code, said = call(a / "features.csv", a / "words.csv", "--out", tmp_path / "words")
+    assert code == 0, said
+    table = read_table(tmp_path / "words", "link/link")
+    assert set(table["marker"]) == {"EGFR", "subtype=basal", "subtype=luminal", "subtype=her2"}
+    call(a / "features.csv", a / "markers.csv", "--out", tmp_path / "numbers")
+    numbers = read_table(tmp_path / "numbers", "link/link").filter(marker="EGFR").sort("feature")
+    words = table.filter(marker="EGFR").sort("feature")
+    np.testing.assert_allclose(words["estimate"], numbers["estimate"], rtol=1e-9)
+    problems = read_table(tmp_path / "words", "problems")
+    assert problems.filter(pl.col("item") == "remark").height == 1
+
+
+def test_ids_may_stand_in_any_column_and_within_longer_names(tmp_path):
+    a = write(tmp_path / "a")
+    frame = pl.read_csv(a / "features.csv")
+    told = frame.select(
+        pl.int_range(pl.len()).alias("row"), Image=pl.lit("/data/") + pl.col("id") + "_ct.nii.gz",
+        diagnostics_Voxels=pl.int_range(pl.len()) * 3,
+    )  # fmt: skip
+    table = pl.concat([told, frame.drop("id", "scanner")], how="horizontal").write_csv()
+    (a / "image.csv").write_text(table.removeprefix("row"))  # as pandas writes its row numbers: without a header
+    markers = pl.read_csv(a / "markers.csv").select("EGFR", "stage", pl.col("id").alias("Patient ID"))
+    markers.write_csv(a / "patients.csv")
+    code, said = call(
+        a / "image.csv", a / "patients.csv", "--features-id", "Image", "--id", "Patient ID", "--extract", r"(P\d+)",
+        "--marker", "EGFR",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 0, said
+    table = read_table(tmp_path / "out", "link/link")
+    assert set(table["feature"]) == set(frame.columns[2:])
+    assert table["n"].unique().to_list() == [50]
+    assert table["marker"].unique().to_list() == ["EGFR"]
+    with pytest.raises(ConfigError, match="no marker 'EGFRR'.*EGFR"):
+        call(a / "features.csv", a / "markers.csv", "--marker", "EGFRR", "--out", tmp_path / "out2")

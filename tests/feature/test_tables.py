@@ -67,3 +67,15 @@ def test_dictionary_knows_the_names():
     words = table_dictionary(["glcm_Contrast"], lambda name: name.split("_")[0])
     assert words.row(0, named=True)["family"] == "glcm"
     assert words.row(0, named=True)["ibsi_id"] == ""
+
+
+def test_a_column_without_header_is_no_feature_unless_named(tmp_path):
+    path = tmp_path / "f.csv"
+    path.write_text(",id,a\n" + "".join(f"{i},S{i},{i * i % 7}\n" for i in range(30)))
+    _, features, problems = read_feature_table(FeatureTable("CT", "f.csv", "id"), path)
+    assert features == ["a"]
+    assert "a column without header is no feature (column 1): row numbers, as a rule" in [p.got for p in problems]
+    _, features, problems = read_feature_table(FeatureTable("CT", "f.csv", "id", columns=("a", "column 1")), path)
+    assert set(features) == {"a", "column 1"}
+    _, _, problems = read_feature_table(FeatureTable("CT", "f.csv", "id", drop=("column 1",)), path)
+    assert not [p for p in problems if p.got.startswith("a column without header is no feature")]

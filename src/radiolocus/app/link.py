@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,17 @@ import polars as pl
 
 from radiolocus.associate.link_options import LinkOptions
 from radiolocus.associate.linking import Linked, link_all
+from radiolocus.cohort import IdRules
 from radiolocus.config import load_link
 from radiolocus.errors import ConfigError, TableError
+from radiolocus.feature.tables import nameless
 from radiolocus.model import Problem
 from radiolocus.pipeline.run import problem_frame
 from radiolocus.pipeline.stage_link import other_links
-from radiolocus.read.clinical import read_table
+from radiolocus.read.clinical import ClinicalTable, read_table
 from radiolocus.read.expression import read_expression
 from radiolocus.read.genesets import read_gene_sets
+from radiolocus.read.markers import MarkerColumn, infer_markers
 from radiolocus.registry import suggest
 from radiolocus.report.html import write as write_report
 from radiolocus.schema import Column, conform
@@ -37,7 +40,8 @@ from radiolocus.store import (
 
 __all__ = ["LinkOrder", "link_options", "write_links"]
 
-_BINARY = ({0.0, 1.0}, {0.0}, {1.0})
+# What PyRadiomics writes beside its features.
+_NO_FEATURES = ("diagnostics_",)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ class LinkOrder:
         Matrix of genes and samples; its genes become markers called ``expr:GENE``.
     id : str
         Column of ids; empty: the first of each table.
+    features_id : str
+        Column of ids of the features, where it is another one.
+    ids : IdRules
+        How ids of all tables become those of subjects.
+    chosen : tuple of str
+        Columns of the table of markers that are markers; empty: all.
     options : LinkOptions
         ``gene_sets`` and ``replication`` are paths as given.
     """
@@ -64,6 +74,9 @@ class LinkOrder:
     expression: Path | None
     id: str
     options: LinkOptions
+    features_id: str = ""
+    ids: IdRules = field(default_factory=IdRules)
+    chosen: tuple[str, ...] = ()
 
 
 def link_options(
@@ -105,9 +118,9 @@ def write_links(
     """
     began = time.monotonic()
     options = order.options
-    features, notes = _table(order.features, order.id, numbers=True)
+    features, notes = _table(order.features, order.features_id or order.id, order.ids, numbers=True)
     markers, dictionary, more = _markers(order)
-    covariates, others = _table(order.covar, order.id) if order.covar is not None else (None, [])
+    covariates, others = _table(order.covar, order.id, order.ids) if order.covar is not None else (None, [])
     _check_join(features, markers, order)
     sets = read_gene_sets(Path(options.gene_sets)) if options.gene_sets is not None else None
     replication = Path(options.replication) / "link/link.parquet" if options.replication is not None else None
@@ -127,15 +140,40 @@ def write_links(
     return Linked(found.tables, problems)
 
 
-def _table(path: Path, key: str, *, numbers: bool = False) -> tuple[pl.DataFrame, list[Problem]]:
-    """Table with its ids as ``subject``; columns that are no numbers are left out and told where numbers are wanted."""
+def _rows(path: Path, key: str, ids: IdRules) -> tuple[ClinicalTable, list[Problem]]:
+    """Table with its ids as ``subject``, a row a subject, and what was set aside.
+
+    Of rows that say the same one is kept; a subject whose rows differ, or a row without id, is set aside by name.
+    """
     read = read_table(path, id_column=key or None)
-    frame = read.frame.rename({read.frame.columns[0]: "subject"})
-    frame = frame.with_columns(pl.col("subject").cast(pl.String).str.strip_chars())
+    column = key or read.frame.columns[0]
+    frame = read.frame.select(pl.col(column).alias("subject"), pl.exclude(column))
+    normal = [ids.normalise(raw.strip() if isinstance(raw, str) else raw) for raw in frame["subject"].to_list()]
+    frame = frame.with_columns(pl.Series("subject", normal, pl.String))
     problems = [replace(p, stage="link") for p in read.problems]
-    frame, aside = _one_row_each(frame, path.name)
-    problems += aside
+    if unnamed := int((frame["subject"] == "").sum()):
+        got = f"{unnamed} rows without an id are set aside"
+        problems.append(Problem("link", got, where=path.name, allowed="an id in every row", count=unnamed))
+    first = frame.with_row_index("place#").filter(pl.col("subject") != "")
+    first = first.unique(frame.columns, keep="first", maintain_order=True)
+    many = first.group_by("subject", maintain_order=True).len().filter(pl.col("len") > 1)
+    problems += [
+        Problem(
+            "link", f"{rows} rows of one subject that differ: it is set aside", subject=subject, where=path.name,
+            allowed="one row a subject", todo="keep one image, visit and region of each subject", count=rows,
+        )
+        for subject, rows in many.iter_rows()
+    ]  # fmt: skip
+    kept = first.filter(~pl.col("subject").is_in(many["subject"].implode()))["place#"].to_list()
+    return replace(read, frame=frame[kept], row_number=tuple(read.row_number[i] for i in kept)), problems
+
+
+def _table(path: Path, key: str, ids: IdRules, *, numbers: bool = False) -> tuple[pl.DataFrame, list[Problem]]:
+    """Rows of a table; columns that are no numbers are left out and told where numbers are wanted."""
+    read, problems = _rows(path, key, ids)
+    frame = read.frame
     if numbers:
+        frame = frame.drop([c for c in frame.columns if c.startswith(_NO_FEATURES) or c in nameless(read)])
         text = [c for c, t in frame.schema.items() if c != "subject" and not (t.is_numeric() or t == pl.Boolean)]
         if text:
             got = f"{len(text)} columns that are not numbers are left out ({', '.join(text[:5])})"
@@ -146,42 +184,46 @@ def _table(path: Path, key: str, *, numbers: bool = False) -> tuple[pl.DataFrame
     return frame, problems
 
 
-def _one_row_each(frame: pl.DataFrame, where: str) -> tuple[pl.DataFrame, list[Problem]]:
-    """Keep one of rows that say the same; a subject whose rows differ, or a row without id, is set aside by name."""
-    problems = []
-    unnamed = frame.filter(pl.col("subject").is_null() | (pl.col("subject") == "")).height
-    if unnamed:
-        got = f"{unnamed} rows without an id are set aside"
-        problems.append(Problem("link", got, where=where, allowed="an id in every row", count=unnamed))
-    frame = frame.filter(pl.col("subject") != "").unique(maintain_order=True)
-    many = frame.group_by("subject", maintain_order=True).len().filter(pl.col("len") > 1)
-    problems += [
-        Problem(
-            "link", f"{rows} rows of one subject that differ: it is set aside", subject=subject, where=where,
-            allowed="one row a subject", todo="keep one image, visit and region of each subject", count=rows,
-        )
-        for subject, rows in many.iter_rows()
-    ]  # fmt: skip
-    return frame.filter(~pl.col("subject").is_in(many["subject"].implode())), problems
+def _marker_table(
+    path: Path, key: str, ids: IdRules, chosen: Sequence[str]
+) -> tuple[pl.DataFrame, list[dict[str, object]], list[Problem]]:
+    """Markers of a table, numbers or words, as the study file reads them."""
+    read, problems = _rows(path, key, ids)
+    found: list[MarkerColumn] = []
+    offered = read.frame.columns[1:]
+    for name in chosen:
+        if name not in offered:
+            raise ConfigError(
+                f"no marker '{name}'", where=path.name, allowed=", ".join(offered[:12]), todo=suggest(name, offered)
+            )
+    for name in chosen or offered:
+        made, notes = infer_markers(read.frame[name], read.row_number, path.name)
+        found += made
+        problems += [replace(p, stage="link") for p in notes]
+    if not found:
+        raise TableError("no column that is a marker", where=path.name, todo="see docs/molecular.md for what is one")
+    frame = pl.DataFrame([read.frame["subject"], *(pl.Series(c.name, c.values, nan_to_null=True) for c in found)])
+    return frame, [_word(frame[c.name], path.name, c.kind) for c in found], problems
 
 
 def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem]]:
-    """Markers and their dictionary: binary where all values are 0 and 1, continuous otherwise."""
+    """Markers of the table and genes of the matrix, and their dictionary."""
     if order.markers is None and order.expression is None:
         raise ConfigError("no markers", where="link", todo="name a table of markers, or --expression")
     frames: list[pl.DataFrame] = []
-    sources: dict[str, str] = {}
+    words: list[dict[str, object]] = []
     problems: list[Problem] = []
     if order.markers is not None:
-        frame, problems = _table(order.markers, order.id, numbers=True)
+        frame, words, problems = _marker_table(order.markers, order.id, order.ids, order.chosen)
         frames.append(frame)
-        sources |= dict.fromkeys(frame.columns[1:], order.markers.name)
     if order.expression is not None:
         found = read_expression(order.expression)
         names = [f"{order.options.gene_prefix}{gene}" for gene in found.genes]
         matrix = pl.DataFrame(found.values.T, schema=names).with_columns(pl.all().fill_nan(None))
-        frames.append(matrix.insert_column(0, pl.Series("subject", [s.strip() for s in found.samples])))
-        sources |= dict.fromkeys(names, order.expression.name)
+        frames.append(
+            matrix.insert_column(0, pl.Series("subject", [order.ids.normalise(s.strip()) for s in found.samples]))
+        )
+        words += [_word(matrix[name], order.expression.name, "continuous") for name in names]
         problems += [replace(p, stage="link") for p in found.notes]
     markers = frames[0]
     for frame in frames[1:]:
@@ -189,17 +231,14 @@ def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem
         if twice:
             raise TableError(f"markers in both tables: {', '.join(twice[:5])}", where="link", todo="rename them")
         markers = markers.join(frame, on="subject", how="full", coalesce=True)
-    rows = [_word(markers[name], sources[name]) for name in markers.columns[1:]]
-    return markers.sort("subject"), conform(pl.DataFrame(rows), "molecular/dictionary"), problems
+    return markers.sort("subject"), conform(pl.DataFrame(words), "molecular/dictionary"), problems
 
 
-def _word(values: pl.Series, source: str) -> dict[str, object]:
+def _word(values: pl.Series, source: str, kind: str) -> dict[str, object]:
     known = values.cast(pl.Float64).drop_nulls()
-    binary = set(known.unique().to_list()) in _BINARY
     return {
-        "marker": values.name, "kind": "binary" if binary else "continuous", "source": source, "unit": "",
-        "definition": "",
-        "n": known.len(), "n_positive": int(known.sum()) if binary else None,
+        "marker": values.name, "kind": kind, "source": source, "unit": "", "definition": "", "n": known.len(),
+        "n_positive": int(known.sum()) if kind == "binary" else None,
     }  # fmt: skip
 
 
@@ -212,7 +251,8 @@ def _check_join(features: pl.DataFrame, markers: pl.DataFrame, order: LinkOrder)
             f"({', '.join(map(str, theirs[:3]))})",
             where=order.features.name,
             allowed="the same ids in all tables",
-            todo=near or "name the column of ids with --id",
+            todo=near
+            or "name the columns of ids (--id, --features-id), or take the ids out of longer names (--extract)",
         )
 
 

@@ -27,6 +27,9 @@ def link(
     features: Annotated[Path, typer.Argument(help="Table of features: an id, then numbers; one row a subject.")],
     markers: Annotated[Path | None, typer.Argument(help="Table of markers of the same form.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")] = Path("links"),
+    marker: Annotated[
+        list[str] | None, typer.Option("--marker", help="Only this column of the markers; may be repeated.")
+    ] = None,
     covar: Annotated[Path | None, typer.Option("--covar", help="Table of covariates of the same form.")] = None,
     covariate: Annotated[
         list[str] | None,
@@ -39,6 +42,10 @@ def link(
         list[str] | None, typer.Option("--adjust", help="Feature adjusted for as well, e.g. volume; may be repeated.")
     ] = None,
     ident: Annotated[str, typer.Option("--id", help="Column of ids; default: the first of each table.")] = "",
+    features_id: Annotated[str, typer.Option("--features-id", help="Column of ids of the features.")] = "",
+    extract: Annotated[
+        str | None, typer.Option("--extract", help="Regular expression: its group becomes the id, in all tables.")
+    ] = None,
     settings: Annotated[
         Path | None, typer.Option("--settings", "-s", help="TOML file with the keys of [link]; options here win.")
     ] = None,
@@ -60,6 +67,7 @@ def link(
     """Test every feature against every marker, and write tables and a report."""
     with loading():
         from radiolocus.app.link import LinkOrder, link_options, write_links
+        from radiolocus.cohort import IdRules
 
     chosen: dict[str, Any] = {
         "permutations": permutations, "scope": scope, "batch": batch, "keep_p": keep_p, "seed": seed,
@@ -67,7 +75,8 @@ def link(
         "gene_sets": str(gene_sets) if gene_sets else None, "replication": str(replication) if replication else None,
     }  # fmt: skip
     options = link_options(settings, covar, covariate or (), ident, chosen)
-    order = LinkOrder(features, markers, covar, expression, ident, options)
+    rules = IdRules(extract=extract)
+    order = LinkOrder(features, markers, covar, expression, ident, options, features_id, rules, tuple(marker or ()))
     found = write_links(
         order, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, told=lambda text: typer.echo(text, err=True)
     )

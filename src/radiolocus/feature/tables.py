@@ -15,7 +15,7 @@ from radiolocus.read.clinical import ClinicalTable, read_table
 from radiolocus.registry import suggest
 from radiolocus.schema import TABLES, conform
 
-__all__ = ["FeatureTable", "id_column", "read_feature_table", "table_dictionary", "table_rows"]
+__all__ = ["FeatureTable", "id_column", "nameless", "read_feature_table", "table_dictionary", "table_rows"]
 
 # What PyRadiomics writes about its own run, beside the features.
 _NO_FEATURES = ("diagnostics_*",)
@@ -92,9 +92,15 @@ def read_feature_table(options: FeatureTable, path: Path) -> tuple[ClinicalTable
             )
     chosen = [c for c in offered if not options.columns or _any(c, options.columns)]
     chosen = [c for c in chosen if not _any(c, (*options.drop, *_NO_FEATURES))]
+    bare = nameless(table)
+    chosen = [c for c in chosen if c not in bare or c in options.columns]
     schema = table.frame.schema
     features = [c for c in chosen if schema[c].is_numeric() or schema[c] == pl.Boolean]
     problems = list(table.problems)
+    if out := sorted(bare - {*features, *options.drop}):
+        got = f"a column without header is no feature ({', '.join(out)}): row numbers, as a rule"
+        todo = "name it under columns if it is one"
+        problems.append(Problem("features", got, "note", item=options.name, where=table.source, todo=todo))
     if text := [c for c in chosen if c not in features]:
         got = f"{len(text)} columns that are not numbers are no features ({', '.join(text[:5])})"
         problems.append(Problem("features", got, "note", item=options.name, where=table.source, count=len(text)))
@@ -107,6 +113,11 @@ def read_feature_table(options: FeatureTable, path: Path) -> tuple[ClinicalTable
             todo="drop or rename it" if taken else "look at columns and drop",
         )
     return table, features, problems
+
+
+def nameless(table: ClinicalTable) -> set[str]:
+    """Columns without a header: the row numbers that pandas writes in front, which may go with anything."""
+    return {p.item for p in table.problems if p.item is not None and " has no header and is called " in p.got}
 
 
 def id_column(options: FeatureTable, table: ClinicalTable) -> str:
