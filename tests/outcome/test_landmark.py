@@ -94,14 +94,14 @@ def judged(same_subjects, unit="days"):
 
 
 def test_sets_with_change_are_judged_at_the_visit_and_the_others_at_baseline():
-    _, found, (subject, visit, time, _) = judged(same_subjects=False)
+    planned, found, (subject, visit, time, _) = judged(same_subjects=False)
     told = {r["predictors"]: r for r in found.tables["outcome/performance"].to_dicts()}
     beyond = sum(t > d for t, d in zip(time[:80], visit[:80], strict=True))
     assert {name: r["n"] for name, r in told.items()} == {"imaging": 90, "delta": beyond, "all": beyond}
     assert told["delta"]["lower"] > 0.55
     alone = {r["block"]: r["n"] for r in found.tables["outcome/univariate"].to_dicts()}
     assert alone == {"imaging": 90, "delta": beyond}
-    assert found.tables["outcome/landmark"]["n"].to_list() == [beyond]
+    assert planned.landmark["n"].to_list() == [beyond]
     assert len(subject) == 90
 
 

@@ -185,8 +185,6 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     tables |= {"outcome/audit": pl.concat(audits), "outcome/protocol": _steps(planned)}
     if tables["outcome/logrank"].height or tables["outcome/gray"].height:
         problems.append(_CAVEAT)
-    if planned.landmark.height:
-        tables["outcome/landmark"] = planned.landmark
     return Summary({"outcome/univariate": planned.univariate, **tables}, tuple(problems))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from radiolocus.errors import InputError
 from radiolocus.model import Problem
 from radiolocus.pipeline.inputs import upstream
-from radiolocus.pipeline.measured_lesions import measured_again, scan_inputs, scans_of, with_lesions
+from radiolocus.pipeline.measured_lesions import LESIONS, measured_again, scan_inputs, scans_of, with_lesions
 from radiolocus.pipeline.molecular_predictors import selected
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.pipeline.stage_follow_up import follow_up, upstream_of_follow_up
@@ -56,11 +56,12 @@ def response(run: Run, options: ResponseOptions) -> str:
             unknown: tuple[Problem, ...] = ()
             if lesions is not None:
                 further |= lead_times({**found.tables, **further}, options.criterion, options.criteria, options)
-            if lesions is not None and options.endpoints:
                 made, unknown = study_endpoints(
                     lesions, options.endpoints, options.criterion, options, options.visit_days
                 )
                 further |= {"response/study_endpoints": made}
+            if not options.masks:
+                further |= {LESIONS: empty(LESIONS)}
             step()
         for name, table in {**found.tables, **further}.items():
             stage.write(name, table)

@@ -258,7 +258,7 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         results = run_all(run, stage, "outcome", judge.run_unit, planned.units, keys)
         summary = judge.summarise(planned, results)
         shown = further_tables(run, stage, planned, results)
-        for name, table in (summary.tables | shown.tables).items():
+        for name, table in (summary.tables | shown.tables | {"outcome/landmark": planned.landmark}).items():
             stage.write(name, table)
         if dosages is not None:
             stage.write(GENETIC_TABLE, dosages.select(pl.exclude(pl.List(pl.Float32))))
