@@ -294,10 +294,13 @@ def baseline_remarks(lesions: pl.DataFrame, options: Recist11Options | None = No
         .filter(pl.col("len") > chosen.most_targets_an_organ)
         .sort("subject", "place")
     )
-    least, vague = _least(base), pl.col("organ").str.contains(_NOT_MEASURABLE)
+    organs_here = base["organ"].unique().drop_nulls()
+    least = _least(base)
+    vague = pl.col("organ").is_in(organs_here.filter(organs_here.str.contains(_NOT_MEASURABLE)).to_list())
+    small = pl.col("diameter_mm") < least - 1e-9
     held = pl.col("irradiated") == "yes" if "irradiated" in base.columns else pl.lit(value=False)
     wrong = (
-        pl.when(pl.col("diameter_mm") < least - 1e-9)
+        pl.when(small)
         .then(pl.format("a target of {} mm", pl.col("diameter_mm").round(2).cast(pl.String).str.strip_suffix(".0")))
         .when(vague)
         .then(pl.format("a target in '{}'", "organ"))
@@ -305,13 +308,15 @@ def baseline_remarks(lesions: pl.DataFrame, options: Recist11Options | None = No
         .then(pl.lit("a target that was irradiated and has not grown since"))
     )
     allowed = (
-        pl.when(pl.col("diameter_mm") < least - 1e-9)
+        pl.when(small)
         .then(pl.format("at least {} mm (RECIST 1.1, section 3.1.1)", least.cast(pl.String).str.strip_suffix(".0")))
         .when(vague)
         .then(pl.lit("what is measurable: no effusion, lymphangitis or blastic bone (RECIST 1.1, section 3.1.1)"))
         .otherwise(pl.lit("a lesion that has progressed since radiotherapy (RECIST 1.1, section 3.1.2)"))
     )
-    doubtful = base.select("subject", "lesion", wrong.alias("wrong"), allowed.alias("allowed")).drop_nulls("wrong")
+    doubtful = base.filter((small | vague | held).fill_null(value=False)).select(
+        "subject", "lesion", wrong.alias("wrong"), allowed.alias("allowed")
+    )
 
     def note(subject: str, got: str, allowed: str, item: str | None = None) -> Problem:
         todo = "check the choice of targets; the response was computed with them"
