@@ -92,7 +92,7 @@ repeats = "many"
     text = "\n".join(told)
     assert "cohort.subjcts: unknown key 'subjcts'" in text
     assert "did you mean 'subjects'?" in text
-    assert "cohort.endpoints.os.kind: got 'surv'; allowed: input should be 'survival' or 'binary'" in text
+    assert "cohort.endpoints.os.kind: got 'surv'; allowed: input should be 'survival', 'binary', 'competing', " in text
     assert "imaging.families: families: unknown 'morfology', 'glmc'; allowed: morphology" in text
     assert "morfology: did you mean 'morphology'?, glmc: did you mean 'glcm'?" in text
     assert "bin_width = -1.0; allowed: a finite number above 0" in text

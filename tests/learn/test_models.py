@@ -38,6 +38,10 @@ def cohort(kind, n=90, p=4, effect=2.0, seed=5):
     if kind == "survival":
         died, lost = rng.exponential(np.exp(-risk)), rng.exponential(2, n)
         return X, Target((died <= lost).astype(float), np.minimum(died, lost))
+    if kind == "competing":
+        times = np.column_stack([rng.exponential(2, n), rng.exponential(np.exp(-risk)), rng.exponential(2, n)])
+        state = np.array([0.0, 1.0, 2.0])[times.argmin(axis=1)]
+        return X, Target((state == 1) * 1.0, times.min(axis=1), state=state)
     if kind == "continuous":
         return X, Target(risk + rng.logistic(size=n), number=True)
     if kind == "binary":
@@ -64,7 +68,7 @@ def test_every_model_ranks_a_strong_effect_and_answers_in_shape(name, kind):
     assert np.corrcoef(risk, X[:, 0])[0, 1] > 0.6
     assert fit.coefficient.shape == (4,)
     assert fit.coefficient[0] != 0, "the column that matters is used"
-    if kind == "survival":
+    if target.time is not None:
         curve = fit.survival(X, [0.1, 0.5, 2.0]) if name not in ("elastic_net", "lasso", "ridge") else None
         if curve is not None:
             assert curve.shape == (90, 3)
@@ -98,7 +102,7 @@ def test_without_columns_everybody_is_alike(name, kind):
     assert np.unique(fit.predict(X[:, :0])).size == 1
     if kind == "continuous":
         np.testing.assert_allclose(fit.predict(X[:, :0]), target.event.mean())
-    elif kind != "survival":
+    elif target.time is None:
         share = np.bincount(target.event.astype(int), minlength=target.classes) / 30
         np.testing.assert_allclose(fit.probability(X[:, :0]), np.tile(share, (30, 1)), atol=1e-6)
 
@@ -123,12 +127,17 @@ def test_a_column_that_separates_ends_in_finite_numbers(name, kind):
     need(name)
     X, target = cohort(kind, n=40)
     order = np.argsort(X[:, 0])
-    event = np.ones(40) if kind == "survival" else np.zeros(40)
+    timed = kind in ("survival", "competing")
+    event = np.ones(40) if timed else np.zeros(40)
     time = np.zeros(40)
     time[order] = np.arange(40.0, 0.0, -1.0)
-    if kind != "survival":
+    if not timed:
         event[order] = np.sort(target.event)
-    perfect = Target(event, time if kind == "survival" else None, target.levels, target.ordered, target.number)
+    state = None
+    if kind == "competing":  # the other event strikes those of low risk alone
+        event[order[:8]] = 0.0
+        state = np.where(event == 1, 1.0, 2.0)
+    perfect = Target(event, time if timed else None, target.levels, target.ordered, target.number, state=state)
     learner = MODELS[name]
     fit = learner.fit(X, perfect, learner.settings(X, perfect, OPTIONS)[-1], 1)
     risk = fit.predict(X)

@@ -9,7 +9,7 @@ from radiolocus.learn.preprocess import Predictors
 from radiolocus.learn.protocol import Protocol, Rowwise, bootstrap_fit
 from radiolocus.learn.target import Target
 
-KINDS = ("survival", "binary", "ordinal", "multiclass")
+KINDS = ("survival", "binary", "ordinal", "multiclass", "competing")
 SMALL = {"folds": 3, "inner_folds": 2, "penalties": 6}
 
 
@@ -17,6 +17,12 @@ SMALL = {"folds": 3, "inner_folds": 2, "penalties": 6}
 def small_forests(monkeypatch):
     """Twenty trees do for what is asked here."""
     monkeypatch.setattr("radiolocus.learn.trees._TREES", 20)
+
+
+def competing(time, event, rng):
+    """The same times, of whose other ends some are a competing event."""
+    state = np.where(event, 1.0, rng.choice([0.0, 2.0], time.size))
+    return Target(event.astype(float), time, state=state)
 
 
 def study(n=72, seed=1):
@@ -33,6 +39,7 @@ def study(n=72, seed=1):
         "binary": Target((risk + rng.logistic(size=n) > 0).astype(float)),
         "ordinal": Target(grade, None, ("low", "mid", "high"), ordered=True),
         "multiclass": Target(grade, None, ("x", "y", "z")),
+        "competing": competing(np.minimum(died, lost) + 0.01, died <= lost, rng),
     }
     X[rng.random(X.shape) < 0.05] = np.nan
     codes = rng.choice([0, 1, -1], p=[0.6, 0.35, 0.05], size=(n, 1))
