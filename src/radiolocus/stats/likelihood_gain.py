@@ -104,7 +104,8 @@ class _Cox:
         eta = beta @ Z.T
         hazard = self.weights * np.exp(eta - eta.max(axis=1, keepdims=True))
         at_risk = self._sums(hazard)
-        inverse = np.divide(1.0, at_risk, out=np.zeros_like(at_risk), where=at_risk > 0)
+        # Where a score separates, the hazard of a late risk set falls below what has a reciprocal: it weighs nothing.
+        inverse = np.divide(1.0, at_risk, out=np.zeros_like(at_risk), where=at_risk > np.finfo(np.float64).tiny)
         k = Z.shape[1]
         means = [self._sums(hazard * Z[:, a]) * inverse for a in range(k)]
         gradient = np.column_stack([(self.failing * (Z[:, a] - means[a])).sum(axis=1) for a in range(k)])
