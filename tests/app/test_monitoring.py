@@ -2,17 +2,23 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from monitored import tracked
 from radiolocus.app.cli import app
 from radiolocus.config import load_study
+from radiolocus.outcome.supermodel import MIXED, Landmarks, fit_monitor
 from radiolocus.pipeline import run_study
 from radiolocus.report.html import build
 from radiolocus.store import read_table
 
-SMALL = ("repeats = 2", "repeats = 1\nfolds = 3\ndraws = 2\npermutations = 1"), ("bootstrap = 300\ndraws = 20", "bootstrap = 20")
+SMALL = (
+    ("repeats = 2", "repeats = 1\nfolds = 3\ndraws = 2\npermutations = 1"),
+    ("bootstrap = 300\ndraws = 20", "bootstrap = 20"),
+)
 SMALL += (("[0.0, 90.0, 180.0, 270.0, 360.0]", "[0.0, 180.0, 360.0]"),)
 
 
@@ -88,6 +94,59 @@ def test_what_cannot_be_shown_is_said(demo, tmp_path):
     nothing = run("monitor", tmp_path, "M0001")
     assert nothing.exit_code == 1
     assert "add [monitoring]" in nothing.exception.message
+
+
+def new_patients(root, into, ids=("M0001", "M0002", "M0003")):
+    """A table of scans as new patients bring it: clinical columns in it."""
+    scans, clinical = (pl.read_csv(root / "data" / f"{name}.csv") for name in ("scans", "clinical"))
+    table = scans.join(clinical.select("id", "grade"), on="id", how="left").filter(pl.col("id").is_in(ids))
+    table.write_csv(into)
+    return table
+
+
+def test_new_patients_are_predicted_by_the_model_of_all(demo, tmp_path):
+    root, _ = demo
+    table = new_patients(root, tmp_path / "new.csv")
+    done = run("monitor", root / "results", "--patients", tmp_path / "new.csv", "--out", tmp_path / "risks.csv")
+    assert done.exit_code == 0, done.output
+    risks = pl.read_csv(tmp_path / "risks.csv")
+    # The same model, fitted to the same subjects from the files of the study.
+    data = tracked(*(pl.read_csv(root / "data" / f"{name}.csv") for name in ("scans", "clinical")))
+    marks = read_table(root / "results", "monitoring/landmarks")["landmark"].to_list()
+    model = fit_monitor(data, MIXED, Landmarks(tuple(marks), 180.0))
+    place = {s: i for i, s in enumerate(data.histories.subject)}
+    who = np.array([place[s] for s in risks["subject"]])
+    np.testing.assert_allclose(risks["risk"], model.risk(data, who, risks["time"].to_numpy()), atol=1e-9)
+    assert risks.height == table.filter(pl.col("day").is_between(marks[0], marks[-1])).height
+    assert ((risks["lower"] <= risks["risk"]) & (risks["risk"] <= risks["upper"])).all()
+    assert "visits after the last landmark" in done.stderr
+    assert "for research only" in done.output
+
+
+def test_new_patients_that_cannot_be_predicted_are_named(demo, tmp_path):
+    root, _ = demo
+    table = new_patients(root, tmp_path / "new.csv")
+    bad = table.with_columns(
+        pl.when(pl.col("id") == "M0001").then(1e6).otherwise("volume_ml").alias("volume_ml"),
+        pl.when(pl.col("id") == "M0002").then(pl.lit("II")).otherwise(pl.col("grade").cast(pl.String)).alias("grade"),
+    )
+    bad = pl.concat([bad, bad.filter(id="M0003").head(1).with_columns(pl.lit(5.0).alias("volume_ml"))])
+    bad.write_csv(tmp_path / "bad.csv")
+    done = run("monitor", root / "results", "--patients", tmp_path / "bad.csv")
+    assert done.exit_code == 3, done.output
+    assert "M0001: log volume_ml outside" in done.stderr
+    assert "set aside: M0003: two different rows at 0" in done.stderr
+    assert "'II' of 'grade' is no Int64 as in the study" in done.stderr
+    table.drop("grade").write_csv(tmp_path / "bare.csv")
+    assert (
+        "no column 'grade'" in run("monitor", root / "results", "--patients", tmp_path / "bare.csv").exception.message
+    )
+    late = table.with_columns(pl.col("day") + 5000.0)
+    late.write_csv(tmp_path / "late.csv")
+    told = run("monitor", root / "results", "--patients", tmp_path / "late.csv").exception.message
+    assert "no visit from" in told
+    both = run("monitor", root / "results", "M0001", "--patients", tmp_path / "new.csv")
+    assert (both.exit_code, run("monitor", root / "results").exit_code) == (2, 2)
 
 
 def test_the_profile_holds_the_risk(demo):

@@ -12,6 +12,8 @@ from radiolocus.app.loading import loading
 
 __all__ = ["add_commands"]
 
+REFUSED, SET_ASIDE = 2, 3
+
 Folder = Annotated[Path, typer.Argument(help="Folder that run wrote.", exists=True, file_okay=False, metavar="DIR")]
 
 
@@ -19,7 +21,7 @@ def add_commands(app: typer.Typer) -> None:
     """Give the command ``radiolocus`` its monitoring of progression."""
     app.command(
         short_help="A subject's risk, re-estimated after each scan.",
-        epilog="Examples: radiolocus monitor results SIM-001; radiolocus monitor results SIM-001 --out risk.png",
+        epilog="Examples: radiolocus monitor results SIM-001; radiolocus monitor results --patients new.csv",
     )(monitor)
     app.command(
         "demo-monitoring",
@@ -30,17 +32,33 @@ def add_commands(app: typer.Typer) -> None:
 
 def monitor(
     folder: Folder,
-    subject: Annotated[str, typer.Argument(help="Id as in cohort/subjects.csv.", metavar="SUBJECT")],
+    subject: Annotated[str, typer.Argument(help="Id as in cohort/subjects.csv.", metavar="SUBJECT")] = "",
+    patients: Annotated[
+        Path | None,
+        typer.Option("--patients", help="Table of scans of patients who are not of the study.", exists=True),
+    ] = None,
     endpoint: Annotated[str, typer.Option("--endpoint", help="Endpoint; default: the first that was monitored.")] = "",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Figure (.svg, .png, .pdf). Default: DIR/courses/SUBJECT.svg."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Figure (.svg, .png, .pdf), default DIR/courses/SUBJECT.svg; of --patients a "
+            "table (.csv, .tsv, .parquet).",
+        ),
     ] = None,
 ) -> None:
-    """Show the risk of a subject after each scan, by models that did not see the subject.
+    """Show the risk of a subject after each scan, by models that did not see the subject; or that of new patients.
 
-    For research only: nothing of it may guide diagnosis or treatment.
+    New patients are predicted by the model of all subjects. For research only: nothing of it may guide diagnosis or
+    treatment.
     """
+    if bool(subject) == (patients is not None):
+        typer.echo("monitor: give a SUBJECT of the study, or --patients with a table of scans", err=True)
+        raise typer.Exit(REFUSED)
+    if patients is not None:
+        _foresee(folder, patients, endpoint, out)
+        return
     with loading():
         from radiolocus.report.monitored_subject import monitored_subject
 
@@ -50,6 +68,27 @@ def monitor(
     place = out or folder / "courses" / f"{shown.file_name}.svg"
     shown.figure.write(place)
     typer.echo(f"figure: {place}")
+
+
+def _foresee(folder: Path, table: Path, endpoint: str, out: Path | None) -> None:
+    with loading():
+        from radiolocus.app.rows import write_rows
+        from radiolocus.pipeline.monitoring_new import foresee
+
+    found = foresee(folder, table, endpoint)
+    window = f"{found.window:g} {found.unit}".strip()
+    typer.echo(f"risk of {found.endpoint} within {window} of each visit, by the model of all subjects of the study")
+    for row in found.risk.iter_rows(named=True):
+        low, high = (f"{row[c]:.0%}" for c in ("lower", "upper"))
+        typer.echo(f"  {row['subject']}  {row['time']:g}  visit {row['visits']}  {row['risk']:.0%} ({low} to {high})")
+    for problem in found.problems:
+        typer.echo(f"{problem.severity}: {': '.join(w for w in (problem.subject, problem.got) if w)}", err=True)
+    typer.echo("for research only")
+    if out is not None:
+        write_rows(found.risk, out)
+        typer.echo(f"table: {out}")
+    if any(p.severity == "set aside" for p in found.problems):
+        raise typer.Exit(SET_ASIDE)
 
 
 def demo_monitoring(

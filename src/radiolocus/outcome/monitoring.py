@@ -39,7 +39,15 @@ from radiolocus.outcome.supermodel import (
 from radiolocus.schema import conform
 from radiolocus.stats.survival import kaplan_meier
 
-__all__ = ["MonitoringPlan", "MonitoringTask", "MonitoringUnit", "plan_monitoring", "run_monitoring"]
+__all__ = [
+    "MonitoringPlan",
+    "MonitoringTask",
+    "MonitoringUnit",
+    "clinical_predictors",
+    "plan_monitoring",
+    "risk_with_interval",
+    "run_monitoring",
+]
 
 _MOST_LANDMARKS = 12
 _LARGEST, _LEAST = 1.0 - 1e-12, 1e-12
@@ -154,7 +162,7 @@ def _task(
     histories, told = histories_of(visits, _columns(visits), options.log, until, endpoint.name)
     place = {endpoint.subject[i]: i for i in rows}
     at = np.array([place[s] for s in histories.subject], dtype=np.intp)
-    known, notes = _clinical(clinical, histories.subject, options)
+    known, notes = clinical_predictors(clinical, histories.subject, options)
     entry = None if endpoint.entry is None else np.asarray(endpoint.entry, dtype=np.float64)[at]
     data = Tracked(Target(event[at], time[at]), histories, known, entry)
     data.target.check()
@@ -166,10 +174,18 @@ def _columns(visits: pl.DataFrame) -> list[str]:
     return [c for c in visits.columns if c not in ("subject", "time")]
 
 
-def _clinical(
+def clinical_predictors(
     clinical: pl.DataFrame, subject: Sequence[str], options: MonitoringOptions
 ) -> tuple[Predictors, list[Problem]]:
-    """Clinical columns of some subjects; all missing of those who have none."""
+    """Clinical columns of some subjects; all missing of those who have none.
+
+    Parameters
+    ----------
+    clinical : polars.DataFrame
+        ``subject`` and clinical columns.
+    subject : sequence of str
+    options : MonitoringOptions
+    """
     nothing = Predictors(np.zeros((len(subject), 0)), (), (), np.zeros((len(subject), 0), dtype=np.int64))
     if not options.clinical:
         return nothing, []
@@ -310,19 +326,8 @@ def _risk(task: MonitoringTask, fold: int, training: Tracked, held: Rows, ridge:
     there = np.isin(histories.person, held) & (histories.at >= landmarks.times[0])
     there &= (histories.at <= landmarks.times[-1]) & (histories.at < data.time[histories.person])
     who, at = histories.person[there].astype(np.intp), histories.at[there]
-    estimate = fit_monitor(training, MIXED, landmarks, ridge=ridge).risk(data, who, at)
-    generator = np.random.default_rng(np.random.SeedSequence(task.options.seed, spawn_key=(104729, fold)))
-    drawn = []
-    for _ in range(task.options.draws):
-        sample = np.sort(generator.integers(training.target.n, size=training.target.n))
-        try:
-            model = fit_monitor(training.take(sample), MIXED, landmarks, ridge=ridge)
-        except FitError:  # a sample without events, or without spread
-            continue
-        drawn.append(_log_hazard(model.risk(data, who, at, generator)))
-    spread = np.std(drawn, axis=0, ddof=1) if len(drawn) > 1 else np.full(who.size, np.nan)
-    middle = _log_hazard(estimate)
-    lower, upper = (-np.expm1(-np.exp(middle + side * 1.96 * spread)) for side in (-1.0, 1.0))
+    seed = np.random.SeedSequence(task.options.seed, spawn_key=(104729, fold))
+    estimate, lower, upper = risk_with_interval(training, landmarks, data, who, at, task.options.draws, seed, ridge)
     time, event = data.time[who], data.target.event[who]
     end = at + landmarks.window
     came = np.where((event == 1) & (time <= end), 1.0, np.where(time >= end, 0.0, np.nan))
@@ -339,6 +344,54 @@ def _risk(task: MonitoringTask, fold: int, training: Tracked, held: Rows, ridge:
         },
         schema_overrides={"subject": pl.String, "endpoint": pl.String},
     ).with_columns(pl.col("lower", "upper").fill_nan(None))
+
+
+def risk_with_interval(
+    training: Tracked,
+    landmarks: Landmarks,
+    data: Tracked,
+    who: Rows,
+    at: Array,
+    draws: int,
+    seed: np.random.SeedSequence,
+    ridge: float | None = None,
+) -> tuple[Array, Array, Array]:
+    """Risk in the window after times `at` of subjects `who`, by the mixed model of a training part, with its interval.
+
+    Parameters
+    ----------
+    training : Tracked
+    landmarks : Landmarks
+    data : Tracked
+        Holds the subjects that are predicted.
+    who : ndarray of int, shape (k,)
+    at : ndarray, shape (k,)
+        From the first landmark to the last.
+    draws : int
+        Models of bootstrap samples of the training part; each draws the course of the subjects anew.
+    seed : numpy.random.SeedSequence
+    ridge : float, optional
+        Penalty; chosen when not given.
+
+    Returns
+    -------
+    risk, lower, upper : ndarray, shape (k,)
+        95 % interval on the scale of the log cumulative hazard; NaN where fewer than two samples could be fitted.
+    """
+    whole = fit_monitor(training, MIXED, landmarks, ridge=ridge)
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(draws):
+        sample = np.sort(generator.integers(training.target.n, size=training.target.n))
+        try:
+            model = fit_monitor(training.take(sample), MIXED, landmarks, ridge=whole.ridge)
+        except FitError:  # a sample without events, or without spread
+            continue
+        drawn.append(_log_hazard(model.risk(data, who, at, generator)))
+    estimate = whole.risk(data, who, at)
+    spread = np.std(drawn, axis=0, ddof=1) if len(drawn) > 1 else np.full(who.size, np.nan)
+    lower, upper = (-np.expm1(-np.exp(_log_hazard(estimate) + side * 1.96 * spread)) for side in (-1.0, 1.0))
+    return estimate, lower, upper
 
 
 def _log_hazard(risk: Array) -> Array:

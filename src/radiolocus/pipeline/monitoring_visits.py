@@ -17,7 +17,7 @@ from radiolocus.read.discover import inside
 from radiolocus.registry import suggest
 from radiolocus.store import read_table
 
-__all__ = ["monitored_endpoints", "monitored_visits"]
+__all__ = ["dates_of", "monitored_endpoints", "monitored_visits", "time_factor"]
 
 Visits = tuple[pl.DataFrame, list[Problem]]
 
@@ -71,9 +71,9 @@ def monitored_visits(run: Run, options: MonitoringOptions, unit: str) -> Visits:
     """
     if options.source == "response":
         frame, problems = _of_response(run)
-        return _checked(frame, (SIZE,), options, _factor("days", unit), problems, "response")
+        return _checked(frame, (SIZE,), options, time_factor("days", unit), problems, "response")
     rows, problems = _table(run, options, unit)
-    factor = 1.0 if options.origin else _factor(options.time_unit or unit, unit)
+    factor = 1.0 if options.origin else time_factor(options.time_unit or unit, unit)
     if options.source == "imaging":
         frame = _of_imaging(run, rows, options)
         return _checked(frame, options.markers, options, factor, problems, "features and monitoring.table")
@@ -96,8 +96,14 @@ def _checked(
     return found.with_columns(pl.col("time") * factor), [*problems, *told]
 
 
-def _factor(given: str, wanted: str) -> float:
-    """What a time in one unit is to be multiplied by to be told in another."""
+def time_factor(given: str, wanted: str) -> float:
+    """What a time in one unit is to be multiplied by to be told in another.
+
+    Raises
+    ------
+    ConfigError
+        A unit that is none of time.
+    """
     if given == wanted:
         return 1.0
     for unit in (given, wanted):
@@ -126,7 +132,8 @@ def _table(run: Run, options: MonitoringOptions, unit: str) -> Visits:
     return rows, problems
 
 
-def _dates(values: pl.Series) -> pl.Series:
+def dates_of(values: pl.Series) -> pl.Series:
+    """Dates, or texts that begin with one as 2024-05-31; null where there is none."""
     text = values.cast(pl.String).str.strip_chars().str.slice(0, 10)
     return values.cast(pl.Date) if values.dtype.is_temporal() else text.str.to_date("%Y-%m-%d", strict=False)
 
@@ -140,13 +147,13 @@ def _since_origin(run: Run, rows: pl.DataFrame, options: MonitoringOptions, unit
         if column not in frame.columns:
             known = frame.columns[1:]
             raise ConfigError(f"no column '{column}'", where=where, allowed=", ".join(known))
-        if frame[column].dtype.is_numeric() or _dates(frame[column]).is_null().all():
+        if frame[column].dtype.is_numeric() or dates_of(frame[column]).is_null().all():
             raise ConfigError(f"column '{column}' holds no date", where=where, allowed="dates as 2024-05-31")
-    zero = clinical.select("subject", _dates(clinical[options.origin]).alias("zero"))
-    joined = rows.with_columns(_dates(rows[options.time]).alias("date")).join(
+    zero = clinical.select("subject", dates_of(clinical[options.origin]).alias("zero"))
+    joined = rows.with_columns(dates_of(rows[options.time]).alias("date")).join(
         zero, on="subject", how="left", maintain_order="left"
     )
-    days = (joined["date"] - joined["zero"]).dt.total_days().cast(pl.Float64) * _factor("days", unit)
+    days = (joined["date"] - joined["zero"]).dt.total_days().cast(pl.Float64) * time_factor("days", unit)
     return rows.with_columns(days.alias(options.time))
 
 
