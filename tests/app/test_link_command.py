@@ -211,5 +211,5 @@ def test_ids_may_stand_in_any_column_and_within_longer_names(tmp_path):
     assert set(table["feature"]) == set(frame.columns[2:])
     assert table["n"].unique().to_list() == [50]
     assert table["marker"].unique().to_list() == ["EGFR"]
-    with pytest.raises(ConfigError, match="no marker 'EGFRR'.*EGFR"):
+    with pytest.raises(ConfigError, match=r"no marker 'EGFRR'.*EGFR"):
         call(a / "features.csv", a / "markers.csv", "--marker", "EGFRR", "--out", tmp_path / "out2")

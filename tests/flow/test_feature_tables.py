@@ -123,7 +123,8 @@ def test_workers_change_no_number(finished, folder, tmp_path):
 def test_the_command_takes_the_two_tables(folder, tmp_path):
     arguments = [
         "genotype-from-image", str(folder / "features.csv"), str(folder / "subjects.csv"), "--marker", "EGFR",
-        "--marker", "age", "--features-id", "Image", "--id", "patient", "--extract", r"((?i:p)\d+)", "--permutations", "3",
+        "--marker", "age", "--features-id", "Image", "--id", "patient", "--extract", r"((?i:p)\d+)",
+        "--permutations", "3",
         "--repeats", "1", "--model", "ridge", "--out", str(tmp_path / "out"), "-j", "1",
     ]  # fmt: skip
     found = CliRunner().invoke(app, arguments)

@@ -161,11 +161,11 @@ covers both. COSMIC's signatures are those of whole genomes: for an exome give a
 trinucleotides.
 
 Against other fitters, on twelve simulated spectra of 60 to 5,000 substitutions and six signatures
-(`tests/reference/mutational_signatures.R`, `.py`): the exposures are those of MutationalPatterns 3.8.1 to 10⁻¹¹ mutations.
-SigProfilerAssignment 1.1.5 leaves out signatures that add little to the fit: its shares correlate with these at 0.985,
-differ by 0.042 on average, and were 0.047 from the truth, these 0.018. With `use` only the signatures known in the cancer
-are fitted, which is the surer way to a sparse answer. A mutation file without neighbours and without a genome (the MAF of
-TCGA-LAML) has no signatures, and the study says so.
+(`tests/reference/mutational_signatures.R`, `.py`): the exposures are those of MutationalPatterns 3.8.1 to 10⁻¹¹
+mutations. SigProfilerAssignment 1.1.5 leaves out signatures that add little to the fit: its shares correlate with
+these at 0.985, differ by 0.042 on average, and were 0.047 from the truth, these 0.018. With `use` only the signatures
+known in the cancer are fitted, which is the surer way to a sparse answer. A mutation file without neighbours and
+without a genome (the MAF of TCGA-LAML) has no signatures, and the study says so.
 
 {options}
 """

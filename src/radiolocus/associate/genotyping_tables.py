@@ -395,7 +395,7 @@ def _verdict(judged: _Judged, null: Null | None) -> tuple[pl.DataFrame, list[Pro
 
 def _sentence(judged: _Judged, interval: tuple[float, float], null: Null | None, told: bool) -> str:
     found, name = judged.overall, judged.task.aim.name
-    numbers = f"{_metric(judged)} {found.estimate:.2f} ({interval[0]:.2f} to {interval[1]:.2f})"
+    numbers = f"{_metric(judged)} {found.estimate:.2f} ({interval[0]:.2f} to {interval[1]:.2f})".replace("-", "−")
     if null is None:
         return f"not judged: {numbers}, but the procedure was not run on permuted markers"
     numbers += f"; whole procedure on {null.finite.size} permuted markers: p = {null.p_value:.3f}"

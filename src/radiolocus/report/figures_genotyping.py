@@ -174,11 +174,11 @@ def _null(axes: Axes, null: pl.DataFrame, auc: dict[str, Any], useless: float, w
     ends = [*draws, *observed, auc["estimate"], useless - 6 * width, useless + 6 * width]
     # Bins have their middle, not an edge, where the draws are that found nothing at all.
     edge = useless + width / 2
-    bins = edge + width * np.arange(np.floor((min(ends) - edge) / width), np.ceil((max(ends) - edge) / width) + 1)
+    bins = edge + width * np.arange(np.floor((min(ends) - edge) / width), np.ceil((max(ends) - edge) / width) + 2)
     axes.hist(draws, bins=bins.tolist(), color=LIGHT, edgecolor=INK, lw=0.5, label=f"{draws.size} permuted")
     axes.axvline(useless, color=INK, lw=0.8, ls=(0, (4, 2)))
     if observed.len():
-        axes.axvline(float(observed[0]), color=ACCENT, lw=1.8, label=f"observed, {observed[0]:.2f}")
+        axes.axvline(float(observed[0]), color=ACCENT, lw=1.8, label=f"observed, {observed[0]:.2f}".replace("-", "−"))
     axes.set_xlim(bins[0], min(1.0, bins[-1]))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper left" if auc["estimate"] > useless + 0.2 else "upper right", handlelength=1.6)
