@@ -1,5 +1,7 @@
 """Shapley values: against every coalition, and sums against predictions, model by model."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -126,3 +128,33 @@ def test_xgboost_explains_itself(model):
     fit = MODELS[model].fit(X, target, {"rounds": 30, "depth": 2}, 1)
     found = contributions(fit, X, X[:10])
     np.testing.assert_allclose(found.total, fit.predict(X[:10]), atol=1e-4)
+
+
+def test_the_kernel_gives_what_xgboost_says_of_its_own_trees():
+    xgboost = pytest.importorskip("xgboost", reason="the optional package xgboost is not installed")
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(150, 4)).astype(np.float32).astype(np.float64)
+    y = X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=150)
+    settings = {"max_depth": 4, "eta": 0.3, "nthread": 1, "base_score": 0.0}
+    booster = xgboost.train(settings, xgboost.DMatrix(X, label=y), num_boost_round=8)
+    out, base = np.zeros(X.shape), 0.0
+    for text in booster.get_dump(dump_format="json", with_stats=True):
+        flat, waiting = {}, [json.loads(text)]
+        while waiting:
+            node = waiting.pop()
+            flat[node["nodeid"]] = node
+            waiting += node.get("children", [])
+        size = max(flat) + 1
+        nodes, threshold, cover, value = np.full((size, 3), -1), np.zeros(size), np.zeros(size), np.zeros(size)
+        for k, node in flat.items():
+            cover[k] = node["cover"]
+            if "leaf" in node:
+                value[k] = node["leaf"]
+            else:
+                nodes[k] = int(node["split"][1:]), node["yes"], node["no"]
+                # XGBoost goes left below the threshold, not at it.
+                threshold[k] = np.nextafter(np.float32(node["split_condition"]), np.float32(-np.inf))
+        base += add_tree_shap(X, nodes.astype(np.int64), threshold, cover, value, out)
+    theirs = booster.predict(xgboost.DMatrix(X), pred_contribs=True)
+    np.testing.assert_allclose(out, theirs[:, :-1], atol=1e-5)
+    np.testing.assert_allclose(base, theirs[0, -1], atol=1e-5)
