@@ -62,7 +62,8 @@ def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
 
 
 def test_a_study_file_runs_the_parts_of_response_alone(tmp_path):
-    study = SmallStudy(tmp_path, n=4)
+    (tmp_path / "study").mkdir()
+    study = SmallStudy(tmp_path / "study", n=4)
     study.text += RESPONSE + OUTCOME
     out = tmp_path / "out"
     done = run("response", study.file(), "--out", out, "--jobs", "1")
@@ -188,9 +189,38 @@ def test_circulating_tumour_dna_alone_and_beside_lesions(table, tmp_path):
         ((), "nothing to analyse"),
         (("--ctdna", "none.csv"), "no such file 'none.csv'"),
         (("--ctdna", "none.csv", "-c", "choi"), "--criterion without lesions"),
+        (("--ctdna", "none.csv", "--error-mm", "1"), "--error-mm without lesions"),
     ],
 )
 def test_blood_that_cannot_be_analysed_is_refused(tmp_path, arguments, words):
     done = run("response", *arguments, "--out", tmp_path / "out")
     assert done.exit_code not in (0, 3)
     assert words in str(done.exception) + done.output
+
+
+def test_readers_and_measurement_error_come_into_the_report(table, tmp_path):
+    head, *lines = LESIONS.strip().split("\n")
+    second = [f"{line},R2".replace(",20,", ",24,") for line in lines]
+    table.write_text("\n".join([f"{head},reader", *(f"{line},R1" for line in lines), *second]) + "\n")
+    out = tmp_path / "out"
+    done = run("response", table, "--reader", "R1", "--reader", "R2", "--error-mm", "2", "--out", out)
+    assert done.exit_code == 0, done.output
+    assert "readers, recist11, call of visits: observed agreement 0.67, n = 3" in done.output
+    assert "an error of 2 mm keeps" in done.output
+    for name in ("readers", "measurement_error"):
+        assert read_table(out, f"response/{name}").schema == TABLES[f"response/{name}"].schema
+    page = (out / "report.html").read_text()
+    assert "Agreement of two readers" in page
+    assert "What an error of 2 mm does to the calls" in page
+    (tmp_path / "study").mkdir()
+    study = SmallStudy(tmp_path / "study", n=4)
+    (study.root / "two.csv").write_text(table.read_text().replace("\nA,", "\nS01,").replace("\nB,", "\nS02,"))
+    asked = 'lesions = "two.csv"\nsecond_reader = "R2"\nerror_mm = 2.0\n[response.columns]\nkeep_reader = "R1"\n'
+    study.text = study.text.split("[imaging]")[0] + "[response]\n" + asked
+    made = study.run("made").root
+    for name in ("readers", "measurement_error"):
+        assert (
+            read_table(made, f"response/{name}")
+            .drop("subject", strict=False)
+            .equals(read_table(out, f"response/{name}").drop("subject", strict=False))
+        )

@@ -53,6 +53,13 @@ def response(
     ctdna: Annotated[
         Path | None, typer.Option("--ctdna", help="Circulating tumour DNA, beside a table or alone.")
     ] = None,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option("--reader", help="For a table: the reader that counts; give it again to compare two."),
+    ] = None,
+    error_mm: Annotated[
+        float, typer.Option("--error-mm", min=0.0, help="For a table: try measurement errors of this SD.")
+    ] = 0.0,
     timelines: Annotated[
         bool, typer.Option("--timelines/--no-timelines", help="Also the course of every patient as a figure.")
     ] = False,
@@ -66,13 +73,22 @@ def response(
 
     try:
         if source is not None and source.suffix.lower() == ".toml":
-            given = {"--settings": settings, "--criterion": criterion, "--treatments": treatments}
-            given |= {"--repeatability": repeatability, "--ctdna": ctdna}
+            given: dict[str, object] = {"--settings": settings, "--criterion": criterion, "--treatments": treatments}
+            given |= {"--repeatability": repeatability, "--ctdna": ctdna, "--reader": reader, "--error-mm": error_mm}
             if wrong := [name for name, value in given.items() if value]:
                 raise ConfigError(f"{', '.join(wrong)} beside a study file", allowed="these keys in its [response]")
             found = analyse_study(source, out, root=root, jobs=jobs or os.cpu_count() or 1)
         else:
-            order = TableOrder(source, settings, tuple(criterion or ()), treatments, repeatability, ctdna)
+            order = TableOrder(
+                source,
+                settings,
+                tuple(criterion or ()),
+                treatments,
+                repeatability,
+                ctdna,
+                tuple(reader or ()),
+                error_mm,
+            )
             found = analyse_table(order, out)
     except ConfigError as error:
         typer.echo(error.message, err=True)

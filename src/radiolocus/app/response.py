@@ -17,7 +17,7 @@ from radiolocus.read.lesions import LesionColumns, LesionTable
 from radiolocus.read.sdtm import SdtmStudy, read_lesion_source
 from radiolocus.response.comparison import compare
 from radiolocus.response.options import CriterionName, ResponseOptions
-from radiolocus.response.readers import measurement_error, reader_agreement
+from radiolocus.response.readers import measurement_error, reader_agreement, said_of_noise, said_of_readers
 from radiolocus.response.respond import respond
 from radiolocus.store import write_bytes, write_table
 
@@ -126,21 +126,22 @@ def responses_of_table(path: Path, order: ResponseOrder) -> TableResponses:
         )
     found = respond(table.frame, options.criteria, options, options.visit_days)
     further: dict[str, pl.DataFrame] = {}
+    tables = dict(found.tables)
     if study is not None and "recist11" in options.criteria and (study.sums.height or study.responses.height):
         further["comparison"] = compare(table.frame, study.sums, study.responses, options)
     if order.readers:
         other, _ = _read(path, replace(options.columns, keep_reader=order.readers[1]))
-        further["readers"] = pl.concat(
+        tables["response/readers"] = pl.concat(
             [
                 reader_agreement(table.frame, other.frame, name, options)
                 for name in found.tables["response/criteria_best"]["criterion"].unique(maintain_order=True)
             ]
         )
     if order.error_mm > 0:
-        further["measurement_error"] = measurement_error(
+        tables["response/measurement_error"] = measurement_error(
             table.frame, order.error_mm, draws=order.draws, seed=order.seed, options=options
         )
-    return TableResponses(dict(found.tables), further, (*table.problems, *found.problems))
+    return TableResponses(tables, further, (*table.problems, *found.problems))
 
 
 def lines(found: TableResponses) -> list[str]:
@@ -158,6 +159,10 @@ def lines(found: TableResponses) -> list[str]:
     for row in found.tables["response/endpoint_summary"].iter_rows(named=True):
         median = "not reached" if row["median"] is None else f"{row['median']:.0f} days"
         out.append(f"{row['endpoint']} ({row['rule']}): median {median}, {row['events']} events, {row['n']} subjects")
+    if (readers := found.tables.get("response/readers")) is not None:
+        out += said_of_readers(readers)
+    if (noise := found.tables.get("response/measurement_error")) is not None:
+        out += said_of_noise(noise)
     visits = found.tables["response/criteria"].partition_by("criterion", "subject", as_dict=True, maintain_order=True)
     for row in best.iter_rows(named=True):
         out.append(f"{row['subject']}  {row['criterion']}: {row['best_response']}  ({row['reason']})")

@@ -61,6 +61,10 @@ class TableOrder:
     settings : Path or None
     criteria : tuple of str
     treatments, repeatability, ctdna : Path or None
+    readers : tuple of str
+        The reader that counts, and a second to compare.
+    error_mm : float
+        Standard deviation of measurement error to try, mm; 0: none.
     """
 
     source: Path | None
@@ -69,12 +73,20 @@ class TableOrder:
     treatments: Path | None = None
     repeatability: Path | None = None
     ctdna: Path | None = None
+    readers: tuple[str, ...] = ()
+    error_mm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.source is None and self.ctdna is None:
             raise ConfigError("nothing to analyse", allowed="a study file, a lesion table, or --ctdna with its table")
-        if self.source is None and (self.criteria or self.repeatability):
-            name = "--criterion" if self.criteria else "--repeatability"
+        of_lesions = {
+            "--criterion": self.criteria,
+            "--repeatability": self.repeatability,
+            "--reader": self.readers,
+            "--error-mm": self.error_mm,
+        }
+        if self.source is None and any(of_lesions.values()):
+            name = next(name for name, value in of_lesions.items() if value)
             raise ConfigError(f"{name} without lesions", allowed="a lesion table, which they are of")
 
     @property
@@ -112,7 +124,9 @@ def analyse_table(order: TableOrder, out: Path) -> Analysed:
     RadiolocusError
         A source cannot be used.
     """
-    asked = order_of(order.main, order.settings, criteria=order.criteria)
+    asked = order_of(order.main, order.settings, criteria=order.criteria, readers=order.readers)
+    if order.error_mm:
+        asked = replace(asked, error_mm=order.error_mm)
     options = asked.options
     if named := [name for name in _STUDY_ONLY if getattr(options, name)]:
         raise ConfigError(
@@ -151,7 +165,9 @@ class _Part:
 def _of_lesions(order: TableOrder, asked: ResponseOrder) -> _Part:
     source = order.main
     found = responses_of_table(source, asked)
-    table, _ = read_lesion_source(source, asked.options.columns)
+    columns = asked.options.columns
+    columns = replace(columns, keep_reader=asked.readers[0]) if asked.readers else columns
+    table, _ = read_lesion_source(source, columns)
     stated = read_repeatability(order.repeatability) if order.repeatability else None
     changes, told = changes_of(table.frame, None, None, asked.options.delta, stated=stated)
     tables = found.tables | changes

@@ -94,6 +94,7 @@ class Gathered:
     measured: tuple[pl.DataFrame, ...] = ()
     variants: dict[str, pl.DataFrame] = field(default_factory=dict)
     recorded: tuple[pl.DataFrame, ...] = ()
+    second: pl.DataFrame | None = None
 
 
 def as_problem(stage: str, error: Exception, **where: str) -> Problem:
@@ -158,6 +159,7 @@ class _Gatherer:
         self.pyradiomics: dict[str, PyradiomicsParameters] = {}
         self.measured: list[pl.DataFrame] = []
         self.recorded: tuple[pl.DataFrame, ...] = ()
+        self.second: pl.DataFrame | None = None
 
     def path(self, stage: str, name: str, where: str) -> Path:
         path = inside(self.root, name, where)
@@ -351,6 +353,9 @@ class _Gatherer:
         # What stands beside TR is read too: a change of it makes the stage run again.
         self.inputs["response"] |= {file.name: file for file in find_domains(path).values()}
         found, study = read_lesion_source(path, options.columns)
+        other = None
+        if options.second_reader:
+            other, _ = read_lesion_source(path, replace(options.columns, keep_reader=options.second_reader))
         match = cohort.match("lesions", found.subjects)
         self.membership.append(match.membership)
         told = [replace(p, subject=cohort.ids.normalise(p.subject) if p.subject else None) for p in found.problems]
@@ -360,6 +365,8 @@ class _Gatherer:
             self.recorded = tuple(
                 table.with_columns(mapped).drop_nulls("subject") for table in (study.sums, study.responses)
             )
+        if other is not None:
+            self.second = other.frame.with_columns(mapped).drop_nulls("subject")
         return found.frame.with_columns(mapped).drop_nulls("subject")
 
     def variants(self, options: ResponseOptions, cohort: Cohort) -> dict[str, pl.DataFrame]:
@@ -438,4 +445,5 @@ def gather(study: Study) -> Gathered:
         tuple(g.measured),
         variants or {},
         g.recorded,
+        g.second,
     )

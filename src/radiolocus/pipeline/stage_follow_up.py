@@ -19,7 +19,9 @@ from radiolocus.response.criterion import CRITERIA
 from radiolocus.response.ctdna import ctdna
 from radiolocus.response.known import known_resistance
 from radiolocus.response.options import ResponseOptions
+from radiolocus.response.readers import measurement_error, reader_agreement
 from radiolocus.response.resistance import ResistanceOptions, resistance
+from radiolocus.schema import conform, empty
 from radiolocus.store import read_table
 
 __all__ = ["follow_up", "upstream_of_follow_up"]
@@ -46,6 +48,7 @@ def follow_up(
     best = tables["response/criteria_best"].filter(pl.col("criterion") == options.criterion)
     visits = tables["response/criteria"].filter(pl.col("criterion") == options.criterion)
     found, problems = changes(run, options, best, visits)
+    found |= _reliability(run, options, tables)
     variants = run.gathered.variants
     if options.ctdna is not None and variants["ctdna"].height:
         own = options.ctdna.known
@@ -70,6 +73,20 @@ def follow_up(
         found |= made
         problems += notes
     return found, problems
+
+
+def _reliability(run: Run, options: ResponseOptions, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Agreement with a second reader, and the effect of an error of measurement."""
+    found = {name: empty(name) for name in ("response/readers", "response/measurement_error")}
+    lesions, second = run.gathered.lesions, run.gathered.second
+    if lesions is not None and second is not None:
+        criteria = tables["response/criteria_best"]["criterion"].unique(maintain_order=True)
+        agreement = pl.concat([reader_agreement(lesions, second, name, options) for name in criteria])
+        found["response/readers"] = conform(agreement, "response/readers")
+    if lesions is not None and options.error_mm > 0:
+        noise = measurement_error(lesions, options.error_mm, options=options)
+        found["response/measurement_error"] = conform(noise, "response/measurement_error")
+    return found
 
 
 def _selections(run: Run) -> list[Problem]:

@@ -6,15 +6,17 @@ import polars as pl
 
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table
 from radiolocus.report.figures_response import RECIST, RESPONSES, Kind, spider, swimmer, waterfall
-from radiolocus.report.numbers import count, interval, number_cell, plural
+from radiolocus.report.numbers import count, interval, interval_cell, number_cell, plural
 from radiolocus.report.sections_lead import lead_blocks, made_endpoints
 from radiolocus.report.source import Artefacts
 from radiolocus.response.assess import CRITERION_NAMES
 from radiolocus.response.criterion import CRITERIA
+from radiolocus.response.readers import said_of_noise
 
 __all__ = ["response"]
 
 _MOST_DIFFERENCES = 200
+_MOST_UNSURE = 30
 _CLASSES = {"MR": "SD", "PDu": "NE", "iUPD": "PD"}
 
 
@@ -135,6 +137,50 @@ def _compared(art: Artefacts) -> list[Block]:
     return [agreement, Table(f"Where they differ ({count(differ.height)})", head, told, folded=True, note=note)]
 
 
+def _reliability(art: Artefacts) -> list[Block]:
+    """Agreement of two readers, and what an error of measurement does to the calls."""
+    blocks: list[Block] = []
+    if (readers := art.table("response/readers")) is not None:
+        rows: list[Row] = [
+            [
+                CRITERIA[r["criterion"]].title if r["criterion"] in CRITERIA else RECIST.title,
+                r["quantity"],
+                r["statistic"],
+                interval_cell(r["estimate"], r["lower"], r["upper"]),
+                number_cell(r["n"]),
+            ]
+            for r in readers.iter_rows(named=True)
+        ]
+        blocks.append(
+            Table(
+                "Agreement of two readers",
+                ["criterion", "of", "statistic", "estimate (95 %)", "n"],
+                rows,
+                [False, False, False, True, True],
+                note="κ: Cohen 1960; bias and limits of agreement: Bland & Altman 1999. Visits of one subject are not "
+                "independent: their intervals are too narrow.",
+            )
+        )
+    if (noise := art.table("response/measurement_error")) is not None:
+        part = noise.sort("kept", "subject", "visit", nulls_last=True).head(_MOST_UNSURE)
+        told: list[Row] = [
+            [r["subject"], r["visit"] or "best response", r["call"], number_cell(100 * r["kept"]), r["most_often"]]
+            for r in part.iter_rows(named=True)
+        ]
+        blocks.append(
+            Table(
+                f"What an error of {noise['error_mm'][0]:g} mm does to the calls",
+                ["subject", "visit", "call", "kept (% of draws)", "most often"],
+                told,
+                [False, False, False, True, False],
+                folded=True,
+                note="; ".join(said_of_noise(noise)) + ". Independent normal errors of every target diameter; what is "
+                "absent stays absent. The least certain calls; all: response/measurement_error.csv.",
+            )
+        )
+    return blocks
+
+
 def _figures(
     timepoints: pl.DataFrame | None, best: pl.DataFrame | None, kind: Kind, treatments: pl.DataFrame | None
 ) -> list[Block]:
@@ -182,7 +228,7 @@ def response(art: Artefacts) -> Section | None:
     blocks: list[Block] = [rates] if rates is not None else []
     blocks += _figures(timepoints, best, _kind(name), art.table("response/treatments"))
     blocks += [table for table in (_ends(art), _others(art, name)) if table is not None]
-    blocks += [*made_endpoints(art), *lead_blocks(art), *_compared(art)]
+    blocks += [*made_endpoints(art), *lead_blocks(art), *_compared(art), *_reliability(art)]
     if best is not None:
         labels = best["best_response"].to_list()
         words = [r for r in RESPONSES if r in labels] + sorted(set(labels) - set(RESPONSES))

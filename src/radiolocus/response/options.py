@@ -44,6 +44,10 @@ class ResponseOptions(CriteriaOptions):
         Further criteria, whose calls stand beside it.
     visit_days : float
         Planned days between visits, by which missed visits are told; 0: not known.
+    second_reader : str
+        A second reader of the lesion table, whose calls are compared with those of `columns.keep_reader`.
+    error_mm : float
+        Standard deviation of measurement error that is tried on the calls by RECIST 1.1, mm; 0: none.
     treatments : str
         Table of treatments (subject, treatment, start, end and line), for the figures.
     delta : DeltaOptions
@@ -67,6 +71,8 @@ class ResponseOptions(CriteriaOptions):
     criterion: CriterionName = "recist11"
     further: tuple[CriterionName, ...] = ()
     visit_days: float = 0.0
+    second_reader: str = ""
+    error_mm: float = 0.0
     treatments: str = ""
     delta: DeltaOptions = field(default_factory=DeltaOptions)
     ctdna: CtdnaOptions | None = None
@@ -87,6 +93,10 @@ class ResponseOptions(CriteriaOptions):
         for name in (self.criterion, *self.further):
             if name not in CRITERION_NAMES:
                 raise ConfigError(f"unknown response criterion '{name}'", allowed=", ".join(CRITERION_NAMES))
+        if not self.error_mm >= 0:
+            raise ConfigError(f"error_mm = {self.error_mm:g}", allowed="0 or more")
+        if self.second_reader and not self.columns.keep_reader:
+            raise ConfigError("second_reader without a first", todo="name the first in columns.keep_reader")
         if not self.visit_days >= 0:
             raise ConfigError(f"visit_days = {self.visit_days:g}", allowed="0 or more")
 

@@ -14,10 +14,11 @@ from radiolocus.response.nodes import placed_nodes
 from radiolocus.response.recist11 import best_response, time_points
 from radiolocus.stats.readers import bland_altman, cohen_kappa
 
-__all__ = ["AGREEMENT", "NOISE", "measurement_error", "reader_agreement"]
+__all__ = ["AGREEMENT", "NOISE", "measurement_error", "reader_agreement", "said_of_noise", "said_of_readers"]
 
 # Rows of all draws that are called together.
 _ROWS = 500_000
+_SURE = 0.9
 
 AGREEMENT = {
     "criterion": pl.String(),
@@ -37,6 +38,7 @@ NOISE = {
     "kept": pl.Float64(),
     "most_often": pl.String(),
     "draws": pl.Int64(),
+    "error_mm": pl.Float64(),
 }
 """Columns of the effect of measurement error; ``visit`` is null for the best response."""
 
@@ -168,7 +170,7 @@ def measurement_error(
         most, on=["subject", "visit"], how="left", nulls_equal=True, maintain_order="left"
     )
     share = (pl.col("times").fill_null(0) / draws).alias("kept")
-    named = joined.with_columns(share, pl.lit(draws).alias("draws"))
+    named = joined.with_columns(share, pl.lit(draws).alias("draws"), pl.lit(error_mm).alias("error_mm"))
     return named.select([pl.col(c).cast(t) for c, t in NOISE.items()])
 
 
@@ -179,3 +181,30 @@ def _calls(lesions: pl.DataFrame, options: CriteriaOptions) -> pl.DataFrame:
         "subject", pl.lit(None, pl.String).alias("visit"), pl.col("best_response").alias("call")
     )
     return pl.concat([visits, best])
+
+
+def said_of_readers(agreement: pl.DataFrame) -> list[str]:
+    """Table ``response/readers`` in lines for a person."""
+    lines = []
+    for row in agreement.filter(pl.col("estimate").is_not_null()).iter_rows(named=True):
+        limits = "" if row["lower"] is None else f" (95 % {row['lower']:.2f} to {row['upper']:.2f})"
+        number = f"{row['estimate']:.0f}" if row["statistic"] == "number" else f"{row['estimate']:.2f}{limits}"
+        of = "" if row["n"] is None else f", n = {row['n']}"
+        lines.append(f"readers, {row['criterion']}, {row['quantity']}: {row['statistic']} {number}{of}")
+    return lines
+
+
+def said_of_noise(noise: pl.DataFrame) -> list[str]:
+    """Table ``response/measurement_error`` in lines for a person."""
+    if noise.is_empty():
+        return []
+    lines, error, draws = [], noise["error_mm"][0], noise["draws"][0]
+    best = pl.col("visit").is_null()
+    for what, part in (("calls of visits", noise.filter(~best)), ("best responses", noise.filter(best))):
+        if part.height:
+            kept, unsure = 100 * part["kept"].to_numpy().mean(), part.filter(pl.col("kept") < _SURE).height
+            lines.append(
+                f"an error of {error:g} mm keeps {kept:.0f} % of the {what}; {unsure} of {part.height} in less than "
+                f"{100 * _SURE:.0f} % of {draws} draws"
+            )
+    return lines

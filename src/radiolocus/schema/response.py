@@ -202,6 +202,30 @@ RESPONSE: tuple[Table, ...] = (
         ),
     ),
     Table(
+        "response/readers",
+        "agreement of two readers of the same subjects",
+        (
+            Column("criterion", Text, "name of the criterion"),
+            Column("quantity", Text, "call of visits, best response, followed quantity, or what one reader has alone"),
+            Column("statistic", Text, "κ, observed agreement, bias, limits of agreement, or number"),
+            *INTERVAL,
+            Column("n", Whole, "visits or subjects compared"),
+        ),
+    ),
+    Table(
+        "response/measurement_error",
+        "how often calls by RECIST 1.1 stay when targets are measured with an error",
+        (
+            SUBJECT,
+            Column("visit", Text, "visit label as given; null: the best response"),
+            Column("call", Text, "call as measured"),
+            Column("kept", Real, "share of draws that keep it"),
+            Column("most_often", Text, "most frequent call of the draws"),
+            Column("draws", Whole, "draws of independent normal errors"),
+            Column("error_mm", Real, "standard deviation of the errors", "mm"),
+        ),
+    ),
+    Table(
         "response/kinetics",
         "kinetics of the sum of diameters of every subject",
         (
