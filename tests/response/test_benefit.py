@@ -264,3 +264,22 @@ def test_rates_of_the_arms_are_counted_over_everybody_and_by_level():
         assert row["lower"] < row["wilson_lower"] or row["events"] == 0
     with pytest.raises(ConfigError, match=r"no column 'sit'.*did you mean 'site'"):
         arm_rates(frame, [known], options(rates_by=("sit",)))
+
+
+def test_markers_that_were_selected_on_an_endpoint_are_not_asked_about_it():
+    frame, response, survival = trial()
+    chosen = options(selected_on={"oth*": ("response",)})
+    with pytest.raises(ConfigError, match=r"'other' \(clinical; 1 such\) was selected on 'response'"):
+        benefit([response, survival], frame, chosen)
+    assert benefit([response, survival], frame, options(selected_on={"m": ("survival",)})).tables
+    with pytest.raises(ConfigError, match="'age' is no predictor"):
+        benefit([response], frame, options(selected_on={"age": ("response",)}))
+
+
+def test_a_response_by_our_own_calls_is_good_without_being_named():
+    frame, response, _ = trial(interaction=2.0)
+    made = Endpoint("orr", "binary", response.subject, response.event, unit="days", decided=np.zeros(300))
+    ours = benefit([made], frame, options(endpoints=("orr",), favourable=(), learners=("dr",)))
+    named = benefit([response], frame, options(learners=("dr",)))
+    columns = ("arm", "estimator", "estimate")
+    assert ours.tables["benefit/effects"].select(columns).equals(named.tables["benefit/effects"].select(columns))

@@ -39,7 +39,7 @@ from radiolocus.store import ARTEFACT_SCHEMA, read_table, write_json, write_tabl
 __all__ = ["Analysed", "TableOrder", "analyse_study", "analyse_table", "draw_timelines", "judged"]
 
 _KEPT = ("cohort", "imaging", "molecular", "response", "benefit", "early")
-_STUDY_ONLY = ("clones", "resistance", "endpoints")
+_STUDY_ONLY = ("clones", "resistance", "endpoints", "masks")
 
 
 @dataclass(frozen=True)
