@@ -17,7 +17,7 @@ from radiolocus.store import read_table
 
 SMALL = (
     ("repeats = 2", "repeats = 1\nfolds = 3\ndraws = 2\npermutations = 1"),
-    ("bootstrap = 300\ndraws = 20", "bootstrap = 20"),
+    ("bootstrap = 300\ndraws = 15\npermutations = 3", "bootstrap = 20"),
 )
 SMALL += (("[0.0, 90.0, 180.0, 270.0, 360.0]", "[0.0, 180.0, 360.0]"),)
 

@@ -55,7 +55,8 @@ landmarks = [0.0, 90.0, 180.0, 270.0, 360.0]
 window = {_WINDOW}
 repeats = 2
 bootstrap = 300
-draws = 20
+draws = 15
+permutations = 3
 """
 
 
