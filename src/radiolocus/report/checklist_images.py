@@ -81,10 +81,9 @@ def flow(f: Facts) -> Answer | None:
 def characteristics(f: Facts) -> Answer | None:
     if not f.art.has("cohort/subjects"):
         return None
-    return Answer(
-        "partly",
-        "section Cohort of the report: endpoints, follow-up, who has which data; a table of characteristics is open",
-    )
+    table = "clinical columns with missing values, " if f.setting("outcome", "clinical") else ""
+    told = f"section Cohort of the report: {table}endpoints, follow-up, who has which data; by source or group is open"
+    return Answer("partly", told)
 
 
 @rule

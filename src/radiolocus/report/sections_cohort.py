@@ -7,6 +7,7 @@ import polars as pl
 
 from radiolocus.model import Array
 from radiolocus.report.blocks import Block, Flow, Row, Section, Table, Text
+from radiolocus.report.characteristics import characteristics
 from radiolocus.report.numbers import MISSING, count, number, number_cell, percent, plural
 from radiolocus.report.source import Artefacts
 from radiolocus.stats.survival import kaplan_meier
@@ -160,6 +161,8 @@ def cohort(art: Artefacts) -> Section | None:
             Flow(("Cohort", [plural(len(everyone), "subject")]), [(str(s["source"]), _lines(s)) for s in sources])
         )
     blocks.append(_available(art, everyone))
+    if (who := characteristics(art, subjects)) is not None:
+        blocks.append(who)
     aside = _set_aside(art.table("problems"))
     if aside is None:
         blocks.append(Text("No subject was set aside from any stage."))
