@@ -52,6 +52,9 @@ $ radiolocus demo-response --subjects 12 --out response-demo
 ...
 ```
 
+Circulating tumour DNA needs no lesions: `radiolocus response --ctdna ctdna.csv --treatments lines.csv`, or a section
+`[response]` that has `[response.ctdna]` and no `lesions`. Rows of subjects that nobody follows are left out and told.
+
 `demo-response` simulates lesions, uptake, circulating tumour DNA and treatment with known truth, analyses them and says
 how many best responses are the true ones; `examples/response.toml` is its study.
 
@@ -88,7 +91,9 @@ too small, merged, progression, equivocal, NE); and where they are known `reader
 (long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before baseline, two baselines
 or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node measured on its long
 axis, negative or impossible sizes, several readers, a lesion twice at a visit, two visits on one day, a new lesion
-without a day. Visits after the start of another treatment are left out, and it is said.
+without a day, a visit after death. Visits after the start of another treatment are left out, and it is said; so are,
+by name, visits after progression under a treatment that went on (a progression that waits for confirmation, as iUPD,
+ends nothing). A criterion whose columns are missing is set aside, and the others go on.
 
 Further columns, read when they are there (`measures` names them where a file calls them otherwise):
 
@@ -270,7 +275,8 @@ smallest AIC, with the standard errors of its constants, R², residual and doubl
 
 `--reader R1 --reader R2` compares two readers: Cohen's κ of the calls, bias and limits of agreement of the sums
 (Bland & Altman 1986). `--error-mm 2 --draws 500 --seed 1` measures every target again with normal errors of 2 mm and
-says how often each call stays.
+says how often each call stays. `second_reader` (beside `keep_reader`) and `error_mm` do both in a study; the report shows
+them.
 """
 
 
