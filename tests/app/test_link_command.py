@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -163,6 +164,8 @@ def test_cards_and_the_print_of_markers_are_made_of_a_folder_of_links(tmp_path):
     for name in ("CT:cm_0", "EGFR"):
         said = CliRunner().invoke(app, ["card", str(tmp_path / "out"), name], catch_exceptions=False)
         assert said.exit_code == 0
+    kept = pq.read_schema(tmp_path / "out/features/phenotypes.parquet").field("CT:cm_0").metadata
+    assert kept[b"meaning"] == b"imaging feature"
     card = (tmp_path / "out/cards/CT_cm_0.html").read_text()
     assert "EGFR" in card
     assert "CT:cm_0" in (tmp_path / "out/cards/EGFR.html").read_text()

@@ -283,7 +283,9 @@ def _write(
         for row in dictionary.iter_rows(named=True)
     }
     given = Stage(out, "features", settings, inputs)
-    given.write("features/phenotypes", features)
+    source = order.features.name
+    told = {c: Column(c, t, "imaging feature", "", source) for c, t in features.schema.items() if c != "subject"}
+    given.write("features/phenotypes", features, told)
     given.finish(seed=None, wall_time_s=time.monotonic() - began)
     molecular = Stage(out, "molecular", settings, inputs)
     molecular.write("molecular/markers", markers, words)
