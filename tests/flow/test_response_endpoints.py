@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from scipy.stats import spearmanr
 
-from flow.small_study import BENEFIT, EARLY, OUTCOME, SmallStudy
+from flow.small_study import BENEFIT, EARLY, GENETICS, OUTCOME, SmallStudy
+from radiolocus.app.check import check_study
 from radiolocus.config import StudyError, load_study
 from radiolocus.pipeline.finished import open_run
 from radiolocus.simulate.lesions import lesion_table, simulate_lesions
@@ -94,6 +95,7 @@ def test_the_page_shows_them(study):
     page = (study[1].root / "report.html").read_text(encoding="utf-8")
     assert "Endpoints made of the calls" in page
     assert "neither progression nor death for at least" in page
+    assert "durable clinical benefit (150 days)" in page
 
 
 def test_a_finished_run_knows_them(study):
@@ -119,6 +121,18 @@ def test_what_cannot_be_made_is_refused_before_anything_runs(tmp_path, line, sai
     small.text += line + "\n"
     with pytest.raises(StudyError, match=said):
         load_study(small.file())
+
+
+def test_a_binary_one_is_scanned_and_checked_before(tmp_path):
+    small = SmallStudy(tmp_path, n=30)
+    small.text = small.text.partition("[imaging]")[0] + RESPONSE + GENETICS + 'binary = ["orr"]\n'
+    found = check_study(load_study(small.file()))
+    assert not [str(m) for m in found.mistakes]
+    assert "endpoint   orr: made of the response calls (binary)" in found.summary
+    done = small.run()
+    line = next(line for line in done.lines if line.startswith("genetics"))
+    assert " tests" in line.removeprefix("genetics   binary phenotypes: ")
+    assert (done.root / "binary/sumstats").is_dir()
 
 
 def test_endpoints_are_linked_with_features_like_markers(tmp_path):

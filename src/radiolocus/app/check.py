@@ -10,6 +10,7 @@ from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
 from radiolocus.model import Problem
 from radiolocus.pipeline import Gathered, Progress, gather
+from radiolocus.pipeline.endpoints import planned_endpoints
 from radiolocus.pipeline.stage_genetics import cases
 from radiolocus.read.imaging import check_image, compare_grids, describe
 from radiolocus.registry import suggest
@@ -61,10 +62,11 @@ def check_study(study: Study, progress: Progress | None = None) -> Findings:
             else:
                 notes.append(f"{stage}: {_spoken(problem)}")
     if study.sections.genetics:
-        found = _refused(cases, gathered, study.sections.genetics.binary)
+        made = planned_endpoints(study.sections, gathered.cohort.subjects)
+        found = _refused(cases, gathered, study.sections.genetics.binary, made)
         mistakes += [Mistake("genetics.binary", message.removeprefix("genetics.binary: ")) for message in found]
     mistakes += [*_columns(study, gathered), *_headers(gathered, progress), *_files(gathered)]
-    return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered)))
+    return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered, study)))
 
 
 def _without(study: Study, error: RadiolocusError) -> Study | None:
@@ -157,13 +159,15 @@ def _files(gathered: Gathered) -> list[Mistake]:
     ]
 
 
-def _summary(gathered: Gathered) -> list[str]:
+def _summary(gathered: Gathered, study: Study) -> list[str]:
     cohort = gathered.cohort
     lines = [f"cohort     {len(cohort.subjects)} subjects"]
     for endpoint in cohort.endpoints:
         known = int((endpoint.event == endpoint.event).sum())  # NaN is not equal to itself
         events = int((endpoint.event == 1).sum())
         lines.append(f"endpoint   {endpoint.name}: {known} subjects, {events} events ({endpoint.kind})")
+    for endpoint in planned_endpoints(study.sections, cohort.subjects):
+        lines.append(f"endpoint   {endpoint.name}: made of the response calls ({endpoint.kind})")
     images: dict[str, set[str]] = {}
     for work in gathered.works:
         images.setdefault(work.image, set()).add(work.subject)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
+from radiolocus.config import Sections
 from radiolocus.errors import ConfigError
 from radiolocus.model import Array, Endpoint
 from radiolocus.pipeline.run import Followed, Run
@@ -39,18 +41,27 @@ def simple_endpoints(run: Run) -> tuple[Endpoint, ...]:
     )
 
 
+def planned_endpoints(sections: Sections, subjects: Sequence[str]) -> list[Endpoint]:
+    """Endpoints that response calls will make, before anything is called: nobody's is known."""
+    made = sections.response.endpoints if sections.response else {}
+    kinds = {name: kind_of(asked) for name, asked in made.items()}
+    nothing = np.full(len(subjects), np.nan)
+    return [
+        Endpoint(name, kind, tuple(subjects), nothing, nothing if kind == "survival" else None, "days", decided=nothing)
+        for name, kind in kinds.items()
+        if kind != "continuous"
+    ]
+
+
 def response_endpoints(run: Followed) -> list[Endpoint]:
     """Endpoints made of response calls; nobody's is known where the stage of response did not run."""
-    options = run.sections.response
     rows = read_table(run.root, "response/study_endpoints")
     found = []
-    for name, asked in options.endpoints.items() if options else ():
-        if (kind := kind_of(asked)) == "continuous":
-            continue
-        part = None if rows is None else rows.filter(pl.col("endpoint") == name)
+    for planned in planned_endpoints(run.sections, run.subjects):
+        part = None if rows is None else rows.filter(pl.col("endpoint") == planned.name)
         event, time, decided = (_aligned(part, column, run.subjects) for column in ("event", "time", "decided"))
-        when = time if kind == "survival" else None
-        found.append(Endpoint(name, kind, run.subjects, event, when, "days", decided=decided))
+        when = time if planned.kind == "survival" else None
+        found.append(replace(planned, event=event, time=when, decided=decided))
     return found
 
 

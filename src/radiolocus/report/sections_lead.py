@@ -31,14 +31,15 @@ def made_endpoints(art: Artefacts) -> list[Block]:
         rows.append(
             [
                 str(name),
-                first["of"],
+                first["of"] + _details(art, str(name), first["of"]),
                 first["criterion"],
                 number_cell(known.height),
                 Cell(told, known.height),
                 number_cell(part.height - known.height),
             ]
         )
-    notes = [f"{of}: {DERIVED[of]}" for of in frame["of"].unique(maintain_order=True) if of in DERIVED]
+    words = [f"{of}: {DERIVED[of]}" for of in frame["of"].unique(maintain_order=True) if of in DERIVED]
+    notes = [told.replace("`", "") for told in words]
     return [
         Table(
             "Endpoints made of the calls",
@@ -48,6 +49,17 @@ def made_endpoints(art: Artefacts) -> list[Block]:
             note=f"{'; '.join(notes)}. Every subject with its reason: response/study_endpoints.csv.",
         )
     ]
+
+
+def _details(art: Artefacts, name: str, of: str) -> str:
+    """What was chosen of an endpoint: days, rule or percent."""
+    asked = art.setting("response", "endpoints", name) or {}
+    told = {
+        "durable clinical benefit": f" ({asked.get('days', 0):g} days)",
+        "progression-free survival": f" ({asked.get('rule', '')})",
+        "best depth": f" (at least {asked['percent']:g} %)" if asked.get("percent") else "",
+    }
+    return told.get(of, "") if asked else ""
 
 
 def lead_blocks(art: Artefacts) -> list[Block]:
