@@ -11,8 +11,11 @@ from radiolocus.learn.cox import in_time
 from radiolocus.learn.deep_checkpoint import read_checkpoint, write_checkpoint
 from radiolocus.learn.deep_data import Crops, DeepData, Numbers, Windows
 from radiolocus.learn.deep_options import DeepOptions, SequenceOptions
+from radiolocus.learn.discrimination import out_of_fold_discrimination
 from radiolocus.learn.preprocess import Predictors
+from radiolocus.learn.splits import Rowwise, outer_folds, seed_of
 from radiolocus.learn.target import Target
+from radiolocus.stats.concordance import auc
 from radiolocus.stats.discrete import discrete_loglik, fit_discrete, interval_ends
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "radiolocus[deep]"')
@@ -270,3 +273,41 @@ def test_settings_of_the_process_are_left_as_they_were():
     data, target, _ = cohort()
     fit_deep(data, target, replace(QUICK, epochs=1), SEED)
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def variants(n, seed):
+    """Four variants a patient; in half of the patients one of them breaks a motif, and that is what counts."""
+    rng = np.random.default_rng(seed)
+    broken = rng.random(n) < 0.5
+    bases = np.repeat(rng.integers(0, 4, (n, 4, 1, 21)), 2, axis=2).astype(np.int8)
+    for i in np.flatnonzero(broken):
+        at = 10 - int(rng.integers(6))
+        bases[i, int(rng.integers(4)), :, at : at + 6] = (2, 2, 3, 0, 0, 2)
+    bases[:, :, 1, 10] = (bases[:, :, 1, 10] + 1 + rng.integers(0, 3, (n, 4))) % 4
+    event = rng.random(n) < np.where(broken, 0.9, 0.1)
+    return DeepData({"sequences": Windows(bases, np.full(n, 4))}), Target(event.astype(float)), broken
+
+
+def test_a_motif_that_variants_break_is_learned_from_sequences_alone():
+    data, target, _ = variants(300, 1)
+    options = replace(QUICK, epochs=30, patience=12, learning_rate=0.01, inner_folds=3)
+    options = replace(options, sequences=replace(options.sequences, channels=48, motif=7))
+    model = fit_deep(data, target, options, SEED)
+    test, _, broken = variants(200, 2)
+    assert auc(broken.astype(float), model.predict(test).risk) > 0.8
+    found = attribute(model, test.take(np.flatnonzero(broken)[:40])).windows.sum(axis=2)
+    assert np.abs(found).max(axis=1).mean() > 2 * np.abs(found).mean()
+
+
+def test_on_noise_the_interval_holds_one_half():
+    """Outcome drawn by a coin: the whole of it, out of fold."""
+    data, _, _ = cohort(60)
+    target = Target(np.random.default_rng(5).integers(0, 2, 60).astype(float))
+    options = replace(QUICK, folds=3)
+    fold = outer_folds(target, options, 0, Rowwise()).fold
+    risk = np.empty(60)
+    for k in range(3):
+        model = fit_deep(data.take(fold != k), target.take(fold != k), options, seed_of(options, 0, k))
+        risk[fold == k] = model.predict(data.take(fold == k)).risk
+    found = out_of_fold_discrimination(target, risk[None], fold[None], 500)
+    assert found.lower < 0.5 < found.upper

@@ -44,7 +44,7 @@ class SequenceOptions:
     window: int = 61
     max_variants: int = 16
     genes: tuple[str, ...] = ()
-    channels: int = 16
+    channels: int = 32
     motif: int = 9
 
     def __post_init__(self) -> None:
