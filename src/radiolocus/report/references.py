@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from radiolocus.report.figures_outcome import protocol
+from radiolocus.report.references_judged import PAPERS, USED_BY, judged_methods
 from radiolocus.report.source import Artefacts
 from radiolocus.response.criterion import CRITERIA
 from radiolocus.response.ctdna_rules import DEFINITIONS
@@ -98,6 +99,18 @@ _PAPERS = {
     "1958;53:457–481. doi:10.1080/01621459.1958.10501452",
     "Log-rank test": "Mantel N. Evaluation of survival data and two new rank order statistics arising in its "
     "consideration. Cancer Chemother Rep 1966;50:163–170.",
+    "Competing events": "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. J Am "
+    "Stat Assoc 1999;94:496–509. doi:10.1080/01621459.1999.10474144",
+    "Cause-specific hazards": "Benichou J, Gail MH. Estimates of absolute cause-specific risk in cohort studies. "
+    "Biometrics 1990;46:813–826. doi:10.2307/2532098",
+    "Gray's test": "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. Ann Stat "
+    "1988;16:1141–1154. doi:10.1214/aos/1176350951",
+    "Cumulative incidence": "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on "
+    "censored observations. Scand J Stat 1978;5:141–150.",
+    "Concordance with competing events": "Wolbers M, Blanche P, Koller MT, Witteman JCM, Gerds TA. Concordance for "
+    "prognostic models with competing risks. Biostatistics 2014;15:526–539. doi:10.1093/biostatistics/kxt059",
+    "Ranked probability score": "Epstein ES. A scoring system for probability forecasts of ranked categories. J Appl "
+    "Meteorol 1969;8:985–987.",
     "Risk groups out of fold": "Simon RM, Subramanian J, Li M-C, Menezes S. Using cross-validation to evaluate "
     "predictive accuracy of survival risk classifiers based on high-dimensional data. Brief Bioinform "
     "2011;12:203–214. doi:10.1093/bib/bbr001",
@@ -261,6 +274,9 @@ _USED_BY = {
     "outcome/missing_modality": ("Pattern submodels",),
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
     "outcome/kaplan_meier": ("Survival curves",),
+    "outcome/incidence": ("Cumulative incidence", "Competing events", "Cause-specific hazards"),
+    "outcome/gray": ("Gray's test", "Concordance with competing events", "Risk groups out of fold"),
+    "outcome/classes": ("Ranked probability score",),
     "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
     "monitoring/performance": (
         "Landmarking",
@@ -296,9 +312,10 @@ _USED_BY = {
 
 def references_of(art: Artefacts) -> list[tuple[str, str]]:
     """Return (what for, paper) for every method behind a table that is there, in a fixed order."""
-    used = {paper for table, papers in _USED_BY.items() if _made(art, table) for paper in papers}
+    made = [*_USED_BY.items(), *USED_BY.items()]
+    used = {paper for table, papers in made if _made(art, table) for paper in papers}
     used |= {paper for beginning, paper in _BY_MODEL.items() if _fitted(art, beginning)}
-    return [(name, paper) for name, paper in _PAPERS.items() if name in used]
+    return [(name, paper) for name, paper in (_PAPERS | PAPERS).items() if name in used]
 
 
 #: Papers of models by how their names begin.
@@ -503,8 +520,26 @@ def _outcome(art: Artefacts) -> str:
         "inside "
         f"the training part{design}. Discrimination: Harrell's C (1996) for times to event, area under the ROC curve "
         f"for binary endpoints, with bootstrap intervals.{at_times}{blocks} Risk groups: Kaplan–Meier curves "
-        "(1958), log-rank test (Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
+        f"(1958), log-rank test (Mantel 1966), hazard ratio from a Cox model with Efron's ties (1977)."
+        f"{_states(art)}{judged_methods(art)}"
     )
+
+
+def _states(art: Artefacts) -> str:
+    """What was done beside, with several kinds of event or several classes."""
+    told = ""
+    if art.has("outcome/incidence"):
+        told += (
+            " With competing events: ridge cause-specific Cox models, put together to the cumulative incidence (Benichou & "
+            "Gail 1990), or Fine and Gray's model (1999); concordance of Wolbers (2014), scores that count a competing event "
+            "as none of interest; cumulative incidence of the groups (Aalen & Johansen 1978) and Gray's test (1988)."
+        )
+    if art.has("outcome/classes"):
+        told += (
+            " Several classes: concordance of ordered classes or Hand and Till's M (2001), ranked probability score (Epstein "
+            "1969) or Brier score beside the frequencies of the training part, calibration of every cut or class."
+        )
+    return told
 
 
 def _deep(art: Artefacts) -> str:
