@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
-from radiolocus.model import Problem
+from radiolocus.model import Endpoint, Problem
 from radiolocus.pipeline import Gathered, Progress, gather
 from radiolocus.pipeline.endpoints import planned_endpoints
 from radiolocus.pipeline.stage_genetics import cases
@@ -159,13 +159,20 @@ def _files(gathered: Gathered) -> list[Mistake]:
     ]
 
 
+def _counted(endpoint: Endpoint) -> str:
+    """Events; with competing ones both; of several classes, each of them."""
+    if endpoint.kind in ("ordinal", "multiclass"):
+        return ", ".join(f"{int((endpoint.event == k).sum())} {level}" for k, level in enumerate(endpoint.levels))
+    events = f"{int((endpoint.event == 1).sum())} events"
+    return events if endpoint.state is None else f"{events}, {int((endpoint.state > 1).sum())} competing"
+
+
 def _summary(gathered: Gathered, study: Study) -> list[str]:
     cohort = gathered.cohort
     lines = [f"cohort     {len(cohort.subjects)} subjects"]
     for endpoint in cohort.endpoints:
         known = int((endpoint.event == endpoint.event).sum())  # NaN is not equal to itself
-        events = int((endpoint.event == 1).sum())
-        lines.append(f"endpoint   {endpoint.name}: {known} subjects, {events} events ({endpoint.kind})")
+        lines.append(f"endpoint   {endpoint.name}: {known} subjects, {_counted(endpoint)} ({endpoint.kind})")
     for endpoint in planned_endpoints(study.sections, cohort.subjects):
         lines.append(f"endpoint   {endpoint.name}: made of the response calls ({endpoint.kind})")
     images: dict[str, set[str]] = {}

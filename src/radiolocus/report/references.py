@@ -99,13 +99,16 @@ _PAPERS = {
     "1958;53:457–481. doi:10.1080/01621459.1958.10501452",
     "Log-rank test": "Mantel N. Evaluation of survival data and two new rank order statistics arising in its "
     "consideration. Cancer Chemother Rep 1966;50:163–170.",
-    "Competing events": "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. J Am "
+    "Competing events": "Fine JP, Gray RJ. A proportional hazards model for the subdistribution of a competing risk. "
+    "J Am "
     "Stat Assoc 1999;94:496–509. doi:10.1080/01621459.1999.10474144",
     "Cause-specific hazards": "Benichou J, Gail MH. Estimates of absolute cause-specific risk in cohort studies. "
     "Biometrics 1990;46:813–826. doi:10.2307/2532098",
-    "Gray's test": "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. Ann Stat "
+    "Gray's test": "Gray RJ. A class of K-sample tests for comparing the cumulative incidence of a competing risk. "
+    "Ann Stat "
     "1988;16:1141–1154. doi:10.1214/aos/1176350951",
-    "Cumulative incidence": "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains based on "
+    "Cumulative incidence": "Aalen OO, Johansen S. An empirical transition matrix for non-homogeneous Markov chains "
+    "based on "
     "censored observations. Scand J Stat 1978;5:141–150.",
     "Concordance with competing events": "Wolbers M, Blanche P, Koller MT, Witteman JCM, Gerds TA. Concordance for "
     "prognostic models with competing risks. Biostatistics 2014;15:526–539. doi:10.1093/biostatistics/kxt059",
@@ -530,13 +533,16 @@ def _states(art: Artefacts) -> str:
     told = ""
     if art.has("outcome/incidence"):
         told += (
-            " With competing events: ridge cause-specific Cox models, put together to the cumulative incidence (Benichou & "
-            "Gail 1990), or Fine and Gray's model (1999); concordance of Wolbers (2014), scores that count a competing event "
+            " With competing events: ridge cause-specific Cox models, put together to the cumulative incidence "
+            "(Benichou & "
+            "Gail 1990), or Fine and Gray's model (1999); concordance of Wolbers (2014), scores that count a "
+            "competing event "
             "as none of interest; cumulative incidence of the groups (Aalen & Johansen 1978) and Gray's test (1988)."
         )
     if art.has("outcome/classes"):
         told += (
-            " Several classes: concordance of ordered classes or Hand and Till's M (2001), ranked probability score (Epstein "
+            " Several classes: concordance of ordered classes or Hand and Till's M (2001), ranked probability score "
+            "(Epstein "
             "1969) or Brier score beside the frequencies of the training part, calibration of every cut or class."
         )
     return told
