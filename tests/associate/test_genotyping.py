@@ -350,3 +350,26 @@ def test_a_number_that_is_not_finite_is_left_out_by_name():
     planned = plan(markers, imaging, clinical, options(targets={"score": GenotypingTarget()}))
     assert [(p.severity, p.item, p.count) for p in planned.problems] == [("set aside", "score", 1)]
     assert planned.units[0].task.aim.target.n == 99
+
+
+@pytest.mark.parametrize("split", [{"split": "site", "site": "centre"}, {"split": "temporal", "date": "day"}])
+def test_numbers_of_other_sites_and_later_subjects_are_predicted(split):
+    markers, imaging, clinical = scored()
+    rng = np.random.default_rng(1)
+    clinical = clinical.with_columns(centre=pl.Series(list("ABCD") * 25), day=rng.permutation(100))
+    _, found = told((markers, imaging, clinical), options(targets={"score": GenotypingTarget()}, **split))
+    image = row(found, predictors="imaging", metric="R²")
+    assert image["estimate"] > 0.15
+    assert (image["folds"], image["n"]) == ((4, 100) if split["split"] == "site" else (1, 30))
+    coverage = found.tables["genotyping/coverage"].filter("primary").row(0, named=True)
+    assert coverage["coverage"] == pytest.approx(0.9, abs=0.11)
+
+
+def test_every_model_of_the_image_has_its_null_when_asked_for():
+    wanted = {"models": ("ridge", "lasso"), "permutations": 2}
+    models = {"ridge logistic", "lasso logistic"}
+    for asked, with_null in ((False, {"ridge logistic"}), (True, models)):
+        _, found = told(cohort(n=60), options(null_models=asked, **wanted))
+        null = found.tables["genotyping/null"]
+        assert set(null["model"]) == with_null
+        assert null.filter(pl.col("draw") >= 0).height == 2 * len(with_null)
