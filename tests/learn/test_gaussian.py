@@ -94,3 +94,17 @@ def test_a_number_is_finite_varies_and_has_no_classes():
         Target(np.array([1.0, 2.0, 1.0, 2.0]), number=True).check()
     part = Target(np.array([1.0, 2.5, 4.0]), number=True).take(np.array([0, 2]))
     assert (part.kind, part.classes, part.events, part.event.tolist()) == ("continuous", 0, 0, [1.0, 4.0])
+
+
+def test_elastic_net_is_that_of_glmnet():
+    """Recorded from glmnet 4.1.6: alpha = 0.5, lambda = 0.4 and 0.1, standardize = FALSE, thresh = 1e-15."""
+    i = np.arange(1, 25)
+    X = np.column_stack([np.sin(i * j) for j in range(1, 6)])
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    target = Target(2 * X[:, 0] - X[:, 2] + np.cos(7 * i), number=True)
+    recorded = {0.4: (1.69942386712, 0, -0.735818487020, 0, 0), 0.1: (1.94925744029, 0, -0.925540957442, 0, 0)}
+    for penalty, expected in recorded.items():
+        absolute, square = 0.5 * penalty, 0.5 * penalty / target.event.std()  # as glmnet scales the number
+        fit = GaussianNet().fit(X, target, absolute + square, absolute / (absolute + square))
+        np.testing.assert_allclose(fit.coefficient, expected, atol=1e-8)
+        assert fit.intercept == pytest.approx(-0.0778584654371, abs=1e-10)

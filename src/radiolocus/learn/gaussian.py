@@ -21,7 +21,8 @@ _MOST = 10_000
 class GaussianNet:
     """Linear model with the penalty λ (α |β|₁ + (1 − α) |β|² / 2) on half the mean squared error.
 
-    The intercept is not penalised. The number is not scaled: penalties are in its unit, as the grid of them is.
+    The intercept is not penalised. The number is not scaled: penalties are in its unit, as the grid of them is. (Of an
+    elastic net glmnet divides the quadratic part by the standard deviation of the number.)
 
     References
     ----------
