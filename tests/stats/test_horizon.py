@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from naive import evaluation as naive
 from radiolocus.errors import InputError, UndefinedError
 from radiolocus.stats.censoring import censoring_curve
+from radiolocus.stats.competing import aalen_johansen
 from radiolocus.stats.horizon import auc_at, brier_at, horizon_bootstrap, integrated_brier
 from radiolocus.stats.resampling import bootstrap_weights
 
@@ -31,6 +32,10 @@ def test_equal_riskregression(judged, told, name):
     brier = brier_at(*arguments, cause=cause)
     np.testing.assert_allclose(brier, told[f"brier.{name}"], atol=1e-10)
     assert integrated_brier(HORIZONS, brier) == pytest.approx(told[f"ibs.{name}"][-1], abs=1e-10)
+    state, wanted = judged[CODES[name][0]], cause or 1
+    nobody = aalen_johansen(judged["t"], state).incidence_at(HORIZONS, wanted)  # one minus Kaplan–Meier for one kind
+    bare = brier_at(judged["t"], state, np.tile(nobody, (len(state), 1)), HORIZONS, cause=cause)
+    np.testing.assert_allclose(bare, told[f"null.{name}"], atol=1e-10)
 
 
 def test_heavily_tied_times_equal_riskregression(reference):
