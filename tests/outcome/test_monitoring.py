@@ -10,9 +10,11 @@ from radiolocus.learn.horizons import out_of_fold_at_horizons
 from radiolocus.learn.target import Target
 from radiolocus.model import Endpoint
 from radiolocus.outcome.histories import checked_visits
-from radiolocus.outcome.monitoring import plan_monitoring, run_monitoring
+from radiolocus.outcome.monitoring import observed_risk, plan_monitoring, run_monitoring
 from radiolocus.outcome.monitoring_judge import METRICS, judge_monitoring
 from radiolocus.outcome.supermodel import BASELINE, LAST, MIXED
+from radiolocus.stats.competing import aalen_johansen
+from radiolocus.stats.survival import kaplan_meier
 
 
 def plan(made, asked, endpoint=None, scans=None):
@@ -174,6 +176,59 @@ def test_mixed_model_and_hazards_are_told(found):
     landmarks = told["monitoring/landmarks"]
     assert landmarks["n"].to_list() == [found[1].units[0].task.data.at_risk(s).size for s in (0.0, 180.0)]
     assert set(told["monitoring/coefficients"]["predictors"]) >= {BASELINE, LAST, MIXED}
+
+
+@pytest.fixture(scope="module")
+def rivals(made):
+    """The same cohort, in which some die of something else before."""
+    rng = np.random.default_rng(4)
+    days, event = made.clinical["days"].to_numpy().astype(float), made.clinical["progressed"].to_numpy().astype(float)
+    death = np.ceil(rng.exponential(700.0, days.size))
+    state = np.where(death < days, 2.0, event)
+    time = np.minimum(days, death)
+    endpoint = Endpoint(
+        "progression", "competing", tuple(made.clinical["id"]), (state == 1).astype(float), time, "days",
+        levels=("progression", "death"), state=state,
+    )  # fmt: skip
+    told, planned = judged(made, options(permutations=1), endpoint=endpoint)
+    return told, planned, endpoint
+
+
+def test_competing_events_lower_the_risk_and_count_as_none(rivals, made):
+    told, planned, _ = rivals
+    data = planned.units[0].task.data
+    assert value(told, "Wolbers C", MIXED)["estimate"] > 0.6
+    assert value(told, "AUC(t)", MIXED)["estimate"] > 0.6
+    rows = told.tables["monitoring/predictions"].filter(predictors=MIXED, landmark=0.0)
+    who = data.at_risk(0.0)
+    observed, low, high = observed_risk(data.time[who], data.state[who], 180.0)
+    naive = observed_risk(data.time[who], (data.state[who] == 1).astype(float), 180.0)[0]
+    assert rows["risk_without_predictors"].mean() == pytest.approx(observed, abs=0.01)
+    assert low < rows["risk"].mean() < high
+    assert observed < naive - 0.01
+    risk = told.tables["monitoring/risk"]
+    place = {s: i for i, s in enumerate(data.histories.subject)}
+    died = [
+        data.state[place[s]] == 2 and data.time[place[s]] <= t + 180
+        for s, t in risk.select("subject", "time").iter_rows()
+    ]
+    assert set(risk.filter(pl.Series(died))["event"]) == {0}
+    terms = told.tables["monitoring/coefficients"].filter(predictors=LAST)["term"].to_list()
+    assert "competing: log volume_ml, last" in terms
+    assert told.tables["monitoring/audit"].filter(check="permuted outcome").height == 1
+
+
+def test_observed_risk_is_that_of_the_curves(rivals):
+    _, planned, _ = rivals
+    data = planned.units[0].task.data
+    time, event = data.time, (data.state > 0).astype(float)
+    risk, low, high = observed_risk(time, event, 200.0)
+    curve = kaplan_meier(time, event)
+    j = np.searchsorted(curve.time, 200.0, side="right") - 1
+    np.testing.assert_allclose([risk, low, high], 1 - np.array([curve.survival[j], curve.upper[j], curve.lower[j]]))
+    both = aalen_johansen(time, data.state)
+    assert observed_risk(time, data.state, 200.0)[0] == pytest.approx(float(both.incidence_at(200.0, 1)))
+    assert observed_risk(time, np.zeros(time.size), 200.0)[0] == 0.0
 
 
 def test_landmarks_without_enough_events_are_left_out(made):

@@ -71,6 +71,17 @@ def test_time_dependent_cox_equals_coxph(data, told):
     np.testing.assert_allclose(fit.covariance.ravel(), told["timed.robust"], atol=1e-8)
 
 
+def test_competing_events_equal_cause_specific_models(data, told):
+    third = np.array([int(name.removeprefix("M")) % 3 == 0 for name in data.histories.subject])
+    state = data.target.event * np.where(third, 2.0, 1.0)
+    target = Target((state == 1).astype(float), data.time, state=state)
+    model = fit_monitor(Tracked(target, data.histories, data.clinical), LAST, Landmarks((90.0,), 180.0), ridge=0.0)
+    beta = np.concatenate([fit.coefficient / model.columns.scale for fit in (model.cox, model.rival)])
+    np.testing.assert_allclose(beta, told["rival.coef"], atol=1e-6)
+    risk = model.risk(data, data.at_risk(90.0)[:6], 90.0)
+    np.testing.assert_allclose(risk, told["rival.risk"], atol=1e-6)
+
+
 def test_a_penalty_without_limit_leaves_nothing():
     rng = np.random.default_rng(1)
     t, x = rng.exponential(size=80), rng.normal(size=(80, 2))

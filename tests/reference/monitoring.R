@@ -60,4 +60,12 @@ cut <- do.call(rbind, lapply(subjects$id, function(i) {
 }))
 g <- coxph(Surv(day, stop, event) ~ grade + y + cluster(id), cut, control = control)
 say("timed.coef", coef(g)); say("timed.robust", as.vector(g$var)); say("timed.n", nrow(cut))
+
+# Competing events, made of every third subject's event, at the landmark 90: cause-specific models, their incidence.
+r <- stack[stack$s == 90, ]
+r$state <- r$progressed * ifelse(as.integer(sub("M", "", r$id)) %% 3 == 0, 2, 1)
+r$time <- pmin(r$days - 90, window); r$state <- ifelse(r$days - 90 > window, 0, r$state)
+two <- CSC(Hist(time, state) ~ grade + last, data = r)
+say("rival.coef", c(coef(two$models[[1]]), coef(two$models[[2]])))
+say("rival.risk", predictRisk(two, newdata = r[1:6, ], times = window, cause = 1, product.limit = FALSE))
 write.csv(data.frame(key = keys, value = sprintf("%.17g", values)), args[2], row.names = FALSE, quote = FALSE)

@@ -37,18 +37,23 @@ from radiolocus.outcome.supermodel import (
     fit_monitor,
 )
 from radiolocus.schema import conform
+from radiolocus.stats.competing import aalen_johansen
 from radiolocus.stats.survival import kaplan_meier
 
 __all__ = [
+    "TIMED",
     "MonitoringPlan",
     "MonitoringTask",
     "MonitoringUnit",
     "clinical_predictors",
+    "observed_risk",
     "plan_monitoring",
     "risk_with_interval",
     "run_monitoring",
 ]
 
+#: Kinds of endpoints that can be monitored.
+TIMED = ("survival", "competing")
 _MOST_LANDMARKS = 12
 _LARGEST, _LEAST = 1.0 - 1e-12, 1e-12
 
@@ -126,7 +131,7 @@ def plan_monitoring(
             raise ConfigError(f"no clinical column '{name}'", where="monitoring.clinical", allowed=known)
     units: list[MonitoringUnit] = []
     problems: list[Problem] = []
-    wanted = [e for e in endpoints if e.name in options.endpoints or (not options.endpoints and e.kind == "survival")]
+    wanted = [e for e in endpoints if e.name in options.endpoints or (not options.endpoints and e.kind in TIMED)]
     for endpoint in wanted:
         try:
             task, told = _task(endpoint, visits, clinical, options)
@@ -147,8 +152,8 @@ def _failed(endpoint: str, error: RadiolocusError) -> Problem:
 def _task(
     endpoint: Endpoint, visits: pl.DataFrame, clinical: pl.DataFrame, options: MonitoringOptions
 ) -> tuple[MonitoringTask, list[Problem]]:
-    if endpoint.kind != "survival" or endpoint.time is None:
-        raise FitError(f"a {endpoint.kind} endpoint", where="monitoring", allowed="a survival endpoint")
+    if endpoint.kind not in TIMED or endpoint.time is None:
+        raise FitError(f"a {endpoint.kind} endpoint", where="monitoring", allowed="an endpoint with times")
     event, time = np.asarray(endpoint.event, dtype=np.float64), np.asarray(endpoint.time, dtype=np.float64)
     rows = np.flatnonzero(np.isfinite(event) & np.isfinite(time) & (np.nan_to_num(time, nan=-1.0) >= 0))
     problems = []
@@ -164,7 +169,8 @@ def _task(
     at = np.array([place[s] for s in histories.subject], dtype=np.intp)
     known, notes = clinical_predictors(clinical, histories.subject, options)
     entry = None if endpoint.entry is None else np.asarray(endpoint.entry, dtype=np.float64)[at]
-    data = Tracked(Target(event[at], time[at]), histories, known, entry)
+    state = None if endpoint.state is None else np.asarray(endpoint.state, dtype=np.float64)[at]
+    data = Tracked(Target(event[at], time[at], state=state), histories, known, entry)
     data.target.check()
     landmarks, said = _landmarks(data, options, endpoint.name)
     return MonitoringTask(endpoint.name, endpoint.unit, data, landmarks, options), [*problems, *told, *notes, *said]
@@ -256,7 +262,7 @@ def _permuted(task: MonitoringTask, draw: int) -> dict[str, pl.DataFrame]:
     frames = _repeat(task, draw, data, (MIXED,), False)
     place = {s: i for i, s in enumerate(data.histories.subject)}
     at = np.array([place[s] for s in frames["predictions"]["subject"].to_list()], dtype=np.intp)
-    outcome = (pl.Series("time", data.time[at]), pl.Series("event", target.event[at]))
+    outcome = (pl.Series("time", data.time[at]), pl.Series("state", data.state[at], pl.Float64))
     return frames | {"predictions": frames["predictions"].with_columns(*outcome)}
 
 
@@ -307,11 +313,9 @@ def _rows(
 
 
 def _bare(training: Tracked, landmark: float, landmarks: Landmarks) -> float:
-    """Risk in the window of everybody at risk, by Kaplan–Meier."""
+    """Risk in the window of everybody at risk, whatever is known of them."""
     who = training.at_risk(landmark)
-    curve = kaplan_meier(training.time[who] - landmark, training.target.event[who])
-    last = min(landmarks.window, float(curve.time[-1]))
-    return float(1.0 - curve.survival_at(last))
+    return observed_risk(training.time[who] - landmark, training.state[who], landmarks.window)[0]
 
 
 def _notes(notes: Sequence[tuple[str, str]]) -> pl.DataFrame:
@@ -328,9 +332,10 @@ def _risk(task: MonitoringTask, fold: int, training: Tracked, held: Rows, ridge:
     who, at = histories.person[there].astype(np.intp), histories.at[there]
     seed = np.random.SeedSequence(task.options.seed, spawn_key=(104729, fold))
     estimate, lower, upper = risk_with_interval(training, landmarks, data, who, at, task.options.draws, seed, ridge)
-    time, event = data.time[who], data.target.event[who]
+    time, state = data.time[who], data.state[who]
     end = at + landmarks.window
-    came = np.where((event == 1) & (time <= end), 1.0, np.where(time >= end, 0.0, np.nan))
+    other = (time >= end) | (state > 1)
+    came = np.where((state == 1) & (time <= end), 1.0, np.where(other, 0.0, np.nan))
     return pl.DataFrame(
         {
             "endpoint": [task.endpoint] * who.size,
@@ -344,6 +349,40 @@ def _risk(task: MonitoringTask, fold: int, training: Tracked, held: Rows, ridge:
         },
         schema_overrides={"subject": pl.String, "endpoint": pl.String},
     ).with_columns(pl.col("lower", "upper").fill_nan(None))
+
+
+def observed_risk(time: Array, state: Array, window: float) -> tuple[float, float, float]:
+    """Share of subjects with the event by the end of a window, by Kaplan–Meier or, with competing ones, Aalen–Johansen.
+
+    Parameters
+    ----------
+    time, state : ndarray, shape (n,)
+        State 0 end of observation, 1 the event, 2 and more competing ones.
+    window : float
+        Beyond the last time, that one is taken.
+
+    Returns
+    -------
+    risk, lower, upper : float
+        With the log-log interval; NaN where it is not defined.
+    """
+    if not (state == 1).any():
+        return 0.0, np.nan, np.nan
+    last = min(window, float(time.max()))
+    if (state > 1).any():
+        curve = aalen_johansen(time, state)
+        j = int(np.searchsorted(curve.time, last, side="right")) - 1
+        risk, error = float(curve.incidence_at(last, 1)), float(curve.standard_error[j, 0])
+    else:
+        single = kaplan_meier(time, state)
+        j = int(np.searchsorted(single.time, last, side="right")) - 1
+        risk, error = 1.0 - float(single.survival[j]), float(single.standard_error[j])
+    if not (0.0 < risk < 1.0 and error > 0):
+        return risk, np.nan, np.nan
+    # On the scale of log(−log(1 − risk)), as survfit's log-log.
+    width = 1.959963984540054 * error / ((1.0 - risk) * -np.log1p(-risk))
+    low, high = (float(-np.expm1(np.log1p(-risk) * np.exp(side * width))) for side in (-1.0, 1.0))
+    return risk, low, high
 
 
 def risk_with_interval(

@@ -62,18 +62,19 @@ def _frame(table: str, endpoint: str, rows: Sequence[dict[str, object]]) -> pl.D
 
 def _coefficients(name: str, model: Monitor, data: Tracked) -> list[dict[str, object]]:
     subjects = len({int(i) for s in model.landmarks.times for i in data.at_risk(s)})
-    errors = model.cox.standard_error
+    fits = {"": model.cox} | ({"competing: ": model.rival} if model.rival is not None else {})
     return [
         {
             "predictors": name,
-            "term": term,
+            "term": f"{of}{term}",
             "estimate": float(beta),
             "standard_error": float(error),
             "ridge": 0.0 if term.startswith("landmark") else model.ridge,
             "n": subjects,
-            "rows": model.cox.n,
+            "rows": fit.n,
         }
-        for term, beta, error in zip(model.terms, model.cox.coefficient, errors, strict=True)
+        for of, fit in fits.items()
+        for term, beta, error in zip(model.terms, fit.coefficient, fit.standard_error, strict=True)
     ]
 
 

@@ -21,18 +21,18 @@ from radiolocus.learn.horizons import Judge, Part
 from radiolocus.learn.null import Null
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, Problem
-from radiolocus.outcome.monitoring import MonitoringTask, MonitoringUnit
+from radiolocus.outcome.monitoring import MonitoringTask, MonitoringUnit, observed_risk
 from radiolocus.outcome.supermodel import BASELINE, CHANGE, CLINICAL, LAST, MIXED, Tracked
 from radiolocus.schema import TABLES, conform, empty
 from radiolocus.stats.calibration import calibration_at
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
-from radiolocus.stats.survival import kaplan_meier
 
 __all__ = ["METRICS", "Monitored", "judge_monitoring"]
 
 METRICS = ("Uno C", "AUC(t)", "Brier(t)", "Brier(t) without predictors", "scaled Brier")
 _AUC = METRICS.index("AUC(t)")
-_COMPARED = ("Uno C", "AUC(t)", "Brier(t)", "scaled Brier")
+# Places of those that ways to predict are compared by.
+_COMPARED = (0, 1, 2, 4)
 _PAIRS = ((CLINICAL, BASELINE), (BASELINE, LAST), (BASELINE, MIXED), (LAST, CHANGE), (LAST, MIXED))
 _GROUPS = 4
 _Z = 1.959963984540054
@@ -180,7 +180,8 @@ class _At:
     def of(cls, data: Tracked, landmark: float, window: float) -> _At:
         who = data.at_risk(landmark)
         time = data.time[who] - landmark
-        target = Target(data.target.event[who], time)
+        own = data.target.state
+        target = Target(data.target.event[who], time, state=None if own is None else own[who])
         return cls(who, Judge(target, time, np.array([window]), truncation=window), target)
 
     def part(self, rows: pl.DataFrame, place: dict[str, int]) -> Part:
@@ -211,6 +212,8 @@ class _Scores:
         self.folds = predictions["fold"].n_unique()
         times = task.landmarks.times
         self.at = [_At.of(task.data, s, task.landmarks.window) for s in times]
+        # With competing events the concordance is Wolbers'.
+        self.metrics = (self.at[0].judge.names()[0][0], *METRICS[1:])
         place = {s: i for i, s in enumerate(task.data.histories.subject)}
         split = predictions.partition_by("predictors", "landmark", "repeat", as_dict=True, maintain_order=True)
         repeats = sorted(predictions["repeat"].unique().to_list())
@@ -256,7 +259,7 @@ class _Scores:
         rows: list[dict[str, object]] = []
         for name in self.names:
             for landmark, k, n, events in self._places():
-                for m, metric in enumerate(METRICS):
+                for m, metric in enumerate(self.metrics):
                     told = _interval(self.estimate[name], self.drawn[name], k, m)
                     rows.append(
                         {
@@ -287,11 +290,11 @@ class _Scores:
                     "first": first,
                     "second": second,
                     "landmark": landmark,
-                    "metric": metric,
-                    **_interval(estimate, drawn, k, METRICS.index(metric)),
+                    "metric": self.metrics[m],
+                    **_interval(estimate, drawn, k, m),
                 }
                 for landmark, k, _, _ in self._places()
-                for metric in _COMPARED
+                for m in _COMPARED
             ]
         return rows
 
@@ -321,8 +324,8 @@ def _auc_of(task: MonitoringTask, part: pl.DataFrame) -> float:
     place = {s: i for i, s in enumerate(task.data.histories.subject)}
     who = np.array([place[s] for s in part["subject"].to_list()], dtype=np.intp)
     landmark = float(part["landmark"][0])
-    time, event = part["time"].to_numpy() - landmark, part["event"].to_numpy()
-    target = Target(event, time)
+    time, state = part["time"].to_numpy() - landmark, part["state"].to_numpy()
+    target = Target((state == 1).astype(np.float64), time, state=state if task.data.target.state is not None else None)
     judge = Judge(target, time, np.array([task.landmarks.window]), truncation=task.landmarks.window)
     score, fold, risk = (part[c].to_numpy() for c in ("prediction", "fold", "risk"))
     whole = Part(within_fold_blocks(target, score, fold), score, fold, risk[:, None], risk[:, None])
@@ -343,34 +346,31 @@ def _calibration(
         who = np.array([place[s] for s in part["subject"].to_list()], dtype=np.intp)
         order = np.argsort(who)
         who, risk = who[order], part["risk"].to_numpy()[order]
-        time, event = task.data.time[who] - landmark, task.data.target.event[who]
+        time, state = task.data.time[who] - landmark, task.data.state[who]
         head: dict[str, object] = {"endpoint": task.endpoint, "predictors": name, "landmark": landmark}
         for g, rows in enumerate(np.array_split(np.argsort(risk, kind="stable"), _GROUPS), start=1):
-            groups.append(head | {"group": g} | _observed(time[rows], event[rows], risk[rows], task.landmarks.window))
-        slopes += _slope(head, time, event, risk, task.landmarks.window)
+            groups.append(head | {"group": g} | _observed(time[rows], state[rows], risk[rows], task.landmarks.window))
+        slopes += _slope(head, time, state, risk, task.landmarks.window)
     return groups, slopes
 
 
-def _observed(time: Array, event: Array, risk: Array, window: float) -> dict[str, object]:
+def _observed(time: Array, state: Array, risk: Array, window: float) -> dict[str, object]:
     told: dict[str, object] = {"n": int(risk.size), "expected": float(risk.mean()) if risk.size else None}
     if not risk.size or time.max() < window:
         return told
-    curve = kaplan_meier(time, event)
-    j = int(np.searchsorted(curve.time, window, side="right")) - 1
-    if j < 0:
-        return told | {"observed": 0.0}
-    low, high = float(curve.lower[j]), float(curve.upper[j])
-    known = {"lower": 1.0 - high, "upper": 1.0 - low} if np.isfinite(low) and np.isfinite(high) else {}
-    return told | {"observed": float(1.0 - curve.survival[j])} | known
+    observed, low, high = observed_risk(time, state, window)
+    known = {"lower": low, "upper": high} if np.isfinite(low) else {}
+    return told | {"observed": observed} | known
 
 
-def _slope(head: dict[str, object], time: Array, event: Array, risk: Array, window: float) -> list[dict[str, object]]:
+def _slope(head: dict[str, object], time: Array, state: Array, risk: Array, window: float) -> list[dict[str, object]]:
     try:
-        found = calibration_at(time, event, np.clip(risk, 1e-9, 1 - 1e-9), window, span=0.75)
+        cause = 1 if (state > 1).any() else None
+        found = calibration_at(time, state, np.clip(risk, 1e-9, 1 - 1e-9), window, cause=cause, span=0.75)
     except RadiolocusError:  # one risk for all, or a regression without a maximum
         return []
     low, high = (found.slope + side * _Z * found.slope_error for side in (-1.0, 1.0))
-    events = int(np.sum((event == 1) & (time <= window)))
+    events = int(np.sum((state == 1) & (time <= window)))
     told = {"metric": "calibration slope", "estimate": found.slope, "lower": low, "upper": high}
     return [head | told | {"n": int(risk.size), "events": events}]
 

@@ -4,11 +4,13 @@ Everybody who is at risk at a landmark enters with the predictors known by then,
 window at most. The rows of all landmarks are fitted at once by a Cox model for intervals (s, min(T, s + w)], in which
 the landmark changes the baseline hazard smoothly and, where asked for, the effects of predictors linearly. A subject
 comes in as often as there are landmarks; standard errors take the subject as cluster. Nothing after s predicts.
+With competing events each kind has a model of its own hazard, and the risk is the cumulative incidence from both.
 
 References
 ----------
 van Houwelingen, Scand J Stat 2007;34:70. van Houwelingen & Putter, *Dynamic Prediction in Clinical Survival Analysis*,
 2012 (the supermodel, ipl*). Landmarking on predictions of a mixed model: Paige et al., Am J Epidemiol 2018;187:1530.
+Competing events: Nicolaie et al., Stat Med 2013;32:2031.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from radiolocus.learn.preprocess import Predictors, Preprocess, fit_preprocess, 
 from radiolocus.learn.target import Rows, Target
 from radiolocus.model import Array, BoolArray
 from radiolocus.outcome.histories import Histories
-from radiolocus.stats.counting import CountingFit, fit_counting_cox
+from radiolocus.stats.counting import Baseline, CountingFit, fit_counting_cox
 from radiolocus.stats.longitudinal import RandomSlope, fit_random_slope
 
 __all__ = ["BASELINE", "CHANGE", "CLINICAL", "LAST", "MIXED", "Landmarks", "Monitor", "Tracked", "fit_monitor"]
@@ -66,6 +68,11 @@ class Tracked:
     def time(self) -> Array:
         """Time of the event or of the end of observation, shape (n,)."""
         return np.asarray(self.target.time)
+
+    @property
+    def state(self) -> Array:
+        """0 end of observation, 1 the event, 2 and more a competing one, shape (n,)."""
+        return self.target.event if self.target.state is None else self.target.state
 
     def take(self, rows: Rows | BoolArray) -> Tracked:
         """Return some subjects; one that is taken twice counts as two."""
@@ -122,6 +129,9 @@ class Monitor:
     columns : Preprocess
         What was learned about the columns.
     cox : CountingFit
+        Of the event of interest.
+    rival : CountingFit or None
+        Of the competing events together; None without any.
     ridge : float
         Penalty on a standard column.
     notes : tuple of (str, str)
@@ -133,6 +143,7 @@ class Monitor:
     mixed: tuple[RandomSlope, ...]
     columns: Preprocess
     cox: CountingFit
+    rival: CountingFit | None
     ridge: float
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -146,10 +157,12 @@ class Monitor:
 
         With a generator, predictions of the mixed models are drawn from what is known of the subject's own line.
         """
-        when = np.broadcast_to(np.asarray(at, dtype=np.float64), np.shape(who))
+        return _score(self.cox, self._design(data, who, np.asarray(at, dtype=np.float64), generator))
+
+    def _design(self, data: Tracked, who: Rows, at: Array, generator: np.random.Generator | None) -> Array:
+        when = np.broadcast_to(at, np.shape(who))
         measured = _measured(self.predictors, self.mixed, data, who, when, generator)
-        X = _with_clock(self.columns.apply(measured), self.landmarks, when)
-        return np.asarray((X - self.cox.mean) @ self.cox.coefficient)
+        return _with_clock(self.columns.apply(measured), self.landmarks, when)
 
     def risk(self, data: Tracked, who: Rows, at: npt.ArrayLike, generator: np.random.Generator | None = None) -> Array:
         """Probability of the event in the window after times `at`, of subjects `who` without it by then, shape (k,).
@@ -157,10 +170,30 @@ class Monitor:
         Times lie between the first and the last landmark.
         """
         when = np.broadcast_to(np.asarray(at, dtype=np.float64), np.shape(who))
-        score = self.score(data, who, when, generator)
+        X = self._design(data, who, when, generator)
+        relative = np.exp(np.minimum(_score(self.cox, X), 50.0))
+        end = when + self.landmarks.window
+        if self.rival is not None:
+            other = np.exp(np.minimum(_score(self.rival, X), 50.0))
+            return _incidence(self.cox.baseline[0], self.rival.baseline[0], relative, other, when, end)
         baseline = self.cox.baseline[0]
-        hazard = baseline.at(when + self.landmarks.window) - baseline.at(when)
-        return np.asarray(-np.expm1(-hazard * np.exp(np.minimum(score, 50.0))))
+        return np.asarray(-np.expm1(-(baseline.at(end) - baseline.at(when)) * relative))
+
+
+def _score(fit: CountingFit, X: Array) -> Array:
+    return np.asarray((X - fit.mean) @ fit.coefficient)
+
+
+def _incidence(first: Baseline, second: Baseline, one: Array, other: Array, start: Array, end: Array) -> Array:
+    """Cumulative incidence of the first event after `start`, up to `end`: Σ exp(−Λ₁ − Λ₂)(t−) dΛ₁(t)."""
+    time = np.union1d(first.time, second.time)
+    time = time[(time > start.min(initial=np.inf)) & (time <= end.max(initial=-np.inf))]
+    inside = (time[None, :] > start[:, None]) & (time[None, :] <= end[:, None])
+    steps = [np.diff(np.r_[b.at(np.array([start.min(initial=np.inf)])), b.at(time)]) for b in (first, second)]
+    hazard = one[:, None] * steps[0] * inside
+    leaving = hazard + other[:, None] * steps[1] * inside
+    before = np.cumsum(leaving, axis=1) - leaving
+    return np.asarray(np.minimum((np.exp(-before) * hazard).sum(axis=1), 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +204,7 @@ class _Stack:
     entry: Array
     leave: Array
     event: BoolArray
+    rival: BoolArray
 
 
 def _stack(data: Tracked, landmarks: Landmarks) -> _Stack:
@@ -178,8 +212,9 @@ def _stack(data: Tracked, landmarks: Landmarks) -> _Stack:
     who = np.concatenate(parts)
     entry = np.repeat(np.asarray(landmarks.times, dtype=np.float64), [part.size for part in parts])
     end = entry + landmarks.window
-    time, event = data.time[who], data.target.event[who] == 1
-    return _Stack(who, entry, np.minimum(time, end), event & (time <= end))
+    time, inside = data.time[who], data.time[who] <= end
+    state = data.state[who]
+    return _Stack(who, entry, np.minimum(time, end), (state == 1) & inside, (state > 1) & inside)
 
 
 def fit_monitor(data: Tracked, predictors: str, landmarks: Landmarks, *, ridge: float | None = None) -> Monitor:
@@ -229,9 +264,9 @@ def fit_monitor(data: Tracked, predictors: str, landmarks: Landmarks, *, ridge: 
     shrunk = np.arange(X.shape[1]) < X.shape[1] - landmarks.clock
     names = _terms(columns.columns, landmarks)
 
-    def fitted(penalty: float) -> CountingFit:
+    def fitted(penalty: float, happened: BoolArray = stack.event) -> CountingFit:
         return fit_counting_cox(
-            stack.leave, stack.event, X, entry=stack.entry, cluster=stack.who,
+            stack.leave, happened, X, entry=stack.entry, cluster=stack.who,
             ridge=np.where(shrunk, penalty, _HOLD * events), names=names,
         )  # fmt: skip
 
@@ -241,7 +276,8 @@ def fit_monitor(data: Tracked, predictors: str, landmarks: Landmarks, *, ridge: 
     else:
         fits = [(events * share, fitted(events * share)) for share in _RIDGES]
         chosen, best = min(fits, key=lambda one: _criterion(one[1]))
-    return Monitor(predictors, landmarks, mixed, columns, best, chosen, (*notes, *columns.notes))
+    rival = fitted(chosen, stack.rival) if stack.rival.any() else None
+    return Monitor(predictors, landmarks, mixed, columns, best, rival, chosen, (*notes, *columns.notes))
 
 
 def _criterion(fit: CountingFit) -> float:

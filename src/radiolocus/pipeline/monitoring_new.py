@@ -163,7 +163,8 @@ def _training(
     at = np.array([place[s] for s in histories.subject], dtype=np.intp)
     known, _ = clinical_predictors(clinical, histories.subject, options)
     entry = None if told.entry is None else np.asarray(told.entry, dtype=np.float64)[at]
-    return Tracked(Target(event[at], time[at]), histories, known, entry)
+    state = None if told.state is None else np.asarray(told.state, dtype=np.float64)[at]
+    return Tracked(Target(event[at], time[at], state=state), histories, known, entry)
 
 
 def _together(known: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:

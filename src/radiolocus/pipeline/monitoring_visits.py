@@ -10,6 +10,7 @@ from radiolocus.cohort.dated import DAYS
 from radiolocus.errors import ConfigError, FitError
 from radiolocus.model import Endpoint, Problem
 from radiolocus.outcome.histories import checked_visits
+from radiolocus.outcome.monitoring import TIMED
 from radiolocus.outcome.monitoring_options import SIZE, MonitoringOptions
 from radiolocus.pipeline.run import Run
 from radiolocus.read.clinical import read_table as read_file
@@ -39,7 +40,7 @@ def monitored_endpoints(endpoints: Sequence[Endpoint], options: MonitoringOption
                 allowed=", ".join(known),
                 todo=suggest(name, list(known)),
             )
-    chosen = [known[n] for n in options.endpoints] or [e for e in endpoints if e.kind == "survival"]
+    chosen = [known[n] for n in options.endpoints] or [e for e in endpoints if e.kind in TIMED]
     units = sorted({e.unit for e in chosen if e.time is not None})
     if not chosen:
         raise ConfigError("no survival endpoint", where="monitoring", todo="add [cohort.endpoints.NAME]")

@@ -62,13 +62,17 @@ def _landmarks(frame: pl.DataFrame) -> Table:
 
 def _means(performance: pl.DataFrame) -> Table:
     whole = performance.filter(pl.col("landmark").is_null())
-    metrics = ["Uno C", "AUC(t)", "Brier(t)", "scaled Brier"]
+    concordance = [c for c in ("Uno C", "Wolbers C") if (whole["metric"] == c).any()]
+    metrics = [*concordance, "AUC(t)", "Brier(t)", "scaled Brier"]
     rows: list[Row] = []
     for (endpoint, name), part in whole.partition_by(
         "endpoint", "predictors", as_dict=True, maintain_order=True
     ).items():
         told = {r["metric"]: r for r in part.iter_rows(named=True)}
-        cells = [interval_cell(told[m]["estimate"], told[m]["lower"], told[m]["upper"]) for m in metrics if m in told]
+        cells = [
+            interval_cell(told[m]["estimate"], told[m]["lower"], told[m]["upper"]) if m in told else Cell("–")
+            for m in metrics
+        ]
         rows.append([str(endpoint), str(name), *cells])
     return Table(
         "Performance, mean over the landmarks",

@@ -19,8 +19,8 @@ _MARKER = Column("marker", Text, "marker; 'log NAME' where its logarithm is foll
 _METRIC = Column(
     "metric",
     Text,
-    "'Uno C' up to the end of the window, 'AUC(t)' and 'Brier(t)' at its end, 'Brier(t) without predictors', "
-    "'scaled Brier' (1 − Brier(t) / that without predictors), or 'calibration slope'",
+    "'Uno C' (with competing events 'Wolbers C') up to the end of the window, 'AUC(t)' and 'Brier(t)' at its end, "
+    "'Brier(t) without predictors', 'scaled Brier' (1 − Brier(t) / that without predictors), or 'calibration slope'",
     source="van Houwelingen & Putter 2012; scaled Brier: Kattan & Gerds 2018",
 )
 
@@ -79,7 +79,7 @@ MONITORING: tuple[Table, ...] = (
             Column("group", Whole, "group by predicted risk, from 1"),
             N,
             Column("expected", Real, "mean predicted risk in the window, out of fold"),
-            Column("observed", Real, "Kaplan–Meier estimate of it"),
+            Column("observed", Real, "Kaplan–Meier (Aalen–Johansen) estimate of it"),
             Column("lower", Real, "lower end of its 95 % interval"),
             Column("upper", Real, "upper end of its 95 % interval"),
         ),
@@ -96,7 +96,7 @@ MONITORING: tuple[Table, ...] = (
             Column("landmark", Real, "time up to which was looked", "unit of the endpoint"),
             Column("prediction", Real, "log relative hazard"),
             Column("risk", Real, "probability of the event in the window"),
-            Column("risk_without_predictors", Real, "the same by Kaplan–Meier of the training part"),
+            Column("risk_without_predictors", Real, "the same by Kaplan–Meier (Aalen–Johansen) of the training part"),
         ),
     ),
     Table(
@@ -110,7 +110,7 @@ MONITORING: tuple[Table, ...] = (
             Column("risk", Real, "probability of the event in the window after the visit; mixed model"),
             Column("lower", Real, "lower end of the 95 % interval: model fitted to other subjects, course uncertain"),
             Column("upper", Real, "upper end of the 95 % interval"),
-            Column("event", Whole, "1 the event came in the window, 0 it did not, null observation ended before"),
+            Column("event", Whole, "1 the event came in the window, 0 it did not, null: not known"),
         ),
     ),
     Table(
@@ -131,7 +131,11 @@ MONITORING: tuple[Table, ...] = (
         (
             _ENDPOINT,
             _PREDICTORS,
-            Column("term", Text, "column of the model; 'landmark' and 'landmark²' change the baseline hazard"),
+            Column(
+                "term",
+                Text,
+                "column; 'landmark' and 'landmark²' change the baseline hazard; 'competing: ' of competing events",
+            ),
             Column("estimate", Real, "log hazard ratio a standard deviation (of the landmark: its whole range)"),
             Column("standard_error", Real, "robust, with the subject as cluster"),
             Column("ridge", Real, "penalty on the square of the coefficient"),
