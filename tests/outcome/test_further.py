@@ -4,14 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from radiolocus.learn.assess import time_grid
 from radiolocus.outcome.further import TABLES as NAMES
 from radiolocus.outcome.further import gather, parts_of, run_part
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.performance import plan, run_unit, summarise
 from radiolocus.schema import TABLES
-from radiolocus.stats.calibration import calibration
+from radiolocus.stats.calibration import calibration, calibration_at
 from radiolocus.stats.cox import fit_cox
 from radiolocus.stats.decision import decision_curve
+from radiolocus.stats.horizon import brier_at
 from radiolocus.stats.roc import average_precision, delong_paired
 
 OPTIONS = OutcomeOptions(
@@ -109,6 +111,16 @@ def test_survival_is_judged_at_the_horizon_and_over_time(done):
     assert value["Royston D"] > 0
     c = done[0].tables["outcome/performance"].filter(*(pl.col(k) == v for k, v in where.items()))["estimate"][0]
     assert value["Antolini C"] == pytest.approx(c, abs=0.03)  # curves do not cross, but tie before the first event
+    part = next(p for p in done[1] if p.task.endpoint == "survival" and p.task.predictors == "imaging")
+    target, at = part.task.target, int(np.searchsorted(time_grid(part.task.target), 200.0, side="right")) - 1
+    risks = [1 - np.array([curve[at] for curve in f["curves"]["survival"]]) for f in part.done]
+    judged = [calibration_at(target.time, target.event, np.clip(r, 0.001, 0.999), 200.0) for r in risks]
+    assert value["calibration slope"] == pytest.approx(np.mean([j.slope for j in judged]))
+    assert value["O/E"] == pytest.approx(np.mean([j.observed_expected for j in judged]))
+    assert value["E90"] == pytest.approx(np.mean([j.gaps.e90 for j in judged]))
+    horizon = done[0].tables["outcome/horizons"].filter(metric="Brier(t)", **where)
+    brier = np.mean([brier_at(target.time, target.event, r, [200.0])[0] for r in risks])
+    assert horizon["estimate"][0] == pytest.approx(brier)  # risks of the curves are those of the horizons
     course = rows(done, "over_time", metric="AUC(t)", **where)
     assert 3 <= course.height <= 12
     assert course["estimate"].min() > 0.5
