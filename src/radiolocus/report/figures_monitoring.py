@@ -23,6 +23,11 @@ _LOOK = {
     "last value and change": ("#6f9bc8", "D", "-."),
     "mixed model": (ACCENT, "o", "-"),
 }
+_ENDS: dict[str, str | tuple[int, tuple[int, int]]] = {
+    "event": "-",
+    "competing event": (0, (5, 2)),
+    "no event seen": (0, (1, 2)),
+}
 _PANELS = 6
 _EXAMPLES = 6
 
@@ -133,7 +138,8 @@ class Course:
         Its rows of ``monitoring/visits``.
     end : float
         Time of the event or of the end of observation.
-    event : bool
+    event : str
+        What was seen: ``event``, ``competing event`` or ``no event seen``.
     window : float
     unit : str
     """
@@ -142,7 +148,7 @@ class Course:
     risk: pl.DataFrame
     visits: pl.DataFrame
     end: float
-    event: bool
+    event: str
     window: float
     unit: str
 
@@ -166,7 +172,13 @@ def course_of(tables: dict[str, pl.DataFrame], ends: pl.DataFrame, endpoint: str
     window, unit = tables["landmarks"].filter(endpoint=endpoint).select("window", "unit").row(0)
     time, event = end.select("time", "event").row(0)
     visits = tables["visits"].filter(own).sort("marker", "time")
-    return Course(subject, risk, visits, float(time), event == 1, float(window), str(unit))
+    return Course(subject, risk, visits, float(time), _seen(event), float(window), str(unit))
+
+
+def _seen(event: float | None) -> str:
+    if event is None or event == 0:
+        return "no event seen"
+    return "event" if event == 1 else "competing event"
 
 
 def example_subjects(risk: pl.DataFrame, ends: pl.DataFrame, endpoint: str, count: int = _EXAMPLES) -> list[str]:
@@ -181,7 +193,7 @@ def example_subjects(risk: pl.DataFrame, ends: pl.DataFrame, endpoint: str, coun
         .sort(["moved", "subject"], descending=[True, False])
     )
     with_event = moved.filter(pl.col("happened") == 1)["subject"].to_list()
-    without = moved.filter(pl.col("happened") == 0)["subject"].to_list()
+    without = moved.filter(pl.col("happened") != 1)["subject"].to_list()
     first = with_event[: max(count // 2, count - len(without))]
     return [*first, *without[: count - len(first)]]
 
@@ -196,12 +208,12 @@ def _draw_course(marker: Axes, risk: Axes, course: Course) -> None:
     risk.fill_between(time, low, high, color=ACCENT, alpha=0.18, lw=0)
     risk.plot(time, value, color=ACCENT, marker="o", ms=3)
     for axes in (marker, risk):
-        axes.axvline(course.end, color=INK, lw=0.9, ls="-" if course.event else (0, (1, 2)))
+        axes.axvline(course.end, color=INK, lw=0.9, ls=_ENDS[course.event])
     risk.set_ylim(0, 1)
     risk.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     for axes in (marker, risk):
         axes.set_xlim(-0.02 * course.end, course.end * 1.04)
-    marker.set_title(f"{shorten(course.subject, 18)}: {'event' if course.event else 'no event seen'}", fontsize=8)
+    marker.set_title(f"{shorten(course.subject, 18)}: {course.event}", fontsize=8)
     marker.tick_params(labelbottom=False)
     marker.yaxis.set_major_locator(MaxNLocator(3))
     risk.xaxis.set_major_locator(MaxNLocator(4))
@@ -239,5 +251,5 @@ def courses(shown: Sequence[Course], endpoint: str) -> Drawn | None:
         f"Risk of {endpoint} re-estimated at each visit. {told}",
         f"Risk of {endpoint.replace('_', ' ')} within {window} of each visit (red, with its 95 % interval), by models "
         "that did not see the subject, below what was measured (dots) and the course that the mixed model sees in all "
-        "of it (grey). Line: event (solid) or end of observation (dotted).",
+        "of it (grey). Line: event (solid), competing event (dashed) or end of observation (dotted).",
     )

@@ -77,7 +77,7 @@ def _lines(course: Course, endpoint: str) -> tuple[str, ...]:
         f"  {r['time']:>8g}  visit {r['visits']:<3d}  {interval(r['risk'], r['lower'], r['upper'], 0, 100, ' %')}"
         for r in course.risk.iter_rows(named=True)
     ]
-    end = f"  {course.end:>8g}  {'event' if course.event else 'end of observation, no event'}"
+    end = f"  {course.end:>8g}  {course.event if course.event != 'no event seen' else 'end of observation, no event'}"
     return (head, *rows, end, "for research only")
 
 

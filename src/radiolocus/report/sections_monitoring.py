@@ -32,10 +32,19 @@ def monitoring_tables(art: Artefacts) -> dict[str, pl.DataFrame]:
 
 
 def endpoint_ends(art: Artefacts) -> pl.DataFrame:
-    """Time and event of every subject and endpoint, those made of response calls too."""
+    """Time and event of every subject and endpoint, those made of response calls too; 2 and more: a competing event."""
     parts = [art.table("cohort/endpoints"), art.table("response/study_endpoints")]
-    columns = ["subject", "endpoint", pl.col("time").cast(pl.Float64), pl.col("event").cast(pl.Float64)]
-    return pl.concat([p.select(columns) for p in parts if p is not None])
+    found = []
+    for part in parts:
+        if part is not None:
+            named = "state" in part.columns  # results of an earlier version have none
+            event = pl.coalesce("state", "event") if named else pl.col("event")
+            found.append(
+                part.select(
+                    "subject", "endpoint", pl.col("time").cast(pl.Float64), event.cast(pl.Float64).alias("event")
+                )
+            )
+    return pl.concat(found)
 
 
 def _landmarks(frame: pl.DataFrame) -> Table:
