@@ -44,6 +44,21 @@ def test_without_a_penalty_they_are_the_models_of_the_statistics():
     assert (np.diff((1 - specific.survival(X, [target.time[target.event == 1].max()]))[order, 0]) >= 0).all()
 
 
+def test_the_incidence_is_the_true_one():
+    """Constant hazards a and b give the incidence a / (a + b) (1 − exp(−(a + b) t))."""
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(3000, 2))
+    a, b = 0.1 * np.exp(0.7 * X[:, 0]), 0.05 * np.exp(0.5 * X[:, 1])
+    first, second, lost = rng.exponential(1 / a), rng.exponential(1 / b), rng.uniform(2, 30, 3000)
+    time = np.minimum(np.minimum(first, second), lost)
+    state = np.where(lost == time, 0.0, np.where(first == time, 1.0, 2.0))
+    fit = MODELS["cause_specific_cox"].fit(X, Target((state == 1) * 1.0, time, state=state), LIGHT, 0)
+    for t in (3.0, 10.0):
+        truth = a / (a + b) * -np.expm1(-(a + b) * t)
+        assert np.abs(1 - fit.survival(X, [t])[:, 0] - truth).mean() < 0.015
+    np.testing.assert_allclose(fit.coefficient, [0.7, 0.0], atol=0.1)
+
+
 def test_a_penalty_shrinks_and_more_columns_than_subjects_are_no_obstacle():
     X, target = drawn(60)
     wide = np.hstack([X, np.random.default_rng(1).normal(size=(60, 100))])
