@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -81,20 +82,21 @@ def maps(rows: pl.DataFrame, endpoint: str, image: str) -> Figure:
     places = figure.subplots(down, across, squeeze=False).ravel()
     for axes in places:
         axes.set_axis_off()
+    top = float(rows["highest"].max() or 1.0)  # type: ignore[arg-type]
     for axes, row in zip(places, rows.iter_rows(named=True), strict=False):
-        _overlay(axes, row)
+        _overlay(axes, row, top)
     nothing = rows.filter(pl.col("highest") == 0).height
     told = f" In {nothing} of them nothing speaks for a higher risk." if nothing else ""
     return embed(
         figure,
         f"Grad-CAM of {rows.height} subjects on {image} for {endpoint}",
-        f"{image}, {endpoint}: where the evidence for a higher risk lies (Grad-CAM, each map scaled to its own "
-        "highest value), in subjects of highest and of lowest risk, by networks that did not learn from them. Grey: "
+        f"{image}, {endpoint}: where the evidence for a higher risk lies (Grad-CAM; all maps have one scale, light is "
+        "high), in subjects of highest and of lowest risk, by networks that did not learn from them. Grey: "
         "the slice with the highest map; line: the region. The number is the predicted risk." + told,
     )
 
 
-def _overlay(axes: Axes, row: dict[str, Any]) -> None:
+def _overlay(axes: Axes, row: dict[str, Any], top: float) -> None:
     grey, mask, cam = (
         np.frombuffer(row[name], dtype=np.uint8).reshape(row["height"], row["width"])
         for name in ("pixels", "mask", "map")
@@ -102,7 +104,7 @@ def _overlay(axes: Axes, row: dict[str, Any]) -> None:
     aspect = row["spacing_y"] / row["spacing_x"]
     axes.imshow(grey, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect=aspect)
     if cam.any():
-        heat = np.ma.masked_where((mask == 0) | (cam == 0), cam)
+        heat = np.ma.masked_where((mask == 0) | (cam == 0), cam * (row["highest"] / top))
         axes.imshow(heat, cmap="inferno", vmin=0, vmax=255, alpha=0.55, interpolation="nearest", aspect=aspect)
     if 0 < mask.sum() < mask.size:
         axes.contour(mask, levels=[0.5], colors=[ACCENT], linewidths=0.8)
@@ -146,8 +148,9 @@ def variant_dots(rows: pl.DataFrame, endpoint: str) -> Figure:
     values = placed["attribution"].to_numpy()
     axes.vlines(at, 0.0, values, color=LIGHT, lw=0.7)
     axes.plot(at, values, "o", color=DARK, ms=2.6)
-    for i in np.argsort(-np.abs(values))[:_NAMED]:
-        name = placed["gene"][int(i)] or placed["subject"][int(i)]
+    named = _apart(values)
+    for i in named:
+        name = placed["gene"][i] or placed["subject"][i]
         axes.annotate(name, (at[i], values[i]), xytext=(4, 0), textcoords="offset points", fontsize=7, va="center")
     _chromosomes(axes, placed)
     axes.set_ylabel("attribution")
@@ -156,8 +159,19 @@ def variant_dots(rows: pl.DataFrame, endpoint: str) -> Figure:
         figure,
         f"What each variant adds to the risk for {endpoint}",
         f"{endpoint}: integrated gradients of {placed.height} variants of held-out subjects, from the reference to the "
-        f"tumour allele. The {min(_NAMED, placed.height)} largest are named.",
+        f"tumour allele. Of the largest, {len(named)} are named.",
     )
+
+
+def _apart(values: npt.NDArray[np.float64]) -> list[int]:
+    """Largest of the values whose names would not be drawn over one another."""
+    high = float(np.ptp(values)) or 1.0
+    kept: list[int] = []
+    for i in np.argsort(-np.abs(values))[: 4 * _NAMED].tolist():
+        free = all(abs(i - k) > 0.1 * values.size or abs(values[i] - values[k]) > 0.08 * high for k in kept)
+        if free and len(kept) < _NAMED:
+            kept.append(i)
+    return kept
 
 
 def _chromosome(name: str) -> float:
