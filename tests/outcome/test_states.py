@@ -222,6 +222,9 @@ def test_a_locked_fine_gray_model_predicts_what_it_predicted(study, tmp_path):
     assert not told
     np.testing.assert_allclose(linear, tuned.predict(task.data), atol=1e-9)
     np.testing.assert_allclose(1 - model.risk(linear, [2.0, 6.0]), tuned.survival(task.data, [2.0, 6.0]), atol=1e-9)
+    _, told = model.linear(frame.with_columns(pl.col("PET:f0") * 10 + 100))
+    assert told[0][:2] == ("most patients", "PET:f0")
+    assert told[0][2].startswith("120 of 120 patients are outside the training range: is it measured as in training")
     table = validate(model, linear, task.target, [4.0], draws=30)
     rows = {r["metric"]: r for r in table.iter_rows(named=True)}
     assert rows["Wolbers C"]["lower"] > 0.6

@@ -25,6 +25,7 @@ from radiolocus.registry import suggest
 __all__ = ["FORMAT", "LockedModel", "ModelColumn", "lock_model", "read_model"]
 
 FORMAT = "radiolocus locked model 1"
+_OUTSIDE = "outside the training range"
 _LARGEST_FILE = 64 * 2**20
 ColumnKind = Literal["number", "missing", "level"]
 
@@ -132,7 +133,8 @@ class LockedModel:
         -------
         ndarray, shape (n,)
         list of (str, str, str)
-            Subject, predictor, and what is wrong: missing, outside the training range, or an unknown category.
+            Subject, predictor, and what is wrong: missing, outside the training range, or an unknown category. First
+            come predictors of which most patients lie outside: they may be measured in another unit.
 
         Raises
         ------
@@ -156,7 +158,7 @@ class LockedModel:
             value, found = _column(column, frame[column.predictor], self.categories)
             total += column.coefficient * (value - column.mean) / column.scale
             told += [(subjects[i], column.predictor, what) for i, what in found]
-        return total, list(dict.fromkeys(told))
+        return total, list(dict.fromkeys([*_elsewhere(told, frame.height), *told]))
 
     def risk(self, linear: Array, times: Sequence[float]) -> Array:
         """Probability of the event (of interest) by each time, shape (n, t), or of a binary one at all, (n, 1)."""
@@ -167,6 +169,20 @@ class LockedModel:
         hazard = np.append(0.0, self.baseline_hazard)[last]
         risk: Array = -np.expm1(-hazard[None, :] * np.exp(linear)[:, None])
         return risk
+
+
+def _elsewhere(told: Sequence[tuple[str, str, str]], patients: int) -> list[tuple[str, str, str]]:
+    """Predictors that lie outside the training range in more than half of three patients or more."""
+    outside: dict[str, set[str]] = {}
+    for subject, predictor, what in told:
+        if _OUTSIDE in what:
+            outside.setdefault(predictor, set()).add(subject)
+    got = f"{{}} of {patients} patients are {_OUTSIDE}: is it measured as in training, in the same unit?"
+    return [
+        ("most patients", predictor, got.format(len(who)))
+        for predictor, who in outside.items()
+        if patients >= 3 and len(who) > patients / 2
+    ]
 
 
 def _column(
@@ -190,7 +206,7 @@ def _column(
     outside = ~missing & ((number < column.low) | (number > column.high))
     told = [(int(i), f"missing: {column.impute:.6g} is taken, the training median") for i in np.flatnonzero(missing)]
     told += [
-        (int(i), f"{number[i]:.6g} is outside the training range, {column.low:.6g} to {column.high:.6g}")
+        (int(i), f"{number[i]:.6g} is {_OUTSIDE}, {column.low:.6g} to {column.high:.6g}")
         for i in np.flatnonzero(outside)
     ]
     return np.where(missing, column.impute, number), told
