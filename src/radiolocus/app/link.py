@@ -154,9 +154,10 @@ def _rows(path: Path, key: str, ids: IdRules) -> tuple[ClinicalTable, list[Probl
     if unnamed := int((frame["subject"] == "").sum()):
         got = f"{unnamed} rows without an id are set aside"
         problems.append(Problem("link", got, where=path.name, allowed="an id in every row", count=unnamed))
-    first = frame.with_row_index("place#").filter(pl.col("subject") != "")
-    first = first.unique(frame.columns, keep="first", maintain_order=True)
-    many = first.group_by("subject", maintain_order=True).len().filter(pl.col("len") > 1)
+    named = frame.with_row_index("place#").filter(pl.col("subject") != "")
+    again = named.filter(pl.col("subject").is_duplicated())
+    alike = again.unique(frame.columns, keep="first", maintain_order=True)  # of wide tables the few rows in question
+    many = alike.group_by("subject", maintain_order=True).len().filter(pl.col("len") > 1)
     problems += [
         Problem(
             "link", f"{rows} rows of one subject that differ: it is set aside", subject=subject, where=path.name,
@@ -164,7 +165,8 @@ def _rows(path: Path, key: str, ids: IdRules) -> tuple[ClinicalTable, list[Probl
         )
         for subject, rows in many.iter_rows()
     ]  # fmt: skip
-    kept = first.filter(~pl.col("subject").is_in(many["subject"].implode()))["place#"].to_list()
+    single = named.filter(~pl.col("subject").is_duplicated())["place#"].to_list()
+    kept = sorted(single + alike.filter(~pl.col("subject").is_in(many["subject"].implode()))["place#"].to_list())
     return replace(read, frame=frame[kept], row_number=tuple(read.row_number[i] for i in kept)), problems
 
 
