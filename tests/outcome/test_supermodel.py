@@ -5,7 +5,7 @@ from monitored import reference_answers, reference_table, simulated, tracked
 from radiolocus.errors import FitError
 from radiolocus.learn.target import Target
 from radiolocus.outcome.histories import Histories
-from radiolocus.outcome.monitoring_fits import time_dependent_cox
+from radiolocus.outcome.monitoring_fits import intervals_of, time_dependent_cox
 from radiolocus.outcome.supermodel import BASELINE, CHANGE, CLINICAL, LAST, MIXED, Landmarks, Tracked, fit_monitor
 from radiolocus.stats.counting import fit_counting_cox
 from radiolocus.stats.horizon import auc_at, brier_at
@@ -160,6 +160,17 @@ def test_who_entered_later_is_not_at_risk_before(data):
     late = Tracked(data.target, data.histories, data.clinical, entry)
     assert not np.isin(np.arange(5), late.at_risk(90.0)).any()
     assert np.isin(np.flatnonzero(data.time[:5] > 180.0), late.at_risk(180.0)).all()
+
+
+def test_who_entered_later_has_no_interval_before(data):
+    entry = np.where(np.arange(data.target.n) < 30, 100.0, 0.0)
+    late = Tracked(data.target, data.histories, data.clinical, entry)
+    all_of, cut = (intervals_of(d)[0] for d in (data, late))
+    assert cut.entry[cut.who < 30].min() == 100.0
+    gone = (all_of.who < 30) & (all_of.leave <= 100.0)
+    assert cut.who.size == all_of.who.size - gone.sum()
+    assert (cut.entry < cut.leave).all()
+    assert time_dependent_cox(late)[0].events == all_of.event.sum() - all_of.event[gone].sum()
 
 
 def test_no_events_in_any_window_is_said(data):

@@ -181,14 +181,16 @@ class Intervals:
 
 
 def _cut(data: Tracked) -> Intervals:
-    """Cut the follow-up of each subject at its visits; it begins at the first."""
+    """Cut the follow-up of each subject at its visits; it begins at the first, and where the subject came in."""
     histories = data.histories
     early = histories.at < data.time[histories.person]
     frame = pl.DataFrame({"who": histories.person[early], "entry": histories.at[early]}).unique().sort("who", "entry")
     who, entry = frame["who"].to_numpy().astype(np.intp), frame["entry"].to_numpy()
     last = np.r_[who[1:] != who[:-1], True] if who.size else np.zeros(0, dtype=bool)
     leave = np.where(last, data.time[who], np.r_[entry[1:], 0.0])
-    return Intervals(who, entry, leave, last & (data.target.event[who] == 1))
+    begin = entry if data.entry is None else np.maximum(entry, np.nan_to_num(data.entry)[who])
+    cut = Intervals(who, begin, leave, last & (data.target.event[who] == 1))
+    return cut.take(np.asarray(begin < leave, dtype=np.bool_))
 
 
 def intervals_of(data: Tracked) -> tuple[Intervals, Predictors]:
