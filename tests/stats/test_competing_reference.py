@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from radiolocus.errors import InputError, UndefinedError
+from radiolocus.learn.discrimination import fold_statistic
 from radiolocus.learn.models import MODELS
 from radiolocus.learn.target import Target
 from radiolocus.stats.competing_concordance import competing_c
@@ -123,6 +124,14 @@ def test_left_truncated_curve_and_test(judged, told):
     assert log_rank(t, e, g, entry=u).statistic == pytest.approx(told["logrank.entry"][0], rel=1e-8)
     with pytest.raises(InputError, match="entry 5 and exit 5"):
         kaplan_meier([5, 6], [1, 0], entry=[5, 0])
+
+
+@pytest.mark.parametrize("strata", [False, True])
+def test_concordance_of_late_entries_and_within_strata(judged, told, strata):
+    more = {"stratum": judged["g"]} if strata else {}
+    target = Target(judged["e"], judged["t"], entry=judged["u"], **more)
+    found = fold_statistic(target, judged["s"], np.zeros(120, np.int64))
+    assert found == pytest.approx(told["c.entry.strata" if strata else "c.entry"][0], abs=1e-12)
 
 
 @pytest.mark.slow
