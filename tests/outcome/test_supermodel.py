@@ -89,6 +89,17 @@ def test_a_penalty_without_limit_leaves_nothing():
     assert abs(fit.coefficient[0]) < 1e-6 < abs(fit.coefficient[1])
 
 
+def test_a_penalty_on_all_columns_fits_collinear_ones():
+    rng = np.random.default_rng(1)
+    t, x = rng.exponential(size=80), rng.normal(size=80)
+    both = fit_counting_cox(t, np.ones(80), np.column_stack([x, 3.0 * x]), ridge=2.0)
+    one = fit_counting_cox(t, np.ones(80), x, ridge=1.0)
+    # Each bears half of the effect: two halves cost half of what one whole does.
+    assert both.coefficient[0] == pytest.approx(one.coefficient[0] / 2)
+    with pytest.raises(FitError, match="collinear columns"):
+        fit_counting_cox(t, np.ones(80), np.column_stack([x, 3.0 * x]), ridge=[2.0, 0.0])
+
+
 @pytest.mark.parametrize("predictors", EVERY)
 def test_what_comes_after_the_landmark_predicts_nothing(data, predictors):
     model = fit_monitor(data, predictors, MARKS)

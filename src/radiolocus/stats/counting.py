@@ -218,7 +218,8 @@ def fit_counting_cox(
     _check_entry(begin, leave)
     _check_weights(weight)
     labels, code = _codes(strata, n, "strata")
-    design = _as_given(X, n) if penalty > 0.0 else standardise(X, n, names)
+    held = bool(np.all(np.asarray(ridge) > 0))
+    design = _as_given(X, n) if penalty > 0.0 else standardise(X, n, names, independent=not held)
     rows = _sort(begin, leave, events, weight, code)
     Z = np.ascontiguousarray(design.Z[rows.order])
     p, groups = Z.shape[1], rows.group.size - 1

@@ -41,7 +41,7 @@ class Design:
     names: tuple[str, ...]
 
 
-def standardise(X: npt.ArrayLike, n: int, names: Sequence[str] | None = None) -> Design:
+def standardise(X: npt.ArrayLike, n: int, names: Sequence[str] | None = None, *, independent: bool = True) -> Design:
     """Check a design matrix and standardise its columns.
 
     Parameters
@@ -51,6 +51,8 @@ def standardise(X: npt.ArrayLike, n: int, names: Sequence[str] | None = None) ->
         Rows expected.
     names : sequence of str, optional
         Names for messages; ``column 0``, ``column 1``, ... otherwise.
+    independent : bool
+        Refuse collinear columns; a penalty on all of them makes a fit of any.
 
     Raises
     ------
@@ -86,7 +88,8 @@ def standardise(X: npt.ArrayLike, n: int, names: Sequence[str] | None = None) ->
             todo="leave the column out",
         )
     Z /= scale
-    _check_rank(Z, labels)
+    if independent:
+        _check_rank(Z, labels)
     return Design(Z, mean, scale, labels)
 
 
