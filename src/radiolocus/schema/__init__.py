@@ -14,8 +14,8 @@ from radiolocus.schema.benefit import BENEFIT, EARLY
 from radiolocus.schema.cohort import COHORT
 from radiolocus.schema.columns import Column, Table
 from radiolocus.schema.ctdna import CTDNA
-from radiolocus.schema.further import FURTHER
 from radiolocus.schema.deep import DEEP
+from radiolocus.schema.further import FURTHER
 from radiolocus.schema.genetics import GENETICS
 from radiolocus.schema.genotyping import GENOTYPING
 from radiolocus.schema.imaging import IMAGING
