@@ -11,6 +11,7 @@ from radiolocus.learn.discrimination import fold_statistic
 from radiolocus.learn.horizons import out_of_fold_at_horizons
 from radiolocus.learn.target import Target
 from radiolocus.model import Endpoint
+from radiolocus.outcome.added import comparisons_of, run_comparison
 from radiolocus.outcome.everyone import fit_everyone
 from radiolocus.outcome.further import gather, parts_of, run_part
 from radiolocus.outcome.lock import lock_model, read_model
@@ -86,6 +87,20 @@ def test_competing_events(study):
     assert "Antolini C" not in set(tables["outcome/evaluation"]["metric"])
     assert tables["outcome/decision"].height
     assert tables["outcome/kaplan_meier"].height == 0
+
+
+def test_what_a_block_adds_with_competing_events(study):
+    endpoints, frames = study
+    noise = pl.DataFrame({"subject": frames["imaging"]["subject"], "age": np.random.default_rng(9).normal(size=120)})
+    options = replace(QUICK, endpoints=("first",), models=("fine_gray",), clinical=("age",), horizons=(4.0,))
+    planned = plan(endpoints, {**frames, "clinical": noise}, options)
+    pairs, _ = comparisons_of(planned, [run_unit(unit) for unit in planned.units])
+    rows = [run_comparison(p)["added_value"] for p in pairs if p.first.predictors == "clinical"]
+    table = pl.concat(rows).filter(predictors="all")
+    assert table["metric"].to_list() == ["C of competing risks", "net benefit"]
+    assert table["estimate"][0] > 0.1
+    assert table["lower"][0] > 0
+    assert table["estimate"][1] > 0
 
 
 def test_out_of_one_fold_the_numbers_are_those_of_the_statistics(study):

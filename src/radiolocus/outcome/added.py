@@ -17,14 +17,15 @@ import polars as pl
 
 from radiolocus.errors import RadiolocusError
 from radiolocus.learn.compare import compare_on_same_folds
+from radiolocus.learn.discrimination import metric_of
 from radiolocus.learn.horizons import horizons_of
 from radiolocus.learn.models import alone
-from radiolocus.learn.protocol import family_of
 from radiolocus.learn.target import Target
 from radiolocus.model import Array, Problem
 from radiolocus.outcome.options import OutcomeOptions
 from radiolocus.outcome.tasks import Plan, Task
 from radiolocus.schema import CONTROL, conform, empty
+from radiolocus.stats.competing import aalen_johansen
 from radiolocus.stats.decision import decision_curve_at, decision_curve_bootstrap
 from radiolocus.stats.likelihood_gain import likelihood_gain
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
@@ -37,7 +38,7 @@ __all__ = ["Comparison", "added_value_table", "comparisons_of", "run_comparison"
 SIMPLE = "elastic_net"
 # A likelihood ratio refits two models in every draw.
 _DRAWS = 200
-_KINDS = ("survival", "binary", "ordinal")
+_KINDS = ("survival", "binary", "ordinal", "competing")
 Folds = npt.NDArray[np.int64]
 Row = tuple[str, float | None, float | None, float, float, float, float, float, float | None]
 Results = Sequence[Mapping[str, pl.DataFrame] | Exception]
@@ -157,7 +158,7 @@ def _judged_tasks(planned: Plan, results: Results) -> list[_Judged]:
 
 
 def _risks(task: Task, done: Sequence[Mapping[str, pl.DataFrame]]) -> Array | None:
-    if task.target.kind == "survival":
+    if task.target.time is not None:
         shape = (task.target.n, len(horizons_of(task.target, task.options.horizons)))
         return np.stack([r["risks"]["risk"].fill_null(np.nan).to_numpy().reshape(shape) for r in done])
     if task.target.kind == "binary" and all("curves" in r for r in done):
@@ -180,7 +181,8 @@ def run_comparison(pair: Comparison) -> dict[str, pl.DataFrame]:
     rows: list[Row] = []
     notes: list[str] = []
     steps: list[Callable[[], list[Row]]] = [partial(_discrimination, task, target, scores, fold)]
-    if target.kind in ("survival", "binary"):
+    # Delayed entry, strata and competing events are not part of that likelihood.
+    if target.kind in ("survival", "binary") and not target.needs:
         steps.append(partial(_likelihood, task, target, scores, fold))
     if pair.risk is not None:
         risks = (pair.risk[0][:, inside], pair.risk[1][:, inside])
@@ -202,7 +204,7 @@ def run_comparison(pair: Comparison) -> dict[str, pl.DataFrame]:
 
 def _discrimination(task: Task, target: Target, scores: tuple[Array, Array], fold: Folds) -> list[Row]:
     found = compare_on_same_folds(target, *scores, fold, task.options.bootstrap, task.options.seed)
-    metric = family_of(target, task.options).metric if not target.levels else "concordance"
+    metric = metric_of(target) if not target.levels else "concordance"
     return [(metric, None, None, found.first, found.second, found.estimate, found.lower, found.upper, None)]
 
 
@@ -227,18 +229,19 @@ def _net_benefit(task: Task, target: Target, risks: tuple[Array, Array]) -> list
     """Difference of net benefit at each horizon and threshold, mean over repetitions."""
     horizons = horizons_of(target, task.options.horizons) if target.time is not None else (1.0,)
     time = target.time if target.time is not None else np.ones(target.n)
+    state, cause = (target.event, None) if target.state is None else (target.state, 1)
     rows: list[Row] = []
     for h, horizon in enumerate(horizons):
         at = task.options.thresholds or (_usual(target, horizon),)
         at = tuple(sorted(at))
         given = [[_whole(r[:, h]) for r in risk] for risk in risks]
         value = [
-            np.mean([decision_curve_at(time, target.event, r, horizon, at).net_benefit for r in own], axis=0)
+            np.mean([decision_curve_at(time, state, r, horizon, at, cause=cause).net_benefit for r in own], axis=0)
             for own in given
         ]
         draws, seed = min(task.options.bootstrap, 4 * _DRAWS), task.options.seed
         drawn = [
-            [decision_curve_bootstrap(time, target.event, r, horizon, at, draws=draws, seed=seed) for r in own]
+            [decision_curve_bootstrap(time, state, r, horizon, at, cause=cause, draws=draws, seed=seed) for r in own]
             for own in given
         ]
         gaps = np.concatenate([b - a for a, b in zip(*drawn, strict=True)])
@@ -259,7 +262,10 @@ def _whole(risk: Array) -> Array:
 def _usual(target: Target, horizon: float) -> float:
     """Observed risk by the horizon, in hundredths: where treating everybody is worth as much as treating nobody."""
     share = float(target.event.mean())
-    if target.time is not None:
+    if target.time is not None and target.state is not None:
+        inside = min(horizon, float(target.time.max()))
+        share = float(aalen_johansen(target.time, target.state).incidence_at(inside, 1))
+    elif target.time is not None:
         curve = kaplan_meier(target.time, target.event)
         at = int(np.searchsorted(curve.time, horizon, side="right")) - 1
         share = 1.0 - float(curve.survival[at]) if at >= 0 else 0.0

@@ -237,8 +237,8 @@ OUTCOME: tuple[Table, ...] = (
             Column(
                 "metric",
                 Text,
-                "'Harrell C', 'AUC' or 'concordance'; 'net benefit'; 'likelihood ratio' of the out-of-fold score "
-                "beside that of the reference, within folds",
+                "'Harrell C', 'C of competing risks', 'AUC' or 'concordance'; 'net benefit'; 'likelihood ratio' of the "
+                "out-of-fold score beside that of the reference, within folds",
             ),
             Column("time", Real, "horizon of the net benefit", "unit of the endpoint"),
             Column("threshold", Real, "risk from which somebody is treated"),
