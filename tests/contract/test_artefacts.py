@@ -54,6 +54,7 @@ def root(tmp_path_factory):
     study.text += (
         "[imaging.perturb]\nnoise = 2\n" + GENETICS + CASES + MOLECULAR + OUTCOME + RESPONSE + FOLLOW_UP + MECHANISM
     )
+    study.text += '[outcome.genetic]\nvariants = ["rs3"]\ncomponents = 1\ncomponent_variants = 20\n'
     study.treated()
     study.text += BENEFIT + EARLY + GENOTYPING + MONITORING
     return study.run().root

@@ -37,4 +37,4 @@ def _added(
     keys = [digest(stage.key, pair.name) for pair in pairs]
     table, told = added_value_table(pairs, run_all(run, stage, "outcome", run_comparison, pairs, keys))
     tables = {"outcome/added_value": table, "outcome/missing_modality": missing_modality_table(planned, results)}
-    return {name: found for name, found in tables.items() if found.height}, [*apart, *told]
+    return tables, [*apart, *told]

@@ -21,8 +21,9 @@ from radiolocus.read.discover import inside
 from radiolocus.read.genotypes import AUTOSOMES, GenotypeSource
 from radiolocus.read.pgs import read_score_file
 from radiolocus.registry import suggest
+from radiolocus.schema import Column
 
-__all__ = ["GENETIC_TABLE", "genetic_block", "genetic_inputs"]
+__all__ = ["GENETIC_TABLE", "genetic_block", "genetic_columns", "genetic_inputs"]
 
 GENETIC_TABLE = "outcome/genetic"
 """Artefact that holds the dosages and scores of the block."""
@@ -86,6 +87,19 @@ def genetic_block(run: Run, options: OutcomeOptions) -> tuple[pl.DataFrame | Non
         spread = read_chosen(source, rows, _spread(source, asked.component_variants)).T
         columns["dosages"] = pl.Series("dosages", spread.tolist(), dtype=pl.List(pl.Float32))
     return pl.DataFrame(columns), problems
+
+
+def genetic_columns(block: pl.DataFrame) -> dict[str, Column]:
+    """What each column of the block is."""
+    told = {}
+    for name in block.columns[1:]:
+        meaning, unit = "copies of the effect allele of the genotype file", "alleles"
+        if name.startswith("score:"):
+            meaning, unit = "polygenic score with given weights: mean over alleles that are known", ""
+        elif name.startswith(COMPONENT):
+            meaning, unit = "zero; learned inside each fold", ""
+        told[name] = Column(name, block.schema[name], meaning, unit, "genotype file")
+    return told
 
 
 def _samples(genotypes: Genotypes) -> tuple[list[str], Whole]:

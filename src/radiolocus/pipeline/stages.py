@@ -27,7 +27,7 @@ from radiolocus.pipeline.delta_predictors import DELTA_TABLES, delta_block
 from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoints_of
 from radiolocus.pipeline.further import further_tables
 from radiolocus.pipeline.gather import Gathered, as_problem
-from radiolocus.pipeline.genetic_predictors import GENETIC_TABLE, genetic_block, genetic_inputs
+from radiolocus.pipeline.genetic_predictors import GENETIC_TABLE, genetic_block, genetic_columns, genetic_inputs
 from radiolocus.pipeline.inputs import upstream
 from radiolocus.pipeline.molecular_predictors import molecular_predictors
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
@@ -261,7 +261,8 @@ def outcome(run: Run, options: OutcomeOptions) -> str:
         for name, table in (summary.tables | shown.tables | {"outcome/landmark": planned.landmark}).items():
             stage.write(name, table)
         if dosages is not None:
-            stage.write(GENETIC_TABLE, dosages.select(pl.exclude(pl.List(pl.Float32))))
+            shown_block = dosages.select(pl.exclude(pl.List(pl.Float32)))
+            stage.write(GENETIC_TABLE, shown_block, genetic_columns(shown_block))
         told = (*planned.problems, *summary.problems, *shown.problems)
         problems = problem_frame("outcome", (*dropped, *learned, *undone, *matched, *told))
         run.finish("outcome", stage, problems, seed=options.seed)
