@@ -197,6 +197,7 @@ def test_delayed_entry(study):
     assert any("delayed entry or strata" in p.got for p in problems)
     assert tables["outcome/performance"]["estimate"][0] > 0.55
     assert tables["outcome/horizons"].height == 0
+    assert tables["outcome/hazard_ratios"].height == 0, "unpenalised models do not know who entered late"
     first = tables["outcome/kaplan_meier"].filter(group="low").sort("time")
     assert first["at_risk"][0] < (tables["outcome/groups"]["group"] == "low").sum(), "few have entered by then"
 

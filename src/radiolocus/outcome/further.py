@@ -121,7 +121,8 @@ def run_part(part: Part) -> Frames:
         tables |= _over_time(part, score, fold, notes)
     elif task.target.kind == "binary":
         tables |= _of_class(part)
-    if task.target.kind in ("survival", "binary"):
+    # Their unpenalised models know neither delayed entry nor strata nor weights.
+    if task.target.kind in ("survival", "binary") and not task.target.needs:
         shown, found = show_everyone(task, _centred(score, fold))
         tables |= shown
         notes += found

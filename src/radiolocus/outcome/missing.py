@@ -9,8 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from radiolocus.errors import UndefinedError
-from radiolocus.learn.discrimination import out_of_fold_discrimination
-from radiolocus.learn.protocol import family_of
+from radiolocus.learn.discrimination import metric_of, out_of_fold_discrimination
 from radiolocus.model import Array, BoolArray
 from radiolocus.outcome.sets import ALL, PARTIAL, is_partial
 from radiolocus.outcome.tasks import Plan, Task
@@ -69,7 +68,9 @@ def _judged(
     if rows.size == 0:
         return None
     target = task.target.take(rows)
-    metric = family_of(target, task.options).metric if not target.levels else "concordance"
+    if target.kind == "multiclass":  # no single score ranks classes without an order
+        return None
+    metric = metric_of(target) if not target.levels else "concordance"
     try:
         found = out_of_fold_discrimination(
             target, score[:, rows], fold[:, rows], task.options.bootstrap, task.options.seed
