@@ -11,6 +11,8 @@ from radiolocus.app.loading import loading
 
 __all__ = ["add_commands"]
 
+REFUSED = 2
+
 
 def add_commands(app: typer.Typer) -> None:
     """Give the command ``radiolocus`` its command for checklists."""
@@ -29,12 +31,14 @@ def checklist(
     with loading():
         from radiolocus.errors import ConfigError
         from radiolocus.registry import suggest
-        from radiolocus.report.checklist import write_checklists
+        from radiolocus.report.checklist import checklists, write_checklists
 
-    items, scores = write_checklists(folder)
-    names = scores["checklist"].to_list()
+    names = [known.name for known in checklists()]
     if only and only.upper() not in names:
-        raise ConfigError(f"--only {only}", allowed=", ".join(names), todo=suggest(only.upper(), names))
+        error = ConfigError(f"--only {only}", allowed=", ".join(names), todo=suggest(only.upper(), names))
+        typer.echo(f"error: {error.message}", err=True)
+        raise typer.Exit(REFUSED)
+    items, scores = write_checklists(folder)
     for score in scores.iter_rows(named=True):
         if only and score["checklist"] != only.upper():
             continue

@@ -18,7 +18,7 @@ from radiolocus.report.source import Artefacts
 from radiolocus.schema import TABLES, conform
 from radiolocus.store import Stage, digest
 
-__all__ = ["CHECKLISTS", "Checklist", "fill", "write_checklists"]
+__all__ = ["CHECKLISTS", "Checklist", "checklists", "fill", "write_checklists"]
 
 #: Files of items, in the order of the report.
 CHECKLISTS = ("tripod_ai", "clear", "metrics", "rqs")
