@@ -260,6 +260,14 @@ def test_a_base_that_is_the_same_in_both_alleles_is_given_nothing(fitted):
     assert (windows[..., np.arange(21) != 10] == 0).all()
 
 
+def test_an_endpoint_that_networks_do_not_know_is_refused():
+    data, target, _ = cohort()
+    with pytest.raises(ConfigError, match="an endpoint with entry, which networks do not know"):
+        fit_deep(data, replace(target, entry=np.zeros(40)), QUICK, SEED)
+    with pytest.raises(ConfigError, match="a network for a ordinal endpoint"):
+        fit_deep(data, Target(np.arange(40) % 3, levels=("a", "b", "c"), ordered=True), QUICK, SEED)
+
+
 def test_a_device_that_is_not_there_is_told():
     if torch.cuda.is_available():
         assert device_of("auto").type == "cuda"

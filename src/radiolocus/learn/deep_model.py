@@ -153,6 +153,9 @@ def fit_deep(
     check_torch()
     if target.kind not in KINDS:
         raise ConfigError(f"a network for a {target.kind} endpoint", where="deep", allowed=", ".join(KINDS))
+    if target.needs:
+        got = f"an endpoint with {', '.join(sorted(target.needs))}, which networks do not know"
+        raise ConfigError(got, where="deep", todo="leave this endpoint out, or give it without them")
     inner = draw_folds(target, options.inner_folds, seed)
     notes = [("", f"inner folds: {note}") for note in inner.notes]
     members, risk = [], np.empty(target.n)
