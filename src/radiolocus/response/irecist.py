@@ -41,7 +41,7 @@ UPD = Rule(
     "irecist.iUPD",
     "iUPD",
     "first progression by RECIST 1.1 (sum at least {percent} % and {least} mm above the smallest earlier sum, "
-    "a non-target, or a new lesion)",
+    "a non-target, a new lesion, or disease seen again after iCR, option `reappearance`)",
     PAPER,
     True,
     {"percent": 20, "least": 5},
@@ -194,10 +194,16 @@ def _new_at(visit: Visit, before: Mapping[str, Lesion], evaluated: bool) -> dict
     return now | kept
 
 
+def _seen_again(course: Course, r: Reading) -> tuple[bool, bool]:
+    """Whether a target, and whether a non-target that is no node, is there: progression after a complete response."""
+    others = [r.visit.others[k] for k in course.baseline.others if k in r.visit.others]
+    return r.missing < r.targets and not r.gone, any(x.status == "present" and not x.node for x in others)
+
+
 def _state(
-    course: Course, r: Reading, nontarget: str, target: str, new: dict[str, Lesion], chosen: tuple[str, ...]
+    course: Course, r: Reading, nontarget: bool, target: bool, new: dict[str, Lesion], chosen: tuple[str, ...]
 ) -> _State:
-    found = (("target", target == "PD"), ("non-target", nontarget == "PD"), ("new", bool(new)))
+    found = (("target", target), ("non-target", nontarget), ("new", bool(new)))
     return _State(
         r.visit.day,
         tuple(name for name, holds in found if holds),
@@ -229,13 +235,18 @@ def irecist(course: Course, options: CriteriaOptions) -> list[Call]:
     first: _State | None = None
     new: dict[str, Lesion] = {}
     chosen: tuple[str, ...] = ()
-    confirmed = False
+    confirmed = complete = False
     for r in readings(course, length, _gone):
         target, _, words = target_call(r, _LADDER)
         nontarget = nontarget_call(course, r.visit)
         new = _new_at(r.visit, new, target != "NE")
         chosen = _new_targets(new, chosen)
-        now = _state(course, r, nontarget, target, new, chosen)
+        again, again_other = _seen_again(course, r) if complete and options.reappearance else (False, False)
+        if again and target != "PD":
+            target, words = "PD", f"{words}; a target is seen again after complete response"
+        if again_other and nontarget != "PD":
+            words += "; a non-target is seen again after complete response"
+        now = _state(course, r, nontarget == "PD" or again_other, target == "PD", new, chosen)
         if now.categories:
             call, rule, why = _progression(now, first, confirmed, options.irecist_confirm_days)
             confirmed = confirmed or call == "iCPD"
@@ -243,7 +254,7 @@ def irecist(course: Course, options: CriteriaOptions) -> list[Call]:
         else:
             call = _SAID[overall(target, nontarget, False)]
             rule = {"iCR": CR, "iPR": PR, "NE": NE}.get(call, SD)
-            why = "no progression"
+            why, complete = "no progression", complete or call == "iCR"
             if first is not None and call != "NE":
                 why, first, confirmed = (
                     f"iUPD of day {first.day:g} not confirmed, the bar is reset [{RESET.key}]",

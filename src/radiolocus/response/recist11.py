@@ -59,7 +59,7 @@ class Recist11Options:
     reappearance : bool
         Disease seen again after an overall CR is PD (table 3, note a; appendix II): a target of any size, a nodal
         target of 10 mm or more, a non-nodal non-target (recist.eortc.org, "Abnormal lymph node"). False: the sum
-        must grow by 20 % and 5 mm.
+        must grow by 20 % and 5 mm. Holds for iRECIST too.
     backdate : bool
         A new lesion that was equivocal and turned out unequivocal dates the progression to when it was first seen
         (section 4.3.5). The calls of the visits stay as they were.
