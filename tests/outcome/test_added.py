@@ -8,6 +8,7 @@ import pytest
 
 from radiolocus.errors import ConfigError
 from radiolocus.learn.compare import compare_on_same_folds
+from radiolocus.model import Endpoint
 from radiolocus.outcome.added import added_value_table, comparisons_of, run_comparison
 from radiolocus.outcome.missing import missing_modality_table
 from radiolocus.outcome.options import OutcomeOptions
@@ -172,6 +173,20 @@ def test_nobody_lacking_a_block_is_told(same_cohort):
     planned = plan(same_cohort.endpoints, same_cohort.frames, options)
     assert not any(u.task.predictors.startswith("any") for u in planned.units)
     assert any("nobody lacks a block" in p.got for p in planned.problems)
+
+
+def test_an_endpoint_that_no_fusion_predicts_keeps_its_other_models(same_cohort):
+    grade = Endpoint("grade", "ordinal", same_cohort.subject, np.arange(70.0) % 3, levels=("G1", "G2", "G3"))
+    frames = dict(same_cohort.frames)
+    frames["molecular"] = frames["molecular"].head(46)
+    options = replace(
+        OPTIONS, models=("ordinal", "stacked"), missing_modality=("dropout", "impute"), endpoints=("grade",), combine=()
+    )
+    planned = plan({"grade": grade}, frames, options)
+    assert {(u.task.predictors, u.task.model) for u in planned.units} == {
+        ("clinical", "ordinal"), ("imaging", "ordinal"), ("molecular", "ordinal"), ("all", "ordinal"),
+        ("any: impute", "ordinal"),
+    }  # fmt: skip
 
 
 def test_sets_and_strategies_are_loud():

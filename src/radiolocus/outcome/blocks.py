@@ -140,7 +140,7 @@ def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions
     kind, needs = known.target.kind, known.target.needs
     wanted = models_for(kind, options.models, needs)
     if wanted or (kind in ("survival", "binary") and not needs):
-        return (replace(options, models=wanted) if wanted else options), []
+        return (_of_models(options, wanted) if wanted else options), []
     told = f" with {', '.join(sorted(needs))}" if needs else ""
     made = models_for(kind, _MADE_FOR.get(kind, ()), needs)
     got = f"none of models = {list(options.models)} predicts {'an' if kind == 'ordinal' else 'a'} {kind} endpoint{told}"
@@ -150,7 +150,7 @@ def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions
         todo = "leave this endpoint out, or give it without them"
         return None, [Problem("outcome", got, "set aside", None, known.endpoint.name, where, allowed, todo)]
     got += f": {', '.join(made)} {'are' if len(made) > 1 else 'is'} taken"
-    return replace(options, models=made), [
+    return _of_models(options, made), [
         Problem("outcome", got, "note", None, known.endpoint.name, where, allowed, "name one of those")
     ]
 
@@ -213,6 +213,12 @@ def read_blocks(frames: Mapping[str, pl.DataFrame], options: OutcomeOptions) -> 
             got = f"no subject has a usable value among {len(columns)} columns"
             problems.append(Problem("outcome", got, "set aside", item=name, todo="look at the columns of this block"))
     return blocks, problems
+
+
+def _of_models(options: OutcomeOptions, models: tuple[str, ...]) -> OutcomeOptions:
+    """The options with some models alone; what only other models can do about an absent block goes with them."""
+    strategies = tuple(s for s in options.missing_modality if s != "dropout" or "stacked" in models)
+    return replace(options, models=models, missing_modality=strategies)
 
 
 def rows_of(block: Block, subjects: tuple[str, ...]) -> Rows:
