@@ -88,3 +88,19 @@ def test_nobody_is_lost(ids, raw):
         normal = cohort.ids.normalise(r)
         alone = [q for q in set(raw) if cohort.ids.normalise(q) == normal] == [r]
         assert match.mapping.get(r) == (normal if normal in cohort.subjects and alone else None)
+
+
+def test_a_list_of_patients_stands_in_the_way_of_no_sample():
+    cohort = _cohort([f"TCGA-AA-000{i}" for i in range(1, 5)], barcode="tcga", visit=r"(_V\d)$")
+    raw = ["TCGA-AA-0001", "TCGA-AA-0001-02A-11D", "TCGA-AA-0001-01A-11D", "TCGA-AA-0001-01", "TCGA-AA-0002"]
+    raw += ["TCGA.AA.0002.01A", "TCGA-AA-0002_V1", "TCGA-AA-0003-01", "TCGA-AA-0003-02A", "TCGA-AA-0004"]
+    match = cohort.match("maf", raw, several=True)
+    passed = dict(match.membership.filter(status="another sample").select("raw_id", "nearest").iter_rows())
+    assert passed == {
+        "TCGA-AA-0001-02A-11D": "TCGA-AA-0001-01A-11D",  # the primary tumour rules
+        "TCGA-AA-0002_V1": "TCGA.AA.0002.01A",  # a visit is not known to be that of the sample
+        "TCGA-AA-0003-02A": "TCGA-AA-0003-01",  # somebody looked at the primary tumour and saw nothing
+    }
+    assert set(match.mapping) == set(raw) - set(passed)
+    alone = cohort.match("rna", raw[:5])  # a source of which one column counts
+    assert alone.mapping == {"TCGA-AA-0001": "TCGA-AA-0001", "TCGA-AA-0002": "TCGA-AA-0002"}

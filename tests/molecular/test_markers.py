@@ -7,6 +7,7 @@ import pytest
 
 from radiolocus.cohort import CohortOptions, IdRules, SourceTable, build
 from radiolocus.errors import ConfigError, TableError
+from radiolocus.molecular.copies import FusionTable
 from radiolocus.molecular.markers import ExpressionTable, MarkerTable, MolecularOptions, assemble
 from radiolocus.read.clinical import read_table
 from radiolocus.schema import TABLES
@@ -206,3 +207,17 @@ def test_nsclc(data):
     joined = result.membership.filter(source=rna)["status"].value_counts().rows()
     assert dict(joined) == {"joined": 130, "missing here": 81}
     assert np.isnan(result.table["expr:SMC1B"].cast(pl.Float64).to_numpy()).sum() == 81
+
+
+def test_a_list_of_patients_keeps_the_mutations_of_their_aliquots(tmp_path):
+    rows = [("TP53", "TCGA-AA-0001-01A-11D-A1"), ("TP53", "TCGA-AA-0002-01A-11D-A1"), ("KRAS", "TCGA-AA-0002-06A")]
+    (tmp_path / "m.maf").write_text(MAF + "".join(f"{g}\tMissense_Mutation\t{s}\n" for g, s in rows))
+    (tmp_path / "f.tsv").write_text("Sample_Id\tSite1_Hugo_Symbol\tSite2_Hugo_Symbol\nTCGA-AA-0001-01A\tEML4\tALK\n")
+    (tmp_path / "seq.txt").write_text("TCGA-AA-0001\nTCGA-AA-0002-01\nTCGA-AA-0003\n")
+    options = MolecularOptions(
+        mutations="m.maf", sequenced="seq.txt", min_mutated=1, fusions=(FusionTable("f.tsv", tested="seq.txt"),)
+    )
+    result = assemble(options, cohort(*(f"TCGA-AA-000{i}" for i in range(1, 5)), barcode="tcga"), tmp_path)
+    assert list(column(result, "mut:TP53").values()) == [1, 1, 0]
+    assert "mut:KRAS" not in result.table.columns  # of a metastasis, beside a primary tumour
+    assert list(column(result, "fus:ALK").values()) == [1, 0, 0]

@@ -98,7 +98,9 @@ class Cohort:
         by_subject: dict[str, list[str]] = {}
         for r in raw:
             by_subject.setdefault(normal[r], []).append(r)
-        passed = {r: best for s, rs in by_subject.items() if s in known for r, best in self._passed_over(rs).items()}
+        passed = {
+            r: best for s, rs in by_subject.items() if s in known for r, best in self._passed_over(rs, several).items()
+        }
         left = {s: [r for r in rs if r not in passed] for s, rs in by_subject.items() if s in known}
         twice = {} if several else {s: rs for s, rs in left.items() if len(rs) > 1}
         mapping = {r: s for r, s in normal.items() if s in known and s not in twice and r not in passed}
@@ -120,15 +122,23 @@ class Cohort:
         problems += _coverage(source, rows, len(set(mapping.values())), len(self.subjects))
         return Match(mapping, _membership(rows), tuple(problems))
 
-    def _passed_over(self, raw: Sequence[str]) -> dict[str, str]:
-        """Ids of one subject that do not count, each with the one that does; empty when the rules cannot choose."""
+    def _passed_over(self, raw: Sequence[str], several: bool) -> dict[str, str]:
+        """Ids of one subject that do not count, each with the one that does; empty when the rules cannot choose.
+
+        Where several ids may count, one that says less of the same sample never stands in the way of the one that
+        says more: a list of patients beside a file of aliquots.
+        """
         ranks = {r: self.ids.rank(r) for r in raw} if len(raw) > 1 else {}
         ranked = {r: rank for r, rank in ranks.items() if rank is not None}
         if not ranked:
             return {}
-        best = min(ranked.values())
-        first = [r for r, rank in ranked.items() if rank == best]
-        return {r: first[0] for r, rank in ranked.items() if rank != best}
+        vague = {r for r in ranked if several and any(self.ids.names_less(r, other) for other in ranked)}
+        first = min((r for r in ranked if r not in vague), key=lambda r: ranked[r])
+        return {
+            r: first
+            for r, rank in ranked.items()
+            if rank != ranked[first] and not (r in vague and self.ids.names_less(r, first))
+        }
 
 
 def endpoints_of(frame: pl.DataFrame, options: CohortOptions) -> tuple[Endpoint, ...]:

@@ -116,6 +116,24 @@ class IdRules:
             sample = (place, (barcode["vial"] or "").upper(), (*(-ord(c) for c in rest), 1))
         return natural_key((visit.group(1) or "") if visit else ""), sample
 
+    def names_less(self, raw: object, other: object) -> bool:
+        """Whether an id may mean the very sample and visit of another one, of which it says less.
+
+        ``TCGA-HT-7467`` and ``TCGA-HT-7467-01`` do of ``TCGA-HT-7467-01A-11D``: lists of who was sequenced name
+        patients, files of mutations name aliquots.
+        """
+        less, more = self._told(raw), self._told(other)
+        return less != more and all(a in ("", b) for a, b in zip(less, more, strict=True))
+
+    def _told(self, raw: object) -> tuple[str, ...]:
+        """Visit, sample type, vial and the rest of the barcode; empty where the id does not say it."""
+        text = self._dressed(str(raw))
+        visit = re.search(self.visit, text) if self.visit is not None else None
+        barcode = self._barcode(re.sub(self.visit, "", text, count=1) if self.visit is not None else text)
+        sample = ("", "", "") if barcode is None else (barcode["type"], barcode["vial"], barcode["rest"])
+        parts = ((visit.group(1) or "") if visit else "", *(p or "" for p in sample))
+        return tuple(p.upper().replace("_", "-").replace(".", "-") for p in parts)
+
     def is_normal(self, raw: object) -> bool:
         """Whether an id says that its sample is normal tissue or a control, not the tumour."""
         barcode = self._barcode(self._dressed(str(raw)))
