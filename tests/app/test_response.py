@@ -96,7 +96,7 @@ def test_two_readers_are_compared(table, tmp_path):
     assert bias["estimate"].to_list() == [pytest.approx(-4 / 3)]
 
 
-def test_sdtm_domains_are_compared_with_their_own_sums_and_responses(tmp_path):
+def test_sdtm_domains_are_compared_with_their_own_sums_and_responses(tmp_path, monkeypatch):
     (tmp_path / "tu.csv").write_text("USUBJID,TULNKID,TUSTRESC,TULOC,VISITNUM\n1,T01,TARGET,LIVER,1\n")
     (tmp_path / "tr.csv").write_text(
         "USUBJID,TRLNKID,TRTESTCD,TRSTRESN,TRSTRESU,TRDTC,VISITNUM,VISIT\n"
@@ -111,6 +111,8 @@ def test_sdtm_domains_are_compared_with_their_own_sums_and_responses(tmp_path):
     assert "sum: 1 of 2 as the study has them" in shown.output
     assert "overall: 1 of 1 as the study has them" in shown.output
     assert "1, W8, target: PR here, SD there; by the lesions: sum 30 mm is −40 %" in shown.output
+    monkeypatch.chdir(tmp_path)
+    assert run(".").output == shown.output
     run(tmp_path / "tr.csv", "--out", tmp_path / "out")
     assert pl.read_csv(tmp_path / "out" / "response" / "comparison.csv").height == 4
 

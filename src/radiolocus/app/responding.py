@@ -80,7 +80,7 @@ def response(
             found = analyse_study(source, out, root=root, jobs=jobs or os.cpu_count() or 1)
         else:
             order = TableOrder(
-                source,
+                source if source is None or source.name else source.absolute(),
                 settings,
                 tuple(criterion or ()),
                 treatments,

@@ -67,7 +67,8 @@ def order_of(
     ConfigError
         An option that cannot be followed.
     """
-    options = load_response(settings) if settings else ResponseOptions(lesions=table.name)
+    # The working folder, ".", has no name of its own.
+    options = load_response(settings) if settings else ResponseOptions(lesions=table.absolute().name)
     first, *more = criteria or options.criteria
     columns = options.columns
     if unit:
@@ -114,6 +115,7 @@ def responses_of_table(path: Path, order: ResponseOrder) -> TableResponses:
     TableError
         The table cannot be used.
     """
+    path = path if path.name else path.absolute()
     options = order.options
     columns = replace(options.columns, keep_reader=order.readers[0]) if order.readers else options.columns
     table, study = _read(path, columns)
