@@ -160,8 +160,9 @@ def test_every_option_of_the_schema_is_described():
 
 
 def test_the_study_of_the_simulator_and_the_examples_are_valid(tmp_path):
-    tomllib.loads(_STUDY.format(seed=1))
-    _load(tmp_path, _STUDY.format(seed=1))
+    text = _STUDY.format(seed=1, variant="rs1", driver="EGFR")
+    tomllib.loads(text)
+    _load(tmp_path, text)
     for example in sorted((Path(__file__).parent.parent / "examples").glob("*.toml")):
         assert load_study(example, tmp_path).name
 

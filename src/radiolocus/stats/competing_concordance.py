@@ -1,4 +1,4 @@
-"""Concordance with competing events: does whoever has the event of interest earlier, or at all, have the higher risk?"""
+"""Concordance with competing events: has whoever has the event of interest, or has it earlier, the higher risk?"""
 
 from __future__ import annotations
 
