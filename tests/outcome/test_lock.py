@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -79,3 +81,27 @@ def test_a_model_of_harmonised_features_or_without_coefficients_is_refused():
     forest = Protocol(ProtocolOptions(inner_folds=3), "survival_forest").fit(data, target, np.random.SeedSequence(1))
     with pytest.raises(ConfigError, match="a locked random survival forest"):
         lock_model(forest, data, **ABOUT | {"model": "random survival forest"})
+
+
+@pytest.mark.parametrize("name", ["ipf_lasso", "sparse_group_lasso", "stacked", "factors"])
+def test_models_of_several_blocks_are_locked_like_any_linear_one(tmp_path, name):
+    data, target = patients(1)
+    tuned = Protocol(ProtocolOptions(inner_folds=3, penalties=8), name).fit(data, target, np.random.SeedSequence(1))
+    about = ABOUT | {"kind": "survival", "model": name, "patients": target.n, "events": target.events}
+    locked = lock_model(tuned, data, **about)
+    (tmp_path / "m.json").write_bytes(locked.to_json())
+    new, _ = patients(2)
+    linear, _ = read_model(tmp_path / "m.json").linear(frame_of(new))
+    np.testing.assert_allclose(linear, tuned.predict(new), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(locked.risk(linear, [0.3, 1.0]), 1 - tuned.survival(new, [0.3, 1.0]), rtol=1e-8)
+
+
+def test_a_model_of_patients_who_may_lack_a_block_is_refused():
+    data, target = patients(1)
+    lacking = replace(data, numeric=np.where(np.arange(120)[:, None] % 3 == 0, np.nan, data.numeric), partial=True)
+    tuned = Protocol(ProtocolOptions(inner_folds=3, penalties=8), "stacked").fit(
+        lacking, target, np.random.SeedSequence(1)
+    )
+    with pytest.raises(ConfigError) as caught:
+        lock_model(tuned, lacking, **ABOUT, kind="survival", model="stacked blocks", patients=1, events=1)
+    assert caught.value.got == "a locked stacked blocks"

@@ -191,7 +191,9 @@ def _bases(
     fits: dict[str, LinearFit] = {}
     names = training.blocks
     scores = np.full((target.n, len(names)), np.nan)
-    having = np.column_stack([training.having(name) for name in names])
+    # Only a partial table tells blocks that are lacking from predictors that are missing.
+    everybody = np.full(target.n, not training.partial)
+    having = np.column_stack([training.having(name) | everybody for name in names])
     notes: list[tuple[str, str]] = [("", f"inner cross-validation: {note}") for note in inner.notes]
 
     def fitted(b: int, rows: BoolArray, fold: int) -> TunedModel:
