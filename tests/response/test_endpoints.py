@@ -74,6 +74,10 @@ def test_a_response_that_must_be_confirmed_counts_from_its_first_sight():
     options = CriteriaOptions(confirmation=True)
     assert times({0: 50, 56: 34, 112: 36, 168: 34, 224: 33, 280: 60}, options=options)["DoR all events"] == (112, True)
     assert "DoR all events" not in times({0: 50, 56: 34, 112: 36}, options=options)
+    seen_again = {0: 50, 56: 30, 112: 28, 168: 60}
+    assert times(seen_again, options=options)["DoR all events"] == (112, True)
+    # A scan after the start of another treatment confirms nothing: as in the response rate.
+    assert "DoR all events" not in times(seen_again, options=options, new_therapy_day=70)
 
 
 def test_the_summary_is_that_of_kaplan_and_meier(lesion_rows, lesion_table):

@@ -91,15 +91,25 @@ def _stories(lesions: pl.DataFrame, criterion: str, options: CriteriaOptions) ->
         for name in ("death_day", "new_therapy_day")
     }
     ends = dict(whole.best.select("subject", "progression_day").rows())
-    responses = first_responses(whole.timepoints, criterion, options)
+    # A response counts, and is confirmed, before another treatment alone: as in the rates.
+    before = whole.timepoints
+    if "new_therapy_day" in lesions.columns:
+        ends_at = lesions.group_by("subject").agg(pl.col("new_therapy_day").drop_nulls().first().alias("_end"))
+        kept = (pl.col("day") <= pl.col("_end")).fill_null(True)
+        before = before.join(ends_at, on="subject", how="left", maintain_order="left").filter(kept).drop("_end")
+    responses = first_responses(before, criterion, options)
     for part in whole.timepoints.partition_by("subject", maintain_order=True):
         subject = part["subject"][0]
         seen = part.filter((pl.col("day") == 0) | (pl.col("overall_response") != "NE"))
         therapy = known["new_therapy_day"].get(subject)
-        response = responses.get(subject)
-        if response is not None and therapy is not None and response > therapy:
-            response = None
-        yield _Story(subject, tuple(seen["day"]), ends.get(subject), known["death_day"].get(subject), therapy, response)
+        yield _Story(
+            subject,
+            tuple(seen["day"]),
+            ends.get(subject),
+            known["death_day"].get(subject),
+            therapy,
+            responses.get(subject),
+        )
 
 
 def first_responses(timepoints: pl.DataFrame, criterion: str, options: CriteriaOptions) -> dict[str, float]:
