@@ -31,6 +31,8 @@ from radiolocus.app.meta import add_summary_commands
 from radiolocus.app.monitoring import add_commands as add_monitoring
 from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.planning import add_commands as add_planning
+from radiolocus.app.predicting import add_commands as add_outcome
+from radiolocus.app.predicting import add_commands as add_outcome
 from radiolocus.app.responding import add_commands as add_response
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
@@ -506,12 +508,14 @@ add_mediation(app)
 add_figures(app)
 add_cca(app)
 add_planning(app)
+add_outcome(app)
 add_locking(app)
 add_link(app)
 add_genotyping(app)
 add_lesions(app)
 add_loci(app)
 add_checking(app)
+add_outcome(app)
 add_response(app)
 add_monitoring(app)
 add_scores(app)

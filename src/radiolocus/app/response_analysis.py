@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 
+from radiolocus.app.part import run_part
 from radiolocus.app.response import ResponseOrder, TableResponses, lines, order_of, responses_of_table
-from radiolocus.config import Sections, load_study
 from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Problem
-from radiolocus.pipeline import run_study
 from radiolocus.pipeline.run import problem_frame
 from radiolocus.read.sdtm import read_lesion_source
 from radiolocus.read.therapy_lines import read_therapy_lines
@@ -38,7 +37,7 @@ from radiolocus.store import ARTEFACT_SCHEMA, read_table, write_json, write_tabl
 
 __all__ = ["Analysed", "TableOrder", "analyse_study", "analyse_table", "draw_timelines", "judged"]
 
-_KEPT = ("cohort", "imaging", "molecular", "response", "benefit", "early")
+_KEPT = ("imaging", "molecular", "benefit", "early")
 _STUDY_ONLY = ("clones", "resistance", "endpoints", "masks")
 
 
@@ -105,13 +104,8 @@ def analyse_study(file: Path, out: Path, *, root: Path | None = None, jobs: int 
     RadiolocusError
         As :func:`radiolocus.pipeline.run_study`.
     """
-    study = load_study(file, root)
-    if study.sections.response is None:
-        raise ConfigError("no section [response]", where=file.name, todo="add it, or give a lesion table")
-    others = {f.name: None for f in fields(Sections) if f.name not in _KEPT}
-    part = replace(study, sections=replace(study.sections, **cast("dict[str, Any]", others)))
-    done = run_study(part, out, jobs=jobs)
-    return Analysed(tuple(line for line in done.lines if "did not run: no section" not in line), done.set_aside)
+    done = run_part(file, "response", _KEPT, out, root=root, jobs=jobs)
+    return Analysed(done.lines, done.set_aside)
 
 
 def analyse_table(order: TableOrder, out: Path) -> Analysed:
