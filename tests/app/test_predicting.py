@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -51,3 +53,49 @@ def test_a_study_without_the_section_is_refused(study):
     done = ran("outcome", file)
     assert done.exit_code == 2
     assert "other.toml: no section [outcome]" in done.output
+
+
+def table(root, n=60):
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=n)
+    event = np.where(x + rng.normal(size=n) > 0, "dead", "alive")
+    ids = [f"P{i:02d}" for i in range(n)]
+    columns = {"id": ids, "months": rng.exponential(np.exp(-x)) + 0.1, "status": event, "age": rng.normal(60, 9, n)}
+    pl.DataFrame(columns).write_csv(root / "clinical.csv")
+    pl.DataFrame({"id": ids, "f1": x, "f2": rng.normal(size=n)}).write_csv(root / "ct.csv")
+    (root / "s.toml").write_text("repeats = 1\nfolds = 3\nbootstrap = 20\npermutations = 0\nshuffles = 0\n")
+    return root
+
+
+def test_tables_are_predicted_without_a_study_file(tmp_path):
+    root, out = table(tmp_path), tmp_path / "out"
+    words = ("--event", "status", "--event-value", "dead", "--time", "months", "--unit", "months", "--clinical", "age")
+    done = ran(
+        "outcome", root / "clinical.csv", *words, "--features", root / "ct.csv", "-s", root / "s.toml", "-o", out,
+        "--jobs", 1,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    found = read_table(out, "outcome/performance")
+    assert found["predictors"].to_list() == ["clinical", "imaging", "all"]
+    best = found.filter(pl.col("predictors") == "imaging").row(0, named=True)
+    assert best["estimate"] > 0.6
+    assert f"status, imaging, {best['model']}: Harrell C {best['estimate']:.2f} ({best['lower']:.2f} to" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "a table without --event"),
+        (("--event", "status"), "nothing to predict from; allowed: --clinical, --features or --markers"),
+    ],
+)
+def test_a_table_without_an_endpoint_or_predictors_is_refused(tmp_path, words, told):
+    done = ran("outcome", table(tmp_path) / "clinical.csv", *words, "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+def test_options_of_tables_are_not_taken_beside_a_study_file(study):
+    done = ran("outcome", study.root / "study.toml", "--event", "status", "--id", "x", "--out", study.root / "no")
+    assert done.exit_code == 2
+    assert "--event, --id beside a study file" in done.output

@@ -61,6 +61,17 @@ def test_a_table_becomes_tables_a_report_and_courses(table, tmp_path):
     assert "drug went on 38 days beyond progression (day 112)" in problems["got"].to_list()
 
 
+def test_results_of_a_whole_run_are_not_taken_away(tmp_path):
+    (tmp_path / "s").mkdir()
+    study = SmallStudy(tmp_path / "s", n=4)
+    study.text += RESPONSE
+    stages = {"response": {"ran": True}, "features": {"ran": True}, "link": {"ran": True}, "deep": {"ran": False}}
+    (tmp_path / "study.json").write_text(json.dumps({"stages": stages}))
+    done = run("response", study.file(), "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "the folder holds results of link, which this command would remove" in done.output
+
+
 def test_a_study_file_runs_the_parts_of_response_alone(tmp_path):
     (tmp_path / "study").mkdir()
     study = SmallStudy(tmp_path / "study", n=4)

@@ -32,7 +32,6 @@ from radiolocus.app.monitoring import add_commands as add_monitoring
 from radiolocus.app.personal import add_commands as add_personal
 from radiolocus.app.planning import add_commands as add_planning
 from radiolocus.app.predicting import add_commands as add_outcome
-from radiolocus.app.predicting import add_commands as add_outcome
 from radiolocus.app.responding import add_commands as add_response
 from radiolocus.app.score import add_commands as add_scores
 from radiolocus.errors import ConfigError, RadiolocusError
@@ -508,7 +507,6 @@ add_mediation(app)
 add_figures(app)
 add_cca(app)
 add_planning(app)
-add_outcome(app)
 add_locking(app)
 add_link(app)
 add_genotyping(app)
