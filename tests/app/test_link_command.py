@@ -216,3 +216,20 @@ def test_ids_may_stand_in_any_column_and_within_longer_names(tmp_path):
     assert table["marker"].unique().to_list() == ["EGFR"]
     with pytest.raises(ConfigError, match=r"no marker 'EGFRR'.*EGFR"):
         call(a / "features.csv", a / "markers.csv", "--marker", "EGFRR", "--out", tmp_path / "out2")
+
+
+def test_who_of_the_features_is_in_the_other_tables_is_told(tmp_path):
+    a = write(tmp_path / "a")
+    frame = pl.read_csv(a / "markers.csv")
+    strange = frame[40:45].with_columns(("p-0" + pl.col("id").str.slice(1)).alias("id"))
+    pl.concat([frame[:40], strange]).write_csv(a / "markers.csv")
+    code, said = call(a / "features.csv", a / "markers.csv", "--covar", a / "clinical.csv", "--out", tmp_path / "out")
+    assert code == 0, said
+    told = (
+        "40 of the 50 subjects of features.csv are in markers.csv; 10 are not (P40, P41, P42, ...); 5 are there alone"
+    )
+    assert told in said
+    assert "5 resemble each other ('p-040' is probably 'P40'" in said
+    assert "clinical.csv" not in said  # it has everybody
+    assert "10 are not (P40" in (tmp_path / "out/report.html").read_text()
+    assert read_table(tmp_path / "out", "link/link")["n"].max() == 40

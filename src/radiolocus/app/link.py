@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from radiolocus.app.joining import join_notes
 from radiolocus.associate.link_options import LinkOptions
 from radiolocus.associate.linking import Linked, link_all
 from radiolocus.cohort import IdRules
@@ -122,10 +123,13 @@ def write_links(
     markers, dictionary, more = _markers(order)
     covariates, others = _table(order.covar, order.id, order.ids) if order.covar is not None else (None, [])
     _check_join(features, markers, order)
+    met = _met(order, features, markers, covariates)
     sets = read_gene_sets(Path(options.gene_sets)) if options.gene_sets is not None else None
     replication = Path(options.replication) / "link/link.parquet" if options.replication is not None else None
     other = other_links(replication) if replication is not None else None
     told(f"{features.height} subjects × {features.width - 1} features; {markers.width - 1} markers")
+    for note in met:
+        told(f"{note.got}; {note.todo}" if note.todo else note.got)
     with locked(out):
         name = f"Links of {order.features.stem}"
         open_folder(out, name, digest(name), fresh=fresh)
@@ -133,7 +137,7 @@ def write_links(
             features, markers, dictionary, covariates, options,
             gene_sets=sets.sets if sets else None, other=other, threads=jobs,
         )  # fmt: skip
-        problems = (*notes, *more, *others, *(sets.notes if sets else ()), *found.problems)
+        problems = (*notes, *more, *others, *met, *(sets.notes if sets else ()), *found.problems)
         _write(order, out, found, features, markers, dictionary, problems, name, began)
         told("report")
         write_report(out)
@@ -256,6 +260,17 @@ def _check_join(features: pl.DataFrame, markers: pl.DataFrame, order: LinkOrder)
             todo=near
             or "name the columns of ids (--id, --features-id), or take the ids out of longer names (--extract)",
         )
+
+
+def _met(
+    order: LinkOrder, features: pl.DataFrame, markers: pl.DataFrame, covariates: pl.DataFrame | None
+) -> list[Problem]:
+    """Say who of the features is in the other tables."""
+    names = " and ".join(path.name for path in (order.markers, order.expression) if path is not None)
+    others = [(names, markers["subject"].to_list())]
+    if order.covar is not None and covariates is not None:
+        others.append((order.covar.name, covariates["subject"].to_list()))
+    return join_notes(order.features.name, features["subject"].to_list(), others)
 
 
 def _write(
