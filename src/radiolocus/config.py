@@ -37,7 +37,17 @@ from radiolocus.response.early_options import EarlyOptions
 from radiolocus.response.options import ResponseOptions
 from radiolocus.response.study_endpoints import kind_of
 
-__all__ = ["Mistake", "Study", "StudyError", "load_link", "load_settings", "load_study", "sections_of", "study_schema"]
+__all__ = [
+    "Mistake",
+    "Study",
+    "StudyError",
+    "load_link",
+    "load_outcome",
+    "load_settings",
+    "load_study",
+    "sections_of",
+    "study_schema",
+]
 
 
 Place = tuple[int | str, ...]
@@ -248,6 +258,11 @@ def load_link(file: Path | str) -> LinkOptions:
     if options.endpoints:
         raise StudyError(Path(file).name, (Mistake("endpoints", "endpoints are linked in a study alone"),))
     return options
+
+
+def load_outcome(file: Path | str) -> OutcomeOptions:
+    """Read and validate a settings file: TOML with the keys of ``[outcome]`` at its top; see :func:`load_link`."""
+    return _section(Path(file), OutcomeOptions, "outcome", "repeats = 5")
 
 
 def _section(file: Path, kind: type[Options], section: str, example: str, **defaults: object) -> Options:

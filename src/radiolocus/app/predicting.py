@@ -61,39 +61,41 @@ def outcome(
         Path | None, typer.Option("--root", help="Of a study file: folder of the data, instead of [cohort] root.")
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Worker processes; 0 is one a core.")] = 0,
-    fresh: Annotated[
-        bool, typer.Option("--fresh/--resume", help="Remove earlier results of the folder first.")
-    ] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail where a subject would be set aside.")] = False,
 ) -> None:
     """Fit and judge models of the endpoints with everything learned inside the folds, and write tables and a report."""
     with loading():
         from rich.console import Console
 
-        from radiolocus.app.outcome_analysis import TableOrder, performance_lines, study_of_file, study_of_table
+        from radiolocus.app.outcome_analysis import TableOrder, performance_lines, run_of_file, run_of_table
         from radiolocus.app.progress import Bars
         from radiolocus.errors import ConfigError
-        from radiolocus.pipeline import parts_of, run_study
 
     order = TableOrder(
-        source, event or "", tuple(event_value or ()), time, unit, tuple(clinical or ()), tuple(features or ()),
-        tuple(markers or ()), ident, extract, settings,
-    )  # fmt: skip
+        source,
+        event or "",
+        tuple(event_value or ()),
+        time,
+        unit,
+        tuple(clinical or ()),
+        tuple(features or ()),
+        tuple(markers or ()),
+        ident,
+        extract,
+        settings,
+    )
+    compile_for("outcome")
+    workers = jobs or os.cpu_count() or 1
     try:
-        study = (
-            study_of_file(order, root, out, fresh=fresh) if source.suffix.lower() == ".toml" else study_of_table(order)
-        )
+        with Bars(Console(stderr=True)) as bars:
+            if source.suffix.lower() == ".toml":
+                done = run_of_file(order, out, root=root, jobs=workers, progress=bars)
+            else:
+                done = run_of_table(order, out, jobs=workers, progress=bars)
     except ConfigError as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(REFUSED) from None
-    compile_for(*parts_of(study.sections))
-    with Bars(Console(stderr=True)) as bars:
-        done = run_study(study, out, jobs=jobs or os.cpu_count() or 1, fresh=fresh, strict=strict, progress=bars)
-    for line in done.lines:
-        if "did not run: no section" not in line:
-            typer.echo(line)
     found = performance_lines(done.root)
-    for line in found:
+    for line in (*done.lines, *found):
         typer.echo(line)
     typer.echo(f"report: {done.root / 'report.html'}")
     if done.set_aside:
