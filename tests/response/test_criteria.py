@@ -265,6 +265,23 @@ def test_percist_takes_the_hottest_lesion_of_each_scan():
     assert result.timepoints["value"].to_list() == [10, 6.5]
     assert result.timepoints["overall_response"][1] == "PMR"
     assert calls("percist", (0, base), (30, {"T1": {"uptake": 2.0}, "T2": "NE"})) == ["NE"]
+    assert calls("percist", (0, base), (30, {"T1": {"uptake": 2.0}})) == ["NE"]  # left out is not gone
+
+
+def test_percist_other_lesions_count_when_their_uptake_was_taken():
+    base = {"T": {"uptake": 10.0}}
+    without, taken = {"N": "present"}, {"N": {"uptake": 4.0}}
+    assert calls("percist", (0, base | without), (30, {"T": {"uptake": 3.0}} | without)) == ["PMR"]
+    assert calls("percist", (0, base | taken), (30, {"T": {"uptake": 3.0}} | without)) == ["NE"]
+    assert calls("percist", (0, base | without), (30, {"T": {"uptake": 3.0}, "N": {"uptake": 14.0}})) == ["PMD"]
+
+
+def test_percist_glycolysis_is_that_of_all_targets():
+    def two(first, second):
+        return {"T1": {"uptake": 10.0, "tlg": first}, "T2": {"uptake": 9.0} | ({"tlg": second} if second else {})}
+
+    assert calls("percist", (0, two(50.0, 50.0)), (30, two(175.0, 1.0))) == ["PMD"]
+    assert calls("percist", (0, two(50.0, 50.0)), (30, two(175.0, None))) == ["SMD"]
 
 
 def test_percist_glycolysis_and_new_lesions():
@@ -386,6 +403,12 @@ def test_lugano_uptake_tells_when_the_option_says_what_a_change_is():
     for now, expected in ((12.0, "NMR"), (12.5, "PMD"), (7.4, "PMR")):
         visits = [(0, one(10.0), {"deauville": "5"}), (60, one(now), {"deauville": "5"})]
         assert calls("lugano", *visits, options={"lugano_uptake_change": 0.25}) == [expected]
+
+
+def test_lugano_hottest_target_that_was_left_out_tells_nothing():
+    base = (0, {"T1": {"uptake": 12.0}, "T2": {"uptake": 5.0}}, {"deauville": "5"})
+    later = (60, {"T2": {"uptake": 5.0}}, {"deauville": "5"})
+    assert calls("lugano", base, later, options={"lugano_uptake_change": 0.25}) == ["NMR"]
 
 
 def test_lugano_new_lesions_with_a_low_score_elsewhere_are_progression():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from radiolocus.response.criterion import (
@@ -115,15 +116,16 @@ def _growth(course: Course) -> dict[float, str]:
     return found
 
 
-def _uptake(visit: Visit) -> float | None:
-    known = [x.size("uptake") for x in visit.targets.values()]
+def _uptake(visit: Visit, targets: Iterable[str]) -> float | None:
+    """Uptake of the hottest target; None when one is unknown or left out."""
+    known = [visit.targets[k].size("uptake") if k in visit.targets else None for k in targets]
     values = [v for v in known if v is not None]
     return max(values) if values and len(values) == len(known) else None
 
 
 def _course_of_uptake(base: Visit, visit: Visit, change: float) -> tuple[int, str]:
     """Sign of the change of uptake, and words."""
-    now, before = _uptake(visit), _uptake(base)
+    now, before = _uptake(visit, base.targets), _uptake(base, base.targets)
     if change > 0 and now is not None and before:
         ratio = now / before - 1
         sign = 0 if abs(ratio) < change - TOLERANCE else 1 if ratio > 0 else -1

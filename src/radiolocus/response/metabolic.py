@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import fsum
 from typing import Any
 
@@ -83,7 +83,12 @@ P_TLG = Rule(
     "percist.TLG", "PMD", "total lesion glycolysis at least {percent} % above baseline", PERCIST, True, {"percent": 75}
 )
 P_NEW = Rule("percist.NEW", "PMD", "a new lesion with uptake", PERCIST, True)
-P_NE = Rule("percist.NE", "NE", "uptake is not known", PERCIST)
+P_NE = Rule(
+    "percist.NE",
+    "NE",
+    "the uptake of a target, or of another lesion whose uptake was taken at baseline, is not known",
+    PERCIST,
+)
 
 Decision = tuple[str, Rule, str]
 
@@ -141,14 +146,21 @@ def eortc(course: Course, options: CriteriaOptions) -> list[Call]:
     return out
 
 
-def _hottest(visit: Visit) -> float | None:
-    """SULpeak of the hottest lesion; None when one of the lesions is unknown or there is none."""
-    known = _known([x.size("uptake") for x in (*visit.targets.values(), *visit.others.values())])
-    return max(known) if known else None
+def _followed(base: Visit) -> list[str]:
+    """Lesions whose uptake must be known: the targets, and others whose uptake was taken at baseline."""
+    return [*base.targets, *(k for k, x in base.others.items() if x.size("uptake") is not None)]
 
 
-def _glycolysis(visit: Visit) -> float | None:
-    known = _known([x.size("tlg") for x in visit.targets.values()])
+def _hottest(visit: Visit, followed: list[str]) -> float | None:
+    """SULpeak of the hottest lesion; None when one of those followed is unknown or left out, or there is none."""
+    seen = {**visit.others, **visit.targets}
+    known = _known([seen[k].size("uptake") if k in seen else None for k in followed])
+    more = [v for k, x in visit.others.items() if k not in followed and (v := x.size("uptake")) is not None]
+    return max([*known, *more]) if known else None
+
+
+def _glycolysis(visit: Visit, targets: Iterable[str]) -> float | None:
+    known = _known([visit.targets[k].size("tlg") if k in visit.targets else None for k in targets])
     return fsum(known) if known else None
 
 
@@ -190,7 +202,8 @@ def _incomparable(base: Visit, visit: Visit, options: CriteriaOptions) -> str:
 def _percist_uptake(course: Course, visit: Visit, base: float, start: float, value: float, words: str) -> Decision:
     references = [visit.facts[k] for k in ("liver_mean", "blood_pool_mean") if visit.facts.get(k) is not None]
     change, growth = value - base, value - start
-    tlg, before = _glycolysis(visit), _glycolysis(course.baseline)
+    targets = course.baseline.targets
+    tlg, before = _glycolysis(visit, targets), _glycolysis(course.baseline, targets)
     if value == 0 or (references and value <= min(references) + TOLERANCE):
         return "CMR", P_CMR, words
     if growth >= P_PMD["percent"] / 100 * start - TOLERANCE and growth >= P_PMD["least"] - TOLERANCE:
@@ -213,17 +226,19 @@ def _percist_uptake(course: Course, visit: Visit, base: float, start: float, val
 def percist(course: Course, options: CriteriaOptions) -> list[Call]:
     """Call every later visit of a course by the SULpeak of its hottest lesion."""
     out: list[Call] = []
-    ever, base = False, _hottest(course.baseline)
+    followed = _followed(course.baseline)
+    ever, base = False, _hottest(course.baseline, followed)
     nadir = base
     for visit in course.later:
         labels = new_found(visit)
         ever = ever or bool(labels)
-        value = _hottest(visit)
+        value = _hottest(visit, followed)
         decision: Decision
         if ever:
             decision = ("PMD", P_NEW, _new_words(labels))
         elif base is None or value is None or nadir is None:
-            decision = ("NE", P_NE, "uptake of a lesion not known" if base is not None else "no uptake at baseline")
+            lost = "uptake of a lesion not known"
+            decision = ("NE", P_NE, lost if base is not None else "uptake of a target not known at baseline")
         elif weak := _measurable(course.baseline, base):
             decision = ("NE", P_MEASURABLE, weak)
         elif apart := _incomparable(course.baseline, visit, options):
