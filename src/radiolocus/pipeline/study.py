@@ -40,9 +40,14 @@ class Finished:
     set_aside: int
 
 
+#: Sections that fit models, and so call the loops of prediction.
+_PREDICT = ("outcome", "genotyping", "early", "benefit", "mechanism", "monitoring")
+
+
 def parts_of(sections: Sections) -> tuple[str, ...]:
     """Parts of a study whose loops are compiled before it starts: see :mod:`radiolocus.kernels.ahead`."""
-    return tuple(part for part in PARTS if getattr(sections, part, None) is not None)
+    there = {part: (part,) for part in PARTS} | {"outcome": _PREDICT}
+    return tuple(part for part in PARTS if any(getattr(sections, name, None) is not None for name in there[part]))
 
 
 def _identity(study: Study) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -117,6 +118,7 @@ def write_checklists(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     StoreError
         No run below `root`.
     """
+    began = time.monotonic()
     art = Artefacts(root)
     if not art.study:
         raise StoreError("no study.json", where=root.name, allowed="the output folder of 'radiolocus run'")
@@ -125,5 +127,5 @@ def write_checklists(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     stage = Stage(root, ROOM, [digest(art.study.get("settings", {}))], inputs)
     stage.write("reporting/checklist", items)
     stage.write("reporting/scores", scores)
-    stage.finish(seed=None, wall_time_s=0.0)
+    stage.finish(seed=None, wall_time_s=time.monotonic() - began)
     return items, scores
