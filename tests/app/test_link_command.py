@@ -233,3 +233,22 @@ def test_who_of_the_features_is_in_the_other_tables_is_told(tmp_path):
     assert "clinical.csv" not in said  # it has everybody
     assert "10 are not (P40" in (tmp_path / "out/report.html").read_text()
     assert read_table(tmp_path / "out", "link/link")["n"].max() == 40
+
+
+def test_a_patient_of_several_samples_is_set_aside_from_the_expression_alone(tmp_path):
+    a = write(tmp_path / "a")
+    matrix = pl.read_csv(a / "rna.tsv", separator="\t")
+    twice = matrix.with_columns((pl.col("P03") + 1.0).alias("P03-02A")).rename({"P04": "P04-01A"})
+    twice.write_csv(a / "rna.tsv", separator="\t")
+    code, said = call(
+        a / "features.csv", a / "markers.csv", "--expression", a / "rna.tsv", "--extract", r"^(P\d+)",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert code == 3, said
+    problems = read_table(tmp_path / "out", "problems").filter(severity="set aside")
+    assert problems.select("subject", "got", "where").rows() == [
+        ("P03", "2 samples of one subject (P03, P03-02A): it has no expression", "rna.tsv")
+    ]
+    table = read_table(tmp_path / "out", "link/link")
+    assert table.filter(marker="expr:G0")["n"].unique().to_list() == [49]
+    assert table.filter(marker="EGFR")["n"].unique().to_list() == [50]

@@ -226,11 +226,10 @@ def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem
         found = read_expression(order.expression)
         names = [f"{order.options.gene_prefix}{gene}" for gene in found.genes]
         matrix = pl.DataFrame(found.values.T, schema=names).with_columns(pl.all().fill_nan(None))
-        frames.append(
-            matrix.insert_column(0, pl.Series("subject", [order.ids.normalise(s.strip()) for s in found.samples]))
-        )
+        frame, several = _one_sample(matrix, found.samples, order.ids, order.expression.name)
+        frames.append(frame)
         words += [_word(matrix[name], order.expression.name, "continuous") for name in names]
-        problems += [replace(p, stage="link") for p in found.notes]
+        problems += [replace(p, stage="link") for p in found.notes] + several
     markers = frames[0]
     for frame in frames[1:]:
         twice = sorted(set(frame.columns[1:]) & set(markers.columns[1:]))
@@ -238,6 +237,27 @@ def _markers(order: LinkOrder) -> tuple[pl.DataFrame, pl.DataFrame, list[Problem
             raise TableError(f"markers in both tables: {', '.join(twice[:5])}", where="link", todo="rename them")
         markers = markers.join(frame, on="subject", how="full", coalesce=True)
     return markers.sort("subject"), conform(pl.DataFrame(words), "molecular/dictionary"), problems
+
+
+def _one_sample(
+    matrix: pl.DataFrame, samples: Sequence[str], ids: IdRules, where: str
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Give the samples of a matrix their subjects; those who have several are set aside by name."""
+    columns: dict[str, list[int]] = {}
+    for i, sample in enumerate(samples):
+        columns.setdefault(ids.normalise(sample.strip()), []).append(i)
+    columns.pop("", None)
+    problems = [
+        Problem(
+            "link", f"{len(own)} samples of one subject ({', '.join(samples[i] for i in own)}): it has no expression",
+            subject=subject, where=where, allowed="one sample a subject",
+            todo="keep one of them, or let [cohort.ids] of a study file choose", count=len(own),
+        )
+        for subject, own in columns.items() if len(own) > 1
+    ]  # fmt: skip
+    kept = {subject: own[0] for subject, own in columns.items() if len(own) == 1}
+    frame = matrix[list(kept.values())].insert_column(0, pl.Series("subject", list(kept), pl.String))
+    return frame, problems
 
 
 def _word(values: pl.Series, source: str, kind: str) -> dict[str, object]:
