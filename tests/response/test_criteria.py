@@ -61,8 +61,9 @@ def series(criterion, values, name, options=None, **extra):
     [
         ([50, 35], ["PR PR"]),  # [mrecist.PR] 30 %, inclusive
         ([50, 35.1], ["SD SD"]),
-        ([50, 60], ["PD PD"]),  # [mrecist.PD] 20 % and 5 mm
-        ([20, 24.9], ["SD SD"]),
+        ([50, 60], ["PD PD"]),  # [mrecist.PD] 20 %
+        ([50, 59.9], ["SD SD"]),
+        ([20, 24], ["PD PD"]),  # of whatever size
         ([50, 0], ["CR CR"]),  # [mrecist.CR] nothing enhances, whatever is left of the lesion
         ([50, 30, 36], ["PR PR", "PD PD"]),  # from the nadir
         ([50, "NE"], ["NE NE"]),
@@ -70,6 +71,12 @@ def series(criterion, values, name, options=None, **extra):
 )
 def test_mrecist_follows_the_viable_part(values, expected):
     assert series("mrecist", values, "viable_mm", diameter_mm=60.0) == expected
+
+
+def test_mrecist_least_growth_is_an_option():
+    options = {"mrecist_growth_mm": 5.0}
+    assert series("mrecist", [20, 24.9], "viable_mm", options) == ["SD SD"]
+    assert series("mrecist", [20, 25], "viable_mm", options) == ["PD PD"]
 
 
 @pytest.mark.parametrize(

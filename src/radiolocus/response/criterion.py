@@ -87,6 +87,8 @@ class CriteriaOptions(Recist11Options):
         PCWG3: end of the flare window; days between a progression of bone and the scan that confirms it.
     irecist_confirm_days : float
         iRECIST: least days from iUPD to iCPD.
+    mrecist_growth_mm : float
+        mRECIST: least growth of the sum that is progression, mm, beside 20 %; 5 where a trial takes that of RECIST 1.1.
     """
 
     progression_from: Literal["baseline", "nadir"] = "baseline"
@@ -101,6 +103,7 @@ class CriteriaOptions(Recist11Options):
     bone_flare_days: float = 84.0
     bone_confirm_days: float = 42.0
     irecist_confirm_days: float = 28.0
+    mrecist_growth_mm: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,6 +115,7 @@ class CriteriaOptions(Recist11Options):
             "bone_flare_days",
             "bone_confirm_days",
             "irecist_confirm_days",
+            "mrecist_growth_mm",
         ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} = {getattr(self, name)}", allowed="0 or more")

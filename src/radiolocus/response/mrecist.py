@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from radiolocus.response.criterion import CRITERIA, RECIST_WORDS, Call, Course, CriteriaOptions, Criterion, Lesion, Rule
 from radiolocus.response.sums import Ladder, length, readings, summed
 
@@ -18,9 +20,9 @@ SD = Rule("mrecist.SD", "SD", "neither PR nor PD", PAPER)
 PD = Rule(
     "mrecist.PD",
     "PD",
-    "sum of viable diameters at least {percent} % and {least} mm above the smallest earlier sum",
+    "sum of viable diameters at least {percent} % above the smallest earlier sum (option `mrecist_growth_mm`)",
     PAPER,
-    numbers={"percent": 20, "least": 5},
+    numbers={"percent": 20},
 )
 NE = Rule("mrecist.NE", "NE", "a target was not evaluated, and the measured rest does not prove PD", PAPER)
 OTHER = Rule("mrecist.NT", "PD", "unequivocal progression of a non-target (effusions: malignancy proven)", PAPER)
@@ -60,8 +62,8 @@ def _counts(lesion: Lesion) -> bool:
 
 def mrecist(course: Course, options: CriteriaOptions) -> list[Call]:
     """Call every later visit of a course."""
-    del options
-    ladder = Ladder(CR, PR, SD, PD, NE, "mm")
+    grown = replace(PD, numbers={**PD.numbers, "least": options.mrecist_growth_mm})
+    ladder = Ladder(CR, PR, SD, grown, NE, "mm")
     return summed(course, readings(course, _viable, _gone), ladder, new=NEW, other=OTHER, counts=_counts)
 
 
@@ -86,7 +88,11 @@ CRITERIA.add(
         RECIST_WORDS,
         (CR, PR, SD, PD, NE, OTHER, NEW, NODE),
         mrecist,
-        ("A node below the threshold of its place is no new lesion.",),
+        (
+            "A node below the threshold of its place is no new lesion.",
+            "The paper amends RECIST of 2000 and asks for no least growth in mm; `mrecist_growth_mm = 5` adds that of "
+            "RECIST 1.1.",
+        ),
         _remarks,
     ),
 )
