@@ -91,15 +91,25 @@ def test_a_table_of_new_patients_is_warned_about(studies):
 
 
 def test_validation_says_how_well_it_does_elsewhere(studies):
-    told = ran("validate", studies / "os.json", studies / "there_out", "--time", 5, "--out", studies / "v.csv")
+    order = ("--time", 5, "--out", studies / "v.csv", "--recalibrated", studies / "v.json")
+    told = ran("validate", studies / "os.json", studies / "there_out", *order)
     found = pl.read_csv(studies / "v.csv")
-    assert found["metric"].to_list()[:2] == ["Harrell C", "observed / expected"]
+    assert found["metric"].to_list()[:3] == ["Harrell C", "Uno C", "observed / expected"]
     c = found.row(0, named=True)
     assert c["lower"] < c["estimate"] < c["upper"]
     assert c["estimate"] > 0.6
     slope = found.filter(metric="calibration slope").row(0, named=True)
     assert slope["lower"] < 1 < slope["upper"]
     assert "Harrell C: 0." in told.output
+    before, after = read_model(studies / "os.json"), read_model(studies / "v.json")
+    slope = after.settings["recalibrated"]["slope"]
+    assert after.columns[0].coefficient == pytest.approx(slope * before.columns[0].coefficient)
+    assert f"recalibrated by a slope of {slope:.3f}" in told.output
+
+
+def test_patients_that_look_like_those_of_training_are_told(studies):
+    told = ran("validate", studies / "os.json", studies / "here_out", "--out", studies / "same.csv")
+    assert "exactly as in training: if they are the same, this is no validation" in told.output
 
 
 def test_a_study_file_is_run_first(studies):

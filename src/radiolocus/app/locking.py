@@ -103,14 +103,20 @@ def validate(
     endpoint: Annotated[str | None, typer.Option(help="Endpoint there; default: of the same name.")] = None,
     time: Times = None,
     results: Results = None,
+    recalibrated: Annotated[
+        Path | None,
+        typer.Option("--recalibrated", help="Also write the model with slope and baseline of these patients (JSON)."),
+    ] = None,
 ) -> None:
     """Judge a locked model in patients that it has never seen: discrimination, calibration, recalibration."""
     with loading():
         from radiolocus.app.rows import write_rows
         from radiolocus.outcome.lock import read_model
-        from radiolocus.pipeline.locking import validate_run
+        from radiolocus.pipeline.locking import recalibrate_run, validate_run
+        from radiolocus.store import write_bytes
 
-    table, told = validate_run(read_model(model), _ran(patients, out, results), endpoint, time or [])
+    locked, folder = read_model(model), _ran(patients, out, results)
+    table, told = validate_run(locked, folder, endpoint, time or [])
     write_rows(table, out)
     for line in told:
         typer.echo(line, err=True)
@@ -120,6 +126,12 @@ def validate(
         value = row["note"] if row["estimate"] is None else f"{row['estimate']:.3f}{interval}"
         typer.echo(f"{row['metric']}{at}: {value}")
     typer.echo(f"results: {out}")
+    if recalibrated is not None:
+        mended = recalibrate_run(locked, folder, endpoint)
+        write_bytes(recalibrated, mended.to_json())
+        slope = mended.settings["recalibrated"]["slope"]
+        typer.echo(f"recalibrated by a slope of {slope:.3f} and the baseline of these patients: {recalibrated}")
+        typer.echo("judge it in other patients than these", err=True)
 
 
 def _ran(patients: Path, out: Path, results: Path | None) -> Path:

@@ -22,9 +22,11 @@ from radiolocus.learn.tune import TunedModel
 from radiolocus.model import Array
 from radiolocus.registry import suggest
 
-__all__ = ["FORMAT", "LockedModel", "ModelColumn", "lock_model", "read_model"]
+__all__ = ["FORMAT", "MOST", "LockedModel", "ModelColumn", "lock_model", "read_model"]
 
 FORMAT = "radiolocus locked model 1"
+#: Stands where a warning names no single patient.
+MOST = "most patients"
 _OUTSIDE = "outside the training range"
 _LARGEST_FILE = 64 * 2**20
 ColumnKind = Literal["number", "missing", "level"]
@@ -179,7 +181,7 @@ def _elsewhere(told: Sequence[tuple[str, str, str]], patients: int) -> list[tupl
             outside.setdefault(predictor, set()).add(subject)
     got = f"{{}} of {patients} patients are {_OUTSIDE}: is it measured as in training, in the same unit?"
     return [
-        ("most patients", predictor, got.format(len(who)))
+        (MOST, predictor, got.format(len(who)))
         for predictor, who in outside.items()
         if patients >= 3 and len(who) > patients / 2
     ]

@@ -14,11 +14,13 @@ from radiolocus.errors import ConfigError, InputError
 from radiolocus.learn.blockwise import Fusion
 from radiolocus.learn.models import MODELS, Net, alone, models_for
 from radiolocus.learn.protocol import Protocol
-from radiolocus.model import Problem
+from radiolocus.learn.target import Target
+from radiolocus.model import Array, Problem
 from radiolocus.outcome.blocks import Known, target_of
 from radiolocus.outcome.delta_options import DELTA
 from radiolocus.outcome.genetic_options import GENETIC
-from radiolocus.outcome.lock import LockedModel, lock_model
+from radiolocus.outcome.lock import MOST, LockedModel, lock_model
+from radiolocus.outcome.recalibration import recalibrate
 from radiolocus.outcome.sets import is_partial
 from radiolocus.outcome.tasks import Task, plan
 from radiolocus.outcome.validation import validate
@@ -26,7 +28,7 @@ from radiolocus.pipeline.finished import FinishedRun, open_run
 from radiolocus.registry import suggest
 from radiolocus.store import read_table, versions
 
-__all__ = ["lock_run", "patients_of", "predictions", "validate_run"]
+__all__ = ["lock_run", "patients_of", "predictions", "recalibrate_run", "validate_run"]
 
 Warned = list[tuple[str, str, str]]
 #: Models beside the penalised linear ones that can be written down as coefficients and one baseline.
@@ -244,6 +246,26 @@ def validate_run(
     InputError
         Too few patients, or an endpoint of another kind or unit.
     """
+    if model.kind in _TIMED:
+        _check_times(model, times)
+    linear, target, notes = _found(model, folder, endpoint)
+    return validate(model, linear, target, times), notes
+
+
+def recalibrate_run(model: LockedModel, folder: Path, endpoint: str | None) -> LockedModel:
+    """Recalibrate a locked model in the patients of a finished run; see :mod:`radiolocus.outcome.recalibration`.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As :func:`validate_run`.
+    """
+    linear, target, _ = _found(model, folder, endpoint)
+    return recalibrate(model, linear, target)
+
+
+def _found(model: LockedModel, folder: Path, endpoint: str | None) -> tuple[Array, Target, list[str]]:
+    """Linear predictors of the patients of a run, what happened to them, and warnings."""
     run = open_run(folder)
     endpoints = run.endpoints()
     name = endpoint or model.endpoint
@@ -255,7 +277,6 @@ def validate_run(
         raise InputError(f"a {endpoints[name].kind} endpoint", where=name, allowed=f"a {model.kind} endpoint")
     if model.kind in _TIMED and endpoints[name].unit != model.unit:
         raise InputError(f"time in '{endpoints[name].unit}'", where=name, allowed=f"'{model.unit}', as in training")
-    _check_times(model, times)
     known, problems = target_of(endpoints[name])
     if DELTA in model.needed.values():
         known, problems = _since_visit(run, known, problems)
@@ -264,7 +285,14 @@ def validate_run(
     target = known.target.take(np.array([place[s] for s in frame["subject"]], dtype=np.intp))
     linear, told = model.linear(frame)
     notes = _differences(model, run) + [problem.got for problem in problems]
-    if told:
-        patients = len({subject for subject, _, _ in told})
-        notes.append(f"{len(told)} values of {patients} patients are missing, unknown or outside the training range")
-    return validate(model, linear, target, times), notes
+    notes += [f"{predictor}: {what}" for subject, predictor, what in told if subject == MOST]
+    if single := [subject for subject, _, _ in told if subject != MOST]:
+        notes.append(
+            f"{len(single)} values of {len(set(single))} patients are missing, unknown or outside the training range"
+        )
+    if (target.n, target.events) == (model.patients, model.events):
+        notes.append(
+            f"{target.n} patients with {target.events} events, exactly as in training: if they are the same, "
+            "this is no validation"
+        )
+    return linear, target, notes
