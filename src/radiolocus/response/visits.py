@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from radiolocus.errors import TableError
@@ -88,16 +89,7 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
     )
     counted = ["target", "measured", "nontargets", "evaluated"]
     any_of = ["remains", "nodal", "seen_other", "progressed", "present", "new", "equivocal", "on_pet"]
-    visits = (
-        flags.group_by("subject", "day")
-        .agg(
-            pl.col("visit").first(),
-            *(pl.col(c).sum().cast(pl.Int64) for c in counted),
-            pl.col("total").sum(),
-            *(pl.col(c).any() for c in any_of),
-        )
-        .sort("subject", "day")
-    )
+    visits = _by_visit(flags, [*counted, "total"], any_of)
     # numpy's division is exact to the last digit; polars multiplies by the reciprocal of a constant.
     visits = visits.with_columns(pl.Series("total", visits["total"].to_numpy() / _PART))
     start = pl.col("subject") != pl.col("subject").shift()
@@ -120,6 +112,28 @@ def visit_table(lesions: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("subject").cast(pl.String))
         .join(_turned(lesions), on=["subject", "day"], how="left", maintain_order="left")
         .with_columns(pl.col("turned").fill_null(False))
+    )
+
+
+def _by_visit(flags: pl.DataFrame, counted: list[str], any_of: list[str]) -> pl.DataFrame:
+    """Sum and join the lesions of every visit, sorted by subject and day.
+
+    Rows of a visit are brought together and reduced run by run: for millions of them faster than grouping.
+    """
+    subject, day = flags["subject"].to_physical().to_numpy(), flags["day"].to_numpy()
+    ahead = (subject[1:] > subject[:-1]) | ((subject[1:] == subject[:-1]) & (day[1:] >= day[:-1]))
+    if not ahead.all():
+        order = np.lexsort((day, subject))
+        flags, subject, day = flags[order], subject[order], day[order]
+    first = np.ones(flags.height, np.bool_)
+    first[1:] = (subject[1:] != subject[:-1]) | (day[1:] != day[:-1])
+    starts = np.flatnonzero(first)
+    return flags[starts].select(
+        "subject",
+        "day",
+        "visit",
+        *(pl.Series(c, np.add.reduceat(flags[c].to_numpy(), starts, dtype=np.int64)) for c in counted),
+        *(pl.Series(c, np.logical_or.reduceat(flags[c].to_numpy(), starts)) for c in any_of),
     )
 
 
