@@ -102,6 +102,9 @@ def test_the_unpenalised_model_is_told_as_what_it_is(done, same_cohort):
     tests = rows(done, "proportional_hazards", endpoint="survival", covariate="out-of-fold risk")
     assert tests.height == 3
     assert rows(done, "schoenfeld", part="smooth")["lower"].is_not_null().all()
+    grade = same_cohort.frames["clinical"]["Grade"].drop_nulls()
+    units = dict(rows(done, "hazard_ratios", predictors="clinical").select("covariate", "unit").iter_rows())
+    assert {u for c, u in units.items() if c.startswith("Grade=")} == {f"against {grade.mode().sort()[0]}"}
 
 
 def test_survival_is_judged_at_the_horizon_and_over_time(done):

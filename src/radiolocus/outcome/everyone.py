@@ -163,14 +163,23 @@ def _columns(
     task: Task, X: Array, described: Sequence[dict[str, object]], names: Sequence[str], scale: Array, chosen: bool
 ) -> _Design:
     """Numbers per standard deviation; marks (0 or 1), categories and missing values as they are."""
-    against = "against all others" if chosen else "against the reference"
     unit, per = list[str](), np.array(scale, dtype=np.float64)
     for j, d in enumerate(described):
         mark = d["kind"] == "number" and (d["low"], d["high"]) == (0.0, 1.0) and np.unique(X[:, j]).size == 2
-        told = {"missing": "against all others", "level": against}.get(str(d["kind"]), "")
+        told = ""
+        if d["kind"] in ("missing", "level"):
+            others = chosen or d["kind"] == "missing"
+            told = f"against {'all others' if others else _reference(task, str(d['predictor']))}"
         unit.append(told or ("1 against 0" if mark else f"standard deviation, {scale[j]:.4g}"))
         per[j] = scale[j] if told or mark else 1.0
     return _Design(X * per, tuple(names), tuple(str(d["block"]) for d in described), tuple(unit), chosen)
+
+
+def _reference(task: Task, name: str) -> str:
+    """Most frequent category of a predictor, which has no column of its own."""
+    q = task.data.categorical_names.index(name)
+    codes = task.data.codes[:, q]
+    return task.data.levels[q][int(np.argmax(np.bincount(codes[codes >= 0])))]
 
 
 def _effects(task: Task, design: _Design) -> tuple[Tables, _Design]:
