@@ -26,6 +26,15 @@ def test_only_named_clinical_columns_predict(cohort):
     assert "clinical" not in read_blocks(cohort.frames, OutcomeOptions())[0]
 
 
+def test_categories_that_differ_by_case_alone_are_told(cohort):
+    frame = cohort.frames["clinical"].with_columns(pl.col("Grade").replace({"mid": "High"}))
+    _, problems = read_blocks({"clinical": frame}, CLINICAL)
+    (problem,) = problems
+    assert (problem.severity, problem.item) == ("note", "Grade")
+    assert problem.got == "categories 'High', 'high' differ by case or spaces alone and count as different ones"
+    assert "spell them alike" in problem.todo
+
+
 def test_booleans_are_numbers_and_blocks_are_remembered(cohort):
     molecular = read_blocks(cohort.frames, CLINICAL)[0]["molecular"].predictors
     assert set(np.unique(molecular.numeric[:, 1])) == {0.0, 1.0}

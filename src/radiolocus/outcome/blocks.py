@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -239,6 +239,25 @@ def _clinical_columns(frame: pl.DataFrame, options: OutcomeOptions) -> list[str]
     return list(options.clinical)
 
 
+def _spelled_twice(column: str, levels: Sequence[str]) -> list[Problem]:
+    """Say where categories differ by case or spaces alone: each is a category of its own."""
+    alike: dict[str, list[str]] = {}
+    for level in levels:
+        alike.setdefault("".join(level.casefold().split()), []).append(level)
+    return [
+        Problem(
+            "outcome",
+            f"categories {', '.join(map(repr, twice))} differ by case or spaces alone and count as different ones",
+            "note",
+            item=column,
+            where="outcome.clinical",
+            todo="spell them alike in the table if they mean the same",
+        )
+        for twice in alike.values()
+        if len(twice) > 1
+    ]
+
+
 def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Predictors, list[Problem]]:
     numeric: dict[str, Array] = {}
     codes, levels = {}, {}
@@ -255,6 +274,7 @@ def _predictors(name: str, frame: pl.DataFrame, columns: list[str]) -> tuple[Pre
             levels[column] = tuple(text.drop_nulls().unique().sort().to_list())
             position = {level: k for k, level in enumerate(levels[column])}
             codes[column] = np.array([position.get(v, -1) for v in text.to_list()], dtype=np.int64)
+            problems += _spelled_twice(column, levels[column])
         else:
             problems.append(
                 Problem(
