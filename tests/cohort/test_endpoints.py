@@ -232,3 +232,17 @@ def test_laml_annotation(data):
     raw = table.frame
     known = (raw["days_to_last_followup"] >= 0).fill_null(False) & raw["Overall_Survival_Status"].is_not_null()
     assert np.isfinite(cohort.endpoints[0].time).sum() == known.sum()
+
+
+def test_a_status_that_differs_by_case_alone_is_not_taken_for_no_event():
+    cohort = _cohort(
+        {"status": ["dead", "DEAD", "alive", "Dead "], "t": [1, 2, 3, 4]},
+        os=EndpointOptions("survival", "status", ("dead",), time="t"),
+    )
+    np.testing.assert_array_equal(cohort.endpoints[0].event, [1, np.nan, 0, np.nan])
+    assert [got for _, _, got in _problems(cohort)] == [
+        "event status 'DEAD', which differs from 'dead' by case",
+        "event status 'Dead', which differs from 'dead' by case",
+    ]
+    named = EndpointOptions("survival", "status", ("dead", "DEAD", "Dead"), time="t")
+    assert _problems(_cohort({"status": ["dead", "DEAD", "alive", "Dead "], "t": [1, 2, 3, 4]}, os=named)) == []

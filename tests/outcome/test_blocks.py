@@ -6,7 +6,7 @@ import pytest
 
 from radiolocus.errors import ConfigError, FitError, InputError, TableError
 from radiolocus.model import Endpoint
-from radiolocus.outcome.blocks import chosen_endpoints, read_blocks, target_of
+from radiolocus.outcome.blocks import chosen_endpoints, read_blocks, suited_models, target_of
 from radiolocus.outcome.options import OutcomeOptions
 
 CLINICAL = OutcomeOptions(clinical=("Age", "Grade"))
@@ -126,3 +126,16 @@ def test_endpoints_that_cannot_be_predicted_are_errors(cohort):
         target_of(Endpoint("x", "binary", cohort.subject, np.ones(70)))
     with pytest.raises(InputError, match=r"event 2.*1/2 coding is not guessed"):
         target_of(Endpoint("x", "binary", cohort.subject, np.arange(70) % 2 + 1.0))
+
+
+def test_models_of_log_times_are_left_out_where_somebody_has_time_zero_and_he_is_named():
+    subjects = tuple(f"S{i}" for i in range(8))
+    time = np.array([3.0, 0.0, 2.0, 5.0, 1.0, 4.0, 7.0, 6.0])
+    known, _ = target_of(Endpoint("os", "survival", subjects, np.tile([1.0, 0.0], 4), time))
+    options, (told,) = suited_models(known, OutcomeOptions(models=("elastic_net", "weibull", "lognormal")))
+    assert options.models == ("elastic_net",)
+    assert told.severity == "set aside"
+    assert told.got == "weibull, lognormal cannot predict: time 0 of 1 (first S1)"
+    options, (told, taken) = suited_models(known, OutcomeOptions(models=("weibull",)))
+    assert options.models == ("cox",)
+    assert taken.got.endswith("cox is taken")

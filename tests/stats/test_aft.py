@@ -74,3 +74,10 @@ def test_bad_input_is_named():
         fit_aft(np.ones(20), np.ones(20), X)
     with pytest.raises(FitError, match="collinear"):
         fit_aft(time, event, np.column_stack([X, X[:, 0]]))
+
+
+def test_the_likelihood_of_a_time_of_zero_is_refused_not_infinite():
+    time, event = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 1, 0, 1])
+    fit = fit_aft(time, event, None)
+    with pytest.raises(InputError, match="time 0"):
+        aft_loglik(fit, np.zeros((2, 0)), np.array([0.0, 1.0]), np.array([1, 0]))

@@ -199,7 +199,9 @@ class Deriver:
             )
         yes = {canonical(v) for v in o.event_values or (1,)}
         code = dict.fromkeys(yes, 1.0) | {canonical(v): k + 2.0 for k, v in enumerate(o.competing_values)}
-        no = {canonical(v) for v in o.censor_values} or set(seen) - set(code)
+        # 'DEAD' beside 'dead' is no censoring: what differs from a value of the event by case alone stays unknown.
+        folded = {v.casefold() for v in code}
+        no = {canonical(v) for v in o.censor_values} or {v for v in seen if v.casefold() not in folded}
         code |= dict.fromkeys(no, 0.0)
         for value in sorted(set(code) - set(seen)):
             todo = suggest(value, list(seen)) or "values there: " + ", ".join(f"'{v}'" for v in list(seen)[:12])
@@ -216,6 +218,8 @@ class Deriver:
                 event[j] = code[cell]
             else:
                 got = "no event status" if cell is None else f"event status '{cell}'"
+                like = [v for v in code if cell is not None and v.casefold() == cell.casefold()]
+                got += f", which differs from '{like[0]}' by case" if like else ""
                 self._aside(subject, got, o.event, "a value of event_values, or of censor_values")
         return event
 

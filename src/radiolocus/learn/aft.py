@@ -44,6 +44,7 @@ class Aft(Learner):
 
     kinds = frozenset({"survival"})
     shrinks = True
+    logarithm = True
 
     def __init__(self, distribution: Distribution, name: str) -> None:
         self.key, self.name, self.distribution = distribution, name, distribution  # type: ignore[misc]

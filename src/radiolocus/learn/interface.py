@@ -66,6 +66,7 @@ class Learner(ABC):
     package without which it cannot run. ``knows`` says what of ``entry``, ``strata`` and ``weights`` it takes into
     account; a target that has another of them is not given to it. ``shrinks`` says that its simplest setting comes
     close to no predictor at all, so that a model that predicts the inner folds no better than that is replaced by it.
+    ``logarithm`` says that it takes the logarithm of times, so that none may be zero.
     """
 
     key: ClassVar[str]
@@ -74,6 +75,7 @@ class Learner(ABC):
     needs: ClassVar[str] = ""
     knows: ClassVar[frozenset[str]] = frozenset()
     shrinks: ClassVar[bool] = False
+    logarithm: ClassVar[bool] = False
 
     @abstractmethod
     def settings(self, X: Array, target: Target, options: ProtocolOptions) -> tuple[Setting, ...]:

@@ -133,6 +133,7 @@ class XgboostAft(_Xgboost):
     """Boosted accelerated failure time model with normal errors; the scale is that of the log-normal model."""
 
     key, name = "xgboost_aft", "XGBoost AFT"
+    logarithm = True
 
     def fit(self, X: Array, target: Target, setting: Setting, seed: int) -> Fitted:
         """Fit."""

@@ -139,8 +139,9 @@ def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions
     """
     kind, needs = known.target.kind, known.target.needs
     wanted = models_for(kind, options.models, needs)
-    if wanted or (kind in ("survival", "binary") and not needs):
-        return (_of_models(options, wanted) if wanted else options), []
+    wanted, problems = _of_positive_times(known, wanted)
+    if wanted or (kind in ("survival", "binary") and not needs and not problems):
+        return (_of_models(options, wanted) if wanted else options), problems
     told = f" with {', '.join(sorted(needs))}" if needs else ""
     made = models_for(kind, _MADE_FOR.get(kind, ()), needs)
     got = f"none of models = {list(options.models)} predicts {'an' if kind == 'ordinal' else 'a'} {kind} endpoint{told}"
@@ -151,8 +152,29 @@ def suited_models(known: Known, options: OutcomeOptions) -> tuple[OutcomeOptions
         return None, [Problem("outcome", got, "set aside", None, known.endpoint.name, where, allowed, todo)]
     got += f": {', '.join(made)} {'are' if len(made) > 1 else 'is'} taken"
     return _of_models(options, made), [
-        Problem("outcome", got, "note", None, known.endpoint.name, where, allowed, "name one of those")
+        *problems,
+        Problem("outcome", got, "note", None, known.endpoint.name, where, allowed, "name one of those"),
     ]
+
+
+def _of_positive_times(known: Known, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], list[Problem]]:
+    """Models without those that take the logarithm of a time of zero, and whose time that is."""
+    time = known.target.time
+    zero = [] if time is None else [known.subject[i] for i in np.flatnonzero(time <= 0)]
+    unfit = [name for name in wanted if zero and MODELS[name].logarithm]
+    if not unfit:
+        return wanted, []
+    got = f"{', '.join(unfit)} cannot predict: time 0 of {len(zero)} (first {zero[0]})"
+    problem = Problem(
+        "outcome",
+        got,
+        "set aside",
+        item=known.endpoint.name,
+        where="outcome.models",
+        allowed="times above zero, of which the model takes the logarithm",
+        todo="correct the times, or use models of hazards: elastic_net, cox, ...",
+    )
+    return tuple(name for name in wanted if name not in unfit), [problem]
 
 
 _MADE_FOR: dict[str, tuple[str, ...]] = {

@@ -71,11 +71,29 @@ def log_survival(z: Array, distribution: Distribution) -> Array:
 
 
 def aft_loglik(fit: AftFit, X: Array, time: Array, event: Array) -> float:
-    """Log-likelihood of patients under a fitted model, on the scale of the times."""
+    """Log-likelihood of patients under a fitted model, on the scale of the times.
+
+    Raises
+    ------
+    InputError
+        A time of zero.
+    """
     events = event == 1
+    _check_positive(time)
     log_time = np.log(time)
     value, _, _ = _terms((log_time - fit.location(X)) / fit.scale, events, fit.distribution)
     return float(value.sum() - (log_time[events] + np.log(fit.scale)).sum())
+
+
+def _check_positive(times: Array) -> None:
+    zero = np.flatnonzero(times <= 0)
+    if zero.size:
+        raise InputError(
+            f"time {times[zero[0]]:g}",
+            where=f"index {zero[0]} ({zero.size} such)",
+            allowed="positive: an accelerated failure time model takes the logarithm",
+            todo="leave the subject out, or use another model",
+        )
 
 
 def fit_aft(
@@ -119,14 +137,7 @@ def fit_aft(
     if distribution not in get_args(Distribution):
         raise InputError(f"distribution '{distribution}'", allowed=", ".join(get_args(Distribution)))
     times, events = check_survival(time, event)
-    zero = np.flatnonzero(times <= 0)
-    if zero.size:
-        raise InputError(
-            f"time {times[zero[0]]:g}",
-            where=f"index {zero[0]} ({zero.size} such)",
-            allowed="positive: an accelerated failure time model takes the logarithm",
-            todo="leave the subject out, or use another model",
-        )
+    _check_positive(times)
     if not events.any():
         raise FitError(f"no events among {times.size} patients", allowed="at least one event")
     log_time = np.log(times)
