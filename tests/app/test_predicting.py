@@ -99,3 +99,17 @@ def test_options_of_tables_are_not_taken_beside_a_study_file(study):
     done = ran("outcome", study.root / "study.toml", "--event", "status", "--id", "x", "--out", study.root / "no")
     assert done.exit_code == 2
     assert "--event, --id beside a study file" in done.output
+
+
+def test_times_that_are_all_tied_are_reported_as_far_as_they_can_be(tmp_path):
+    root, out = table(tmp_path), tmp_path / "out"
+    clinical = pl.read_csv(root / "clinical.csv").with_columns(months=pl.lit(12))
+    clinical.write_csv(root / "clinical.csv")
+    words = ("--event", "status", "--event-value", "dead", "--time", "months", "--features", root / "ct.csv")
+    done = ran("outcome", root / "clinical.csv", *words, "-s", root / "s.toml", "-o", out, "--jobs", 1)
+    assert "status, imaging" in done.output, done.output
+    assert "Traceback" not in done.output
+    assert read_table(out, "outcome/horizons").filter(pl.col("metric") != "Uno C").height == 0
+    told = pl.read_csv(out / "problems.csv")["got"].to_list()
+    assert "all events at one time" in told
+    assert "Out-of-fold performance" in (out / "report.html").read_text(encoding="utf-8")

@@ -354,7 +354,8 @@ def _at_horizons(
     schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
     shape = (-1, len(task.subject))
 
-    of_risks = (-1, shape[1], len(told))
+    # Spelled out, since there may be no horizon: where all times are tied none lies before the last.
+    of_risks = (predictions.height // shape[1], shape[1], len(told))
     bootstrap = task.options.split == "bootstrap"
     draws = task.options.bootstrap
     try:

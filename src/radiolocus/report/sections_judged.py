@@ -166,7 +166,9 @@ def _everybody(art: Artefacts, endpoint: str, performance: pl.DataFrame | None, 
     points, risk = art.table("outcome/nomogram"), art.table("outcome/nomogram_risk")
     if risk is not None and (own := _leading(points, endpoint, performance)) is not None:
         keys = ["endpoint", "predictors", "model"]
-        blocks.append(nomogram(own, risk.join(own.select(keys).unique(), on=keys, how="semi"), unit))
+        mine = risk.join(own.select(keys).unique(), on=keys, how="semi")
+        # No horizon, no scale of risk: where all times are tied, for one.
+        blocks += [nomogram(own, mine, unit)] if mine.height else []
     table = art.table("outcome/hazard_ratios")
     if table is not None:
         mine = ordered(table.filter(pl.col("endpoint") == endpoint))
