@@ -99,7 +99,7 @@ def test_visits_under_another_treatment_are_left_out_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("subject,visit,day,lesion,kind,diameter\n", "no column 'diameter_mm'"),
+        ("subject,visit,day,lesion,kind,diameter\n", "no unit for the column 'diameter'"),
         ("subject,visit,day,lesion,diameter_mm\n", "no column 'kind'"),
     ],
 )

@@ -181,6 +181,16 @@ def test_mixed_and_unknown_units_set_the_subject_aside(tmp_path):
     assert table.frame.select("subject", "diameter_mm").rows() == [("B", 30)]
 
 
+def test_a_column_named_diameter_is_read_once_its_unit_is_stated(tmp_path):
+    rows = ("A,Baseline,0,T,target,3,8", "A,V1,56,T,target,2.5,4")
+    path = write(tmp_path, *rows, header="subject,visit,day,lesion,kind,diameter,uptake")
+    with pytest.raises(TableError, match="no unit for the column 'diameter'"):
+        read_lesions(path)
+    assert read_lesions(path, LesionColumns(unit="cm")).frame["diameter_mm"].to_list() == [30.0, 25.0]
+    beside = write(tmp_path, "A,Baseline,0,T,target,3,30", header="subject,visit,day,lesion,kind,diameter,diameter_mm")
+    assert read_lesions(beside).frame["diameter_mm"].to_list() == [30.0]
+
+
 def test_a_second_column_in_another_unit_is_never_passed_over(tmp_path):
     header = "subject,visit,day,lesion,kind,diameter_mm,diameter_cm"
     path = write(

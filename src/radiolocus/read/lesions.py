@@ -64,6 +64,7 @@ _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _NODE_ORGAN = r"(?i)\blymph|\bnodes?\b|\bnodal\b"
 _MILLIMETRES = {"mm": 1.0, "millimetre": 1.0, "millimeter": 1.0, "cm": 10.0, "centimetre": 10.0, "centimeter": 10.0}
 _ENDING = re.compile(r"[_ (\[](mm|cm)[)\]]?$")
+_UNSAID = "diameter"  # a usual name that states no unit
 _DATE = r"^\d{4}-\d{2}-\d{2}"
 _NORMAL_NODE_MM = 10.0
 _ROUNDING_MM = 0.5  # of a diameter that a second column repeats in whole millimetres
@@ -91,7 +92,8 @@ class LesionColumns:
         Column that says whether the lesion is a lymph node; when absent, lesions whose organ says "lymph" or "node"
         are nodes.
     diameter : str
-        Column of diameters: longest for lesions, short axis for nodes; of split lesions the sum of the parts.
+        Column of diameters: longest for lesions, short axis for nodes; of split lesions the sum of the parts. Default:
+        diameter_mm, else diameter_cm, else diameter, whose unit must be stated.
     status : str
         Column of states (absent, present, too small, merged, progression, equivocal, NE); may be absent. Where it is
         empty or says "measured" the diameter decides.
@@ -212,7 +214,7 @@ def read_lesions(path: Path | str, columns: LesionColumns | None = None) -> Lesi
         sheet=names.sheet or None,
         id_column=names.subject,
         text=[getattr(names, f.name) for f in fields(names)[1:9]]
-        + [_in_other_unit(names)]
+        + [_in_other_unit(names), _UNSAID]
         + [names.unit] * bool(names.unit)
         + [names.reader, names.part, names.axis]
         + [names.measures.get(m, m) for m in MEASURES],
@@ -248,6 +250,8 @@ def screen_lesions(
     other = _in_other_unit(names)
     if names.diameter not in rows.columns and other in rows.columns:  # its name states the unit
         names, other = replace(names, diameter=other), ""
+    if names.diameter not in rows.columns and names.diameter == LesionColumns().diameter and _UNSAID in rows.columns:
+        names = replace(names, diameter=_UNSAID)  # and somebody must state its unit
     measures = present_measures(rows.columns, names.measures)
     _need(rows.columns, names, source, bool(measures))
     screen = Screen(_canonical(rows, row_number, names, source, measures, other), source)
