@@ -1,5 +1,7 @@
 """A study of feature tables instead of images: joined, measured by another program, told from noise."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 from radiolocus.app.cli import app
 from radiolocus.config import StudyError, load_study
 from radiolocus.pipeline import run_study
+from radiolocus.pipeline.stages import _told_features
 from radiolocus.store import read_table
 
 STUDY = """
@@ -92,6 +95,12 @@ def test_what_was_left_out_is_told_by_name(finished):
     assert "10 of 90 subjects of the cohort are not in this source" in got
 
 
+def test_subjects_of_two_tables_are_counted_once():
+    tables = tuple(pl.DataFrame({"subject": own}) for own in (["S1", "S2"], ["S2", "S3"]))
+    gathered = SimpleNamespace(works=(), measured=tables)
+    assert _told_features(4, gathered) == "features of 3 subjects read from tables"
+
+
 def test_the_planted_marker_is_told(finished):
     verdict = read_table(finished.root, "genotyping/verdict").row(0, named=True)
     assert verdict["told"]
@@ -129,12 +138,14 @@ def test_the_command_takes_the_two_tables(folder, tmp_path):
     ]  # fmt: skip
     found = CliRunner().invoke(app, arguments)
     assert found.exit_code == 1  # p12 is not P12: nobody is joined, and that is no silent success
-    assert "nobody" in found.output or "0 of 0" in found.output
+    assert "0 of 90 subjects have features" in found.output
+    assert "81 ids are not in the cohort: '/data/images/p00.nii' (nearest 'P00')" in found.output
     lower = pl.read_csv(folder / "subjects.csv").with_columns(pl.col("patient").str.to_lowercase())
     lower.write_csv(folder / "lower.csv")
     arguments[2] = str(folder / "lower.csv")
     found = CliRunner().invoke(app, [*arguments, "--fresh"])
     assert found.exit_code == 3  # the subject with two rows
+    assert "79 of 90 subjects have features" in found.output
     assert "not judged: AUC 0." in found.output  # three permutations cannot tell
     assert "no evidence that the image tells age: R² " in found.output  # a number, which nothing here goes with
     page = (tmp_path / "out" / "report.html").read_text()

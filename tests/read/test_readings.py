@@ -23,8 +23,9 @@ def read(name, *cells):
         ("her2", {"0": (0, 0), "1+": (1, 1), "2+": (2, 2), "3+": (3, 3), "3": (3, 3)}),
         ("msi", {"MSI-H": (1, 1), "MSS": (0, 0), "msi low": (0, 0), "dMMR": (1, 1), "pMMR": (0, 0)}),
         ("mgmt", {"Methylated": (1, 1), "unmethylated": (0, 0), "Non-methylated": (0, 0)}),
-        ("idh", {"Mutant": (1, 1), "WT": (0, 0), "wild-type": (0, 0), "1": (1, 1), "R132H": (1, 1)}),
-        ("1p19q", {"codel": (1, 1), "non-codel": (0, 0), "intact": (0, 0)}),
+        ("idh", {"Mutant": (1, 1), "WT": (0, 0), "wild-type": (0, 0), "1": (1, 1), "R132H": (1, 1),
+                 "IDH1 R132H": (1, 1), "IDH1 p.R132C": (1, 1), "idh2 R172K": (1, 1), "IDH2-mutant": (1, 1)}),
+        ("1p19q", {"codel": (1, 1), "1p/19q co-deleted": (1, 1), "non-codel": (0, 0), "intact": (0, 0)}),
         ("receptor", {"positive": (1, 1), "-": (0, 0), "<1%": (0, 0), "90%": (1, 1)}),
     ],
 )  # fmt: skip
@@ -35,6 +36,7 @@ def test_cells(name, cells):
 
 
 def test_what_cannot_be_read_is_named_by_its_row():
+    assert np.isnan(read("idh", "WT", "IDH1 R172K").values[1])  # a residue of the other gene
     found = read("tps", "5", "101", "about 5", None, "-3")
     assert np.isnan(found.values[1:]).all()
     assert [p.where for p in found.notes] == [f"t.csv, row {r}, column 'm'" for r in (3, 4, 6)]

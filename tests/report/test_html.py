@@ -15,7 +15,7 @@ import pytest
 from radiolocus.errors import StoreError
 from radiolocus.report import build, write
 from radiolocus.report.html import breakable
-from radiolocus.report.sections_cohort import cohort
+from radiolocus.report.sections_cohort import _sources, cohort
 from radiolocus.report.sections_genetics import genetics
 from radiolocus.report.sections_images import features, images
 from radiolocus.report.sections_link import link
@@ -23,6 +23,7 @@ from radiolocus.report.sections_outcome import outcome
 from radiolocus.report.sections_record import planted, problems
 from radiolocus.report.sections_response import response
 from radiolocus.report.source import Artefacts
+from radiolocus.schema import TABLES
 from radiolocus.store import read_json, write_json
 from report.artefacts import SCRIPT, make
 
@@ -320,3 +321,11 @@ def test_performance_at_times_stands_on_the_page_with_its_unit(page):
     assert "a model is worth its predictors only where it is below the one without them" in words
     assert "At horizons: Uno's C (2011)" in words
     assert "Graf E, Schmoor C" in words
+
+
+def test_a_file_that_is_joined_twice_is_counted_once():
+    rows = [("S1", "a.csv", "S1", "joined", None), ("S2", "a.csv", "S2", "joined", None)]
+    rows += [("S1", "rna.tsv", "S1-01", "joined", None), ("S1", "rna.tsv", "S1-02", "another sample", "S1-01")]
+    frame = pl.DataFrame(rows * 2, dict(TABLES["cohort/membership"].schema), orient="row")
+    counts = {source["source"]: (source["joined"], source["another sample"]) for source in _sources(frame)}
+    assert counts == {"a.csv": (2, 0), "rna.tsv": (1, 1)}

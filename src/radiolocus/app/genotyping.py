@@ -89,6 +89,8 @@ def genotype_from_image(
         ),
     )
     finished = run_study(Study(name, root, sections), out, jobs=jobs or os.cpu_count() or 1, fresh=fresh)
+    for line in _joined(finished.root):
+        typer.echo(line, err=True)
     verdict = read_table(finished.root, "genotyping/verdict")
     if verdict is None or not verdict.height:
         told = next(line for line in finished.lines if line.startswith("genotyping"))
@@ -100,3 +102,20 @@ def genotype_from_image(
     if finished.set_aside:
         typer.echo(f"{finished.set_aside} problems set something aside: see {finished.root / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)
+
+
+def _joined(root: Path) -> list[str]:
+    """Say how many subjects have features, and which ids of the features nobody has."""
+    with loading():
+        import polars as pl
+
+        from radiolocus.store import read_table
+
+    everybody, features = read_table(root, "cohort/subjects"), read_table(root, "features/features")
+    problems = read_table(root, "problems")
+    if everybody is None or features is None or problems is None:
+        return []
+    with_features = features["subject"].n_unique()
+    lines = [f"{with_features} of {everybody.height} subjects have features"]
+    strange = problems.filter((pl.col("stage") == "features") & pl.col("got").str.contains("ids are not in the cohort"))
+    return [*lines, *(f"{got}; {todo}" if todo else got for got, todo in strange.select("got", "todo").iter_rows())]

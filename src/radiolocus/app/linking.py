@@ -89,7 +89,8 @@ def link(
     typer.echo(f"report: {out / 'report.html'}")
     lost = [p for p in found.problems if p.severity == "no value"]
     if lost:
-        typer.echo(f"{lost[0].got} ({lost[0].where}); {len(lost)} such in {out / 'problems.csv'}")
+        place = f" ({lost[0].where})" if lost[0].where else ""
+        typer.echo(f"{lost[0].got}{place}; {len(lost)} such in {out / 'problems.csv'}")
     if any(p.severity == "set aside" for p in found.problems):
         typer.echo(f"some subjects were set aside: see {out / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)

@@ -163,8 +163,9 @@ def _further(
 
 def _told_features(rows: int, gathered: Gathered) -> str:
     read = sum(table.height for table in gathered.measured)
+    people = len({subject for table in gathered.measured for subject in table["subject"].to_list()})
     told = [f"{rows - read} of {len(gathered.works)} regions measured"] if gathered.works or not read else []
-    return ", ".join([*told, *([f"features of {read} subjects read from tables"] if read else [])])
+    return ", ".join([*told, *([f"features of {people} subjects read from tables"] if read else [])])
 
 
 def _measured(work: Work) -> dict[str, pl.DataFrame]:

@@ -52,6 +52,16 @@ class Reading:
 
 _YES = ("positive", "pos", "yes", "present", "1", "true", "+")
 _NO = ("negative", "neg", "no", "absent", "0", "false", "-")
+# How pathologists write the mutation itself: IDH1 R132H, p.R132H, IDH2 R172K; the substitutions known in glioma (Yan et
+# al. 2009; Hartmann et al. 2009, Acta Neuropathol 118:469).
+_IDH_RESIDUES = (("idh1", "r132", "hcsglvp"), ("idh2", "r172", "kmgsw"))
+_IDH_CHANGES = tuple(
+    f"{gene}{change}{residue}{to}"
+    for gene_name, residue, known in _IDH_RESIDUES
+    for gene in ("", gene_name)
+    for change in ("", "p")
+    for to in known
+)
 _ALL = (
     Reading(
         "tps",
@@ -114,7 +124,19 @@ _ALL = (
         "binary",
         "",
         "1: IDH1 R132 or IDH2 R172 mutant; 0: wild type (Yan et al. 2009, N Engl J Med 360:765)",
-        present=("mutant", "mutated", "mut", "idhmut", "idhmutant", "r132h", *_YES),
+        present=(
+            "mutant",
+            "mutated",
+            "mut",
+            "idhmut",
+            "idhmutant",
+            *_YES,
+            "idh1mut",
+            "idh1mutant",
+            "idh2mut",
+            "idh2mutant",
+            *_IDH_CHANGES,
+        ),
         absent=("wt", "wildtype", "idhwt", "idhwildtype", "nonmutant", *_NO),
     ),
     Reading(
@@ -122,8 +144,17 @@ _ALL = (
         "binary",
         "",
         "1: whole-arm codeletion of 1p and 19q; 0: none, or one arm (Louis et al. 2021, Neuro Oncol 23:1231)",
-        present=("codel", "codeleted", "codeletion", "deleted", "loss", *_YES),
-        absent=("noncodel", "noncodeleted", "intact", "notcodeleted", "nocodeletion", *_NO),
+        present=("codel", "codeleted", "codeletion", "deleted", "loss", *_YES, "1p19qcodel", "1p19qcodeleted"),
+        absent=(
+            "noncodel",
+            "noncodeleted",
+            "intact",
+            "notcodeleted",
+            "nocodeletion",
+            *_NO,
+            "1p19qnoncodel",
+            "1p19qintact",
+        ),
     ),
     Reading(
         "receptor",

@@ -41,7 +41,9 @@ def _set_aside(problems: pl.DataFrame | None) -> pl.DataFrame | None:
 
 
 def _sources(membership: pl.DataFrame) -> list[dict[str, int | str]]:
-    counts = membership.group_by("source", "status", maintain_order=True).len()
+    # A file that gives clinical columns as well as markers is joined twice, and is one source to the reader.
+    told = membership.unique(["source", "subject", "raw_id", "status"], maintain_order=True)
+    counts = told.group_by("source", "status", maintain_order=True).len()
     return [
         {"source": source}
         | {
