@@ -47,6 +47,33 @@ def test_the_interval_of_kappa_covers_as_often_as_it_says():
     assert 0.92 <= hits / 600 <= 0.975
 
 
+def test_the_interval_of_kappa_is_that_of_the_delta_method_when_the_readers_differ():
+    """Numerical derivatives of κ by the cells; margins that differ tell the rows from the columns."""
+    cells = np.array([[40.0, 18.0, 22.0], [2.0, 25.0, 14.0], [1.0, 3.0, 45.0]])
+    n = int(cells.sum())
+
+    def kappa(table):
+        table = table / n
+        chance = table.sum(axis=1) @ table.sum(axis=0)
+        return (np.trace(table) - chance) / (1 - chance)
+
+    def slope(cell, step=1e-5):
+        moved = np.zeros((3, 3))
+        moved[cell] = step * n
+        # κ of shares that need not sum to one, as its derivative is taken
+        return (kappa(cells + moved) - kappa(cells - moved)) / (2 * step)
+
+    slopes = np.array([[slope((i, j)) for j in range(3)] for i in range(3)])
+    share = cells / n
+    error = np.sqrt(((share * slopes**2).sum() - (share * slopes).sum() ** 2) / n)
+    pairs = [(i, j) for i in range(3) for j in range(3) for _ in range(int(cells[i, j]))]
+    found = cohen_kappa([f"{i}" for i, _ in pairs], [f"{j}" for _, j in pairs])
+    assert found.value == pytest.approx(kappa(cells))
+    assert (found.upper - found.lower) / 2 == pytest.approx(1.959964 * error, rel=1e-5)
+    # R, psych::cohen.kappa of the same cells
+    assert (found.lower, found.upper) == pytest.approx((0.38089652, 0.57855260), abs=1e-7)
+
+
 def test_ends():
     assert cohen_kappa(["a", "b"], ["a", "b"]).value == 1
     assert np.isnan(cohen_kappa(["a", "a"], ["a", "a"]).value)

@@ -74,13 +74,14 @@ def cohen_kappa(one: Sequence[str], other: Sequence[str], level: float = 0.95) -
         return Kappa(np.nan, np.nan, np.nan, observed, n)
     value = (observed - chance) / (1 - chance)
     diagonal = np.diag(table)
+    # What a cell (i, j) adds to the agreement by chance: the margins of the other reader at i and of the first at j.
     weight = columns[:, None] + rows[None, :]
-    off = table * weight.T**2
+    off = table * weight**2
     first = float((diagonal * (1 - (rows + columns) * (1 - value)) ** 2).sum())
     second = (1 - value) ** 2 * float(off.sum() - np.trace(off))
     variance = (first + second - (value - chance * (1 - value)) ** 2) / ((1 - chance) ** 2 * n)
     half = float(ndtri((1 + level) / 2)) * max(variance, 0.0) ** 0.5
-    return Kappa(value, value - half, min(value + half, 1.0), observed, n)
+    return Kappa(value, max(value - half, -1.0), min(value + half, 1.0), observed, n)
 
 
 def bland_altman(one: npt.ArrayLike, other: npt.ArrayLike, level: float = 0.95) -> Limits:
