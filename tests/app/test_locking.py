@@ -90,6 +90,22 @@ def test_a_table_of_new_patients_is_warned_about(studies):
     assert pl.read_csv(studies / "n.csv", infer_schema=False)["subject"].to_list() == ["001", "002", "003"]
 
 
+def test_a_table_is_read_as_clinical_tables_are(studies):
+    table = studies / "messy.csv"
+    table.write_text("subject;age\n001;60,5\n002;sixty\n" + "".join(f"{i:03d};50\n" for i in range(3, 20)))
+    told = ran("predict", studies / "os.json", table, "--time", 5, "--out", studies / "m.csv")
+    assert "messy.csv, row 3, column 'age': text 'sixty' in a column of numbers became null" in told.output
+    found, model = pl.read_csv(studies / "m.csv", infer_schema=False), read_model(studies / "os.json")
+    column = model.columns[0]
+    assert found["subject"][0] == "001"
+    assert float(found["linear_predictor"][0]) == pytest.approx(
+        column.coefficient * (60.5 - column.mean) / column.scale
+    )
+    table.write_text("subject,age\n001,60\n002,61\n001,62\n")
+    with pytest.raises(TableError, match="row 4: subject 001 more than once"):
+        ran("predict", studies / "os.json", table, "--time", 5, "--out", studies / "m.csv")
+
+
 def test_validation_says_how_well_it_does_elsewhere(studies):
     order = ("--time", 5, "--out", studies / "v.csv", "--recalibrated", studies / "v.json")
     told = ran("validate", studies / "os.json", studies / "there_out", *order)

@@ -371,3 +371,11 @@ def test_breast_tables(data):
     assert frame.shape == (982, 95)
     assert frame["pCR"].sum() == 315
     assert frame["patientid"].dtype == pl.String
+
+
+def test_text_that_only_begins_as_utf_16_is_refused(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"\xff\xfe\x00junk")
+    with pytest.raises(FormatError) as caught:
+        read_table(tmp_path / "t.csv")
+    assert caught.value.got == "text that begins as UTF-16 and is none at byte 6"
+    assert caught.value.where == "t.csv"

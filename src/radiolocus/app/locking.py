@@ -14,7 +14,7 @@ __all__ = ["add_commands"]
 SET_ASIDE = 3
 Model = Annotated[Path, typer.Argument(help="File that `radiolocus lock` wrote.", metavar="MODEL")]
 Patients = Annotated[
-    Path, typer.Argument(help="New patients: study file, folder of a finished run, or CSV, TSV or Parquet table.")
+    Path, typer.Argument(help="New patients: study file, folder of a finished run, or table (CSV, XLSX, ...).")
 ]
 Results = Annotated[
     Path | None, typer.Option("--results", help="Where a study file is run; default: beside --out, named after it.")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from radiolocus.errors import ConfigError, InputError
+from radiolocus.errors import ConfigError, InputError, TableError
 from radiolocus.learn.blockwise import Fusion
 from radiolocus.learn.models import MODELS, Net, alone, models_for
 from radiolocus.learn.protocol import Protocol
@@ -25,8 +25,10 @@ from radiolocus.outcome.sets import is_partial
 from radiolocus.outcome.tasks import Task, plan
 from radiolocus.outcome.validation import validate
 from radiolocus.pipeline.finished import FinishedRun, open_run
+from radiolocus.read.clinical import read_table
 from radiolocus.registry import suggest
-from radiolocus.store import read_table, versions
+from radiolocus.store import read_table as read_artefact
+from radiolocus.store import versions
 
 __all__ = ["lock_run", "patients_of", "predictions", "recalibrate_run", "validate_run"]
 
@@ -77,7 +79,7 @@ def lock_run(folder: Path, endpoint: str | None, predictors: str, model: str) ->
         )
     seed = np.random.SeedSequence([task.options.seed, 0x10C4])
     tuned = Protocol(task.options, model).fit(task.data, task.target, seed, task.rows)
-    performance = read_table(folder, "outcome/performance")
+    performance = read_artefact(folder, "outcome/performance")
     rows: list[dict[str, Any]] = []
     if performance is not None:
         rows = performance.filter(endpoint=task.endpoint, predictors=task.predictors, model=task.shown).to_dicts()
@@ -143,16 +145,26 @@ def patients_of(model: LockedModel, patients: Path) -> tuple[pl.DataFrame, list[
     if patients.is_dir():
         run = open_run(patients)
         return _frame(run, model), _differences(model, run)
-    if patients.suffix == ".parquet":
-        frame = pl.read_parquet(patients)
-    else:
-        separator = "\t" if patients.suffix == ".tsv" else ","
-        frame = pl.read_csv(
-            patients, separator=separator, infer_schema_length=None, schema_overrides={"subject": pl.String}
+    return _table(patients, model)
+
+
+def _table(file: Path, model: LockedModel) -> tuple[pl.DataFrame, list[str]]:
+    """New patients of a table, read by the rules of clinical tables; and cells that are no number."""
+    names = {kind: [c.predictor for c in model.columns if (c.kind == "level") == kind] for kind in (False, True)}
+    table = read_table(file, id_column="subject", numeric=names[False], text=names[True])
+    if (frame := table.frame).is_empty():
+        raise TableError("no patients", where=file.name, allowed="a row for each patient")
+    twice = frame["subject"].is_duplicated() | frame["subject"].is_null()
+    if twice.any():
+        row = int(np.flatnonzero(twice.to_numpy())[-1])
+        got = frame["subject"][row]
+        raise TableError(
+            "a row without subject" if got is None else f"subject {got} more than once",
+            where=f"{file.name}, row {table.row_number[row]}",
+            allowed="one row for each patient",
         )
-    if "subject" not in frame.columns:
-        raise InputError("no column 'subject'", where=patients.name, allowed="subject, and a column for each predictor")
-    return frame, []
+    told = [p for p in table.problems if p.severity == "no value"]
+    return frame, [f"{p.where}: {p.got}" for p in told]
 
 
 def _frame(run: FinishedRun, model: LockedModel) -> pl.DataFrame:

@@ -311,7 +311,14 @@ def _text_cells(path: Path, suffix: str, book: _Notebook) -> tuple[Cells, bool]:
 
 def _decode(data: bytes, book: _Notebook) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16")
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise FormatError(
+                f"text that begins as UTF-16 and is none at byte {error.start}",
+                where=book.source,
+                todo="export it again",
+            ) from None
     if b"\0" in data:
         raise FormatError(
             "zero bytes in a text table", where=book.source, allowed="text in UTF-8", todo="export it again"
