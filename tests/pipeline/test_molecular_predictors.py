@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from flow.small_study import BENEFIT, FOLLOW_UP, OUTCOME, RESPONSE, STUDY, SmallStudy
+from radiolocus.app.check import check_study
 from radiolocus.config import StudyError, load_study
 from radiolocus.store import read_table
 
@@ -106,6 +107,14 @@ def test_resistance_says_that_genes_were_selected(study, monkeypatch):
         "the genes of 'rna.tsv' were selected on relapse",
         "response.resistance",
     )
+
+
+def test_the_check_tells_it_before_the_run(study):
+    with_text(study, ', selected_on = ["relapse"]')
+    (told,) = [m for m in check_study(load_study(study.file())).mistakes if m.where == "outcome"]
+    assert "was selected on 'relapse' and would predict it" in told.what
+    with_text(study, "")
+    assert not [m for m in check_study(load_study(study.file())).mistakes if m.where == "outcome"]
 
 
 def test_an_endpoint_that_is_none(study):

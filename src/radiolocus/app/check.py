@@ -11,6 +11,7 @@ from radiolocus.errors import RadiolocusError
 from radiolocus.model import Endpoint, Problem
 from radiolocus.pipeline import Gathered, Progress, gather
 from radiolocus.pipeline.endpoints import planned_endpoints
+from radiolocus.pipeline.molecular_predictors import refuse_selected
 from radiolocus.pipeline.stage_genetics import cases
 from radiolocus.read.imaging import check_image, compare_grids, describe
 from radiolocus.registry import suggest
@@ -65,7 +66,12 @@ def check_study(study: Study, progress: Progress | None = None) -> Findings:
         made = planned_endpoints(study.sections, gathered.cohort.subjects)
         found = _refused(cases, gathered, study.sections.genetics.binary, made)
         mistakes += [Mistake("genetics.binary", message.removeprefix("genetics.binary: ")) for message in found]
-    mistakes += [*_columns(study, gathered), *_headers(gathered, progress), *_files(gathered)]
+    mistakes += [
+        *_selected(study, gathered),
+        *_columns(study, gathered),
+        *_headers(gathered, progress),
+        *_files(gathered),
+    ]
     return Findings(tuple(mistakes), tuple(notes), tuple(_summary(gathered, study)))
 
 
@@ -99,6 +105,18 @@ def _spoken(problem: Problem) -> str:
     parts += [f"allowed: {problem.allowed}"] if problem.allowed else []
     parts += [f"what to do: {problem.todo}"] if problem.todo else []
     return "; ".join(parts)
+
+
+def _selected(study: Study, gathered: Gathered) -> list[Mistake]:
+    """Genes that were selected on an endpoint which [outcome] would predict with them."""
+    options, molecules, outcome = study.sections.molecular, gathered.molecules, study.sections.outcome
+    if options is None or molecules is None or outcome is None:
+        return []
+    made = planned_endpoints(study.sections, gathered.cohort.subjects)
+    endpoints = outcome.endpoints or [e.name for e in (*gathered.cohort.endpoints, *made)]
+    scores = molecules.tables.get("molecular/scores")
+    found = _refused(refuse_selected, options, molecules.table.columns[1:], scores, endpoints)
+    return [Mistake("outcome", message) for message in found]
 
 
 def _columns(study: Study, gathered: Gathered) -> list[Mistake]:

@@ -15,7 +15,7 @@ from radiolocus.molecular.subtypes import CLUSTER
 from radiolocus.pipeline.run import Followed
 from radiolocus.store import read_table
 
-__all__ = ["molecular_predictors", "selected"]
+__all__ = ["molecular_predictors", "refuse_selected", "selected"]
 
 
 def molecular_predictors(
@@ -48,9 +48,45 @@ def molecular_predictors(
     markers, options = read_table(run.root, "molecular/markers"), run.sections.molecular
     if markers is None or options is None:
         return markers, []
+    refuse_selected(
+        options, markers.columns[1:], read_table(run.root, "molecular/scores"), endpoints, section, patterns
+    )
+    learned = [name for name in markers.columns if name.startswith(CLUSTER)]
+    if not learned:
+        return markers, []
+    got = f"{len(learned)} clusters were learned from the whole cohort and predict nothing ({', '.join(learned[:3])})"
+    todo = "take centroids of another cohort, or learn clusters inside the folds (discover_clusters)"
+    return markers.drop(learned), [Problem(section, got, "note", where="molecular.subtypes", todo=todo)]
+
+
+def refuse_selected(
+    options: MolecularOptions,
+    markers: Sequence[str],
+    scores: pl.DataFrame | None,
+    endpoints: Sequence[str],
+    section: str = "outcome",
+    patterns: Sequence[str] = ("*",),
+) -> None:
+    """Refuse markers whose genes were selected on an endpoint that they would predict.
+
+    Parameters
+    ----------
+    options : MolecularOptions
+    markers : sequence of str
+        Names of all markers.
+    scores : polars.DataFrame or None
+        Table ``molecular/scores``: which scores were made of which matrix.
+    endpoints, section, patterns
+        As of :func:`molecular_predictors`.
+
+    Raises
+    ------
+    ConfigError
+        There are such markers.
+    """
     for table in options.expression:
-        taken = [c for c in markers.columns[1:] if any(c == p or fnmatchcase(c, p) for p in patterns)]
-        made = _made_of(table, options, taken, read_table(run.root, "molecular/scores"))
+        taken = [c for c in markers if any(c == p or fnmatchcase(c, p) for p in patterns)]
+        made = _made_of(table, options, taken, scores)
         for endpoint in endpoints if made else ():
             if endpoint in table.selected_on:
                 raise ConfigError(
@@ -60,12 +96,6 @@ def molecular_predictors(
                     allowed="predictors chosen without the endpoint, or inside the folds",
                     todo=f"leave '{endpoint}' out of {section}.endpoints, or the matrix out, or give all genes",
                 )
-    learned = [name for name in markers.columns if name.startswith(CLUSTER)]
-    if not learned:
-        return markers, []
-    got = f"{len(learned)} clusters were learned from the whole cohort and predict nothing ({', '.join(learned[:3])})"
-    todo = "take centroids of another cohort, or learn clusters inside the folds (discover_clusters)"
-    return markers.drop(learned), [Problem(section, got, "note", where="molecular.subtypes", todo=todo)]
 
 
 def selected(run: Followed) -> dict[str, tuple[str, ...]]:
