@@ -381,6 +381,14 @@ def test_a_rano_response_is_confirmed_after_four_weeks_or_is_stable_disease():
     assert alone.best["best_response"][0] == "PR"
 
 
+def test_rano_a_dose_that_is_not_known_at_baseline_is_not_zero():
+    told = [assess(table((0, *glioma(40, 40, base)), (56, *glioma(20, 40, 4.0))), "rano").timepoints.row(1, named=True)
+            for base in (None, 0.0, 4.0)]  # fmt: skip
+    assert [row["overall_response"] for row in told] == ["PR", "SD", "PR"]
+    assert "whether they rose is not known: no dose at baseline → PR" in told[0]["reason"]
+    assert "steroids rose from 0 to 4 mg" in told[1]["reason"]
+
+
 def test_rano_small_targets_are_noted():
     (note,) = assess(table((0, *glioma(40, 9))), "rano").problems
     assert "a target of 40 × 9 mm" in note.got

@@ -145,7 +145,13 @@ CASES = {
     # RANO 2.0
     "rano.CR": (GLIOMA | {56: {"T": spd(0, 0)}}, "CR"),
     "rano.PR": (GLIOMA | {56: {"T": spd(40, 20)}}, "PR"),
-    "rano.SD": (GLIOMA | {56: {"T": spd(40, 20), "facts": {"steroid_mg": 4.0}}}, "SD"),  # steroids rose
+    "rano.SD": (  # steroids rose
+        {
+            0: {"T": spd(40, 40), "facts": {"steroid_mg": 0.0}},
+            56: {"T": spd(40, 20), "facts": {"steroid_mg": 4.0}},
+        },
+        "SD",
+    ),
     "rano.PD": (GLIOMA | {56: {"T": spd(40, 50)}}, "PD"),
     "rano.MR": (GLIOMA | {56: {"T": spd(40, 30)}}, "MR", {"rano_minor_response": True}),
     "rano.PR.volume": ({0: {"T": ml(100)}, 56: {"T": ml(35)}}, "PR", {"rano_measure": "volume"}),

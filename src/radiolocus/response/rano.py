@@ -101,8 +101,12 @@ def _at_rest(course: Course, call: Call, visit: int, low: float) -> Call:
     if call.overall == "CR" and dose > 0:
         text = f"{call.reason}; yet {dose:g} mg of steroids: no CR [{SD.key}] → SD"
         return replace(call, overall="SD", rule=SD.key, reason=text)
-    if dose > (before or 0.0):
-        text = f"{call.reason}; yet steroids rose from {before or 0.0:g} to {dose:g} mg: no response [{SD.key}] → SD"
+    if dose > 0 and before is None:
+        # A dose that nobody wrote down is not 0.
+        text = f"{call.reason}; {dose:g} mg of steroids, whether they rose is not known: no dose at baseline"
+        return replace(call, reason=f"{text} → {call.overall}")
+    if before is not None and dose > before:
+        text = f"{call.reason}; yet steroids rose from {before:g} to {dose:g} mg: no response [{SD.key}] → SD"
         return replace(call, overall="SD", rule=SD.key, reason=text)
     return call
 
@@ -167,6 +171,7 @@ CRITERIA.add(
         (
             "The baseline is the scan that the table calls so: after radiotherapy in newly diagnosed glioblastoma.",
             "An unconfirmed progression (PDu) counts neither as response nor as progression.",
+            "A dose of steroids that is not known at baseline is not taken for 0: the response stands, and it is said.",
         ),
         _remarks,
         lambda options: ("volume_ml",) if options.rano_measure == "volume" else ("perpendicular_mm",),
