@@ -92,6 +92,9 @@ is taken off the id. Where a source then has several samples of a subject one co
 3. the first vial (A before B);
 4. the last aliquot by its name, which is the one of the highest plate.
 
+Of lists of who was sequenced or tested, an id that says less (the patient, `TCGA-HT-7467-01`) means the sample of the
+mutation or fusion file that says more.
+
 What was passed over, left out, joined or not, and which id it resembles, stands in `cohort/membership` and in the
 report. Without these rules several samples of a subject leave it out of a table; the mutations of a MAF count
 together, and such a subject has no burden and no signatures.
