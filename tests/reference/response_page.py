@@ -86,7 +86,7 @@ print(found.best.select("subject", "best_response", "reason"))
 ## The lesion table
 
 One row a lesion and visit: `subject`, `visit`, `day` (a number or a date), `lesion`, `kind` (target, non-target,
-new), `organ`, `node`, `diameter_mm` (or `_cm`; or a unit is named: it is never guessed), `status` (absent, present,
+new), `organ`, `node`, `diameter_mm` (or `_cm`; or `diameter` with a unit named: it is never guessed), `status` (absent, present,
 too small, merged, progression, equivocal, NE); and where they are known `reader`, `part` (of a split lesion), `axis`
 (long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before baseline, two baselines
 or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node measured on its long
@@ -275,8 +275,8 @@ smallest AIC, with the standard errors of its constants, R², residual and doubl
 
 `--reader R1 --reader R2` compares two readers: Cohen's κ of the calls, bias and limits of agreement of the sums
 (Bland & Altman 1986). `--error-mm 2 --draws 500 --seed 1` measures every target again with normal errors of 2 mm and
-says how often each call stays. `second_reader` (beside `keep_reader`) and `error_mm` do both in a study; the report shows
-them.
+says how often each call stays. `second_reader` (beside `keep_reader`) and `error_mm` do both in a study; the report
+shows them.
 """
 
 
