@@ -86,7 +86,8 @@ print(found.best.select("subject", "best_response", "reason"))
 ## The lesion table
 
 One row a lesion and visit: `subject`, `visit`, `day` (a number or a date), `lesion`, `kind` (target, non-target,
-new), `organ`, `node`, `diameter_mm` (or `_cm`; or `diameter` with a unit named: it is never guessed), `status` (absent, present,
+new), `organ`, `node`, `diameter_mm` (or `_cm`; or `diameter` with a unit named: it is never guessed), `status`
+(absent, present,
 too small, merged, progression, equivocal, NE); and where they are known `reader`, `part` (of a split lesion), `axis`
 (long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before baseline, two baselines
 or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node measured on its long
