@@ -108,6 +108,11 @@ def test_too_little_depth_is_not_covered(tmp_path):
     assert _one(tmp_path, (100, 1000), (0, 120))["molecular_response"][1] == "CLEARED"
 
 
+def test_exactly_one_half_is_no_response(tmp_path):
+    found = _one(tmp_path, (100, 1000), (50, 1000), (49, 1000))
+    assert found["molecular_response"].to_list() == ["baseline", "STABLE", "RESPONSE"]
+
+
 @pytest.mark.parametrize(("definition", "call"), [("fall50", "RESPONSE"), ("log2", "RESPONSE"), ("log2.5", "STABLE")])
 def test_definitions_differ(tmp_path, definition, call):
     found = _one(tmp_path, (4000, 10000), (30, 10000), options=CtdnaOptions(table="x", definition=definition))
