@@ -50,7 +50,7 @@ def test_cox_batch_fits_and_says_why_not(form):
     group = np.repeat(np.arange(4), np.diff(START))
     columns = np.vstack([X[:, 0], np.ones(6), -TIME, np.where(EVENT, np.nan, 1.0)])
     result, counts, status = np.full((4, 5), np.nan), np.zeros((4, 2), np.int64), np.zeros(4, np.int64)
-    form(riskset.cox_batch)(columns, group, EVENT, True, result, counts, status)
+    form(riskset.cox_batch)(columns, group, EVENT, True, True, result, counts, status)
     assert status.tolist() == [riskset.FITTED, riskset.CONSTANT, riskset.MONOTONE, riskset.NO_EVENTS]
     assert counts.tolist() == [[6, 4], [6, 4], [6, 4], [2, 0]]
     beta = result[0, 0]

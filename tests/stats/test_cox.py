@@ -104,6 +104,16 @@ def test_finds_planted_hazard_ratios_without_bias():
     assert fit.neg_log10_p_test() > 100
 
 
+@pytest.mark.parametrize("ties", TIES)
+def test_a_score_test_alone_is_that_of_the_whole_fit(table, ties):
+    whole, alone = (
+        cox_univariate_batch(table["t"], table["e"], matrix(table, "abcd"), ties=ties, fit=fit) for fit in (True, False)
+    )
+    np.testing.assert_array_equal(alone.score_statistic, whole.score_statistic)
+    np.testing.assert_array_equal(alone.loglik_null, whole.loglik_null)
+    assert np.isnan([alone.coefficient, alone.standard_error, alone.loglik]).all()
+
+
 def test_p_values_are_uniform_on_noise():
     rng = np.random.default_rng(8)
     batch = cox_univariate_batch(rng.exponential(size=200), rng.random(200) < 0.5, rng.normal(size=(200, 2000)))

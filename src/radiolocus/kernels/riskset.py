@@ -285,14 +285,20 @@ def _obstacle(z: Array, group: Ints, event: BoolArray) -> int:
 
 
 @kernel
-def _newton(z: Array, group: Ints, event: BoolArray, efron: bool, out: Array) -> int:
-    """Newton–Raphson with step halving; `out` gets beta, information, log-likelihood, null, score statistic."""
+def _newton(z: Array, group: Ints, event: BoolArray, efron: bool, fit: bool, out: Array) -> int:
+    """Newton–Raphson with step halving; `out` gets beta, information, log-likelihood, null, score statistic.
+
+    Without `fit` the first three are NaN: the score test asks for no iteration.
+    """
     beta = 0.0
     loglik, score, information = _one_column(z, group, event, beta, efron)
     out[3] = loglik
     if information <= 0.0:
         return CONSTANT
     out[4] = score * score / information
+    if not fit:
+        out[:3] = np.nan
+        return FITTED
     for _ in range(_MAX_ITERATIONS):
         step = score / information
         if abs(step) <= _STEP_TOLERANCE * max(1.0, abs(beta)):
@@ -312,7 +318,7 @@ def _newton(z: Array, group: Ints, event: BoolArray, efron: bool, out: Array) ->
 
 @kernel
 def cox_batch(
-    columns: Array, group: Ints, event: BoolArray, efron: bool, result: Array, counts: Ints, status: Ints
+    columns: Array, group: Ints, event: BoolArray, efron: bool, fit: bool, result: Array, counts: Ints, status: Ints
 ) -> None:
     """Fit one univariate Cox model a row of `columns`, leaving out its own NaN.
 
@@ -324,6 +330,8 @@ def cox_batch(
         Rows of equal time share a number.
     event : ndarray, shape (n,)
     efron : bool
+    fit : bool
+        Otherwise the score test alone is made, and the first three columns of `result` are NaN.
     result : ndarray, shape (p, 5)
         Filled with coefficient, standard error, log-likelihood, null log-likelihood, score statistic.
     counts : ndarray, shape (p, 2)
@@ -360,7 +368,7 @@ def cox_batch(
         scale = math.sqrt(square / m)
         for i in range(m):
             z[i] /= scale
-        status[j] = _newton(z[:m], groups[:m], events[:m], efron, out)
+        status[j] = _newton(z[:m], groups[:m], events[:m], efron, fit, out)
         if status[j] == FITTED:
             result[j, 0] = out[0] / scale
             result[j, 1] = 1.0 / (math.sqrt(out[1]) * scale)

@@ -172,7 +172,7 @@ class CoxBatch(Batch):
 
 
 def cox_univariate_batch(
-    time: npt.ArrayLike, event: npt.ArrayLike, X: npt.ArrayLike, *, ties: Ties = "efron"
+    time: npt.ArrayLike, event: npt.ArrayLike, X: npt.ArrayLike, *, ties: Ties = "efron", fit: bool = True
 ) -> CoxBatch:
     """Fit one univariate Cox model a column of `X`, all in one sorted sweep, by full Newton–Raphson.
 
@@ -183,6 +183,9 @@ def cox_univariate_batch(
     X : array_like, shape (n, p)
         Each column is fitted on the patients in whom it is not NaN. Infinite values are refused.
     ties : {"efron", "breslow"}
+    fit : bool
+        False: only the score test is made, which asks for no iteration; coefficients, their errors and the likelihood
+        at the maximum are NaN.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def cox_univariate_batch(
     p = matrix.shape[1]
     result = np.full((p, 5), np.nan)
     counts, status = np.zeros((p, 2), np.int64), np.zeros(p, np.int64)
-    riskset.cox_batch(np.ascontiguousarray(matrix[order].T), group, events[order], efron, result, counts, status)
+    riskset.cox_batch(np.ascontiguousarray(matrix[order].T), group, events[order], efron, fit, result, counts, status)
     beta, error, loglik, null, score = np.ascontiguousarray(result.T)
     used, happened = np.ascontiguousarray(counts.T)
     return CoxBatch(beta, error, loglik, null, score, used, happened, status)
