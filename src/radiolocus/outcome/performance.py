@@ -25,6 +25,7 @@ from radiolocus.outcome.audit import permutation_audit
 from radiolocus.outcome.class_tables import class_tables
 from radiolocus.outcome.explained import bare_risk, repeat_frames
 from radiolocus.outcome.groups import risk_groups
+from radiolocus.outcome.notes import HORIZONS, told_once
 from radiolocus.outcome.tasks import Plan, Task, Unit, plan
 from radiolocus.schema import CONTROL, conform, empty
 
@@ -156,6 +157,7 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
     names += ["incidence", "gray", "classes", "class_calibration"]
     parts: dict[str, list[pl.DataFrame]] = {name: [empty(f"outcome/{name}")] for name in names}
     problems: list[Problem] = []
+    timed: dict[str, Task] = {}
     audits = [planned.audit]
     begin = 0
     while begin < len(planned.units):
@@ -179,13 +181,15 @@ def summarise(planned: Plan, results: Sequence[Mapping[str, pl.DataFrame] | Exce
             problems.append(_failed(error, task))
             continue
         problems += found
+        if "horizons" in tables:
+            timed[task.label] = task
         for name, table in tables.items():
             parts[name].append(conform(table, f"outcome/{name}"))
     tables = {f"outcome/{name}": pl.concat(tables) for name, tables in parts.items()}
     tables |= {"outcome/audit": pl.concat(audits), "outcome/protocol": _steps(planned)}
     if tables["outcome/logrank"].height or tables["outcome/gray"].height:
         problems.append(_CAVEAT)
-    return Summary({"outcome/univariate": planned.univariate, **tables}, tuple(problems))
+    return Summary({"outcome/univariate": planned.univariate, **tables}, tuple(told_once(problems, timed)))
 
 
 def _permuted_value(result: Mapping[str, pl.DataFrame] | Exception, task: Task) -> float:
@@ -339,7 +343,7 @@ def _at_horizons(
             "outcome",
             f"the horizon {t:g} is not before the last time of follow-up and was left out",
             "note",
-            item="horizons",
+            item=HORIZONS,
             where=where,
         )
         for t in task.options.horizons
@@ -348,7 +352,7 @@ def _at_horizons(
     if task.target.needs & {"entry", "strata"}:
         got = "no performance at times: neither weights by censoring nor one risk for all with delayed entry or strata"
         return empty("outcome/horizons").drop("endpoint", "predictors", "model"), [
-            Problem("outcome", got, "note", item="horizons", where=where)
+            Problem("outcome", got, "note", item=HORIZONS, where=where)
         ]
     schema = {"metric": pl.String, "time": pl.Float64, "estimate": pl.Float64, "lower": pl.Float64}
     schema |= {"upper": pl.Float64, "n": pl.Int64, "events": pl.Int64}
@@ -371,7 +375,7 @@ def _at_horizons(
             partial=bootstrap,
         )
     except UndefinedError as error:
-        problems.append(Problem("outcome", error.message, "note", item="horizons", where=where))
+        problems.append(Problem("outcome", error.message, "note", item=HORIZONS, where=where))
         return pl.DataFrame(schema=schema), problems
     rows = [(f.metric, f.time, f.estimate, f.lower, f.upper, task.target.n, f.events) for f in found]
     return pl.DataFrame(rows, schema=schema, orient="row"), problems
