@@ -71,6 +71,9 @@ def test_linked_visits_and_the_doubt_about_their_order(finished):
     assert set(visits["order"]) == {"rows of the table"}
     performance = read_table(finished.root, "early/performance")
     assert set(performance["n"]) == {253}
+    # Volume and texture stand apart, beside all features.
+    candidates = dict(performance.select("predictors", "candidates").iter_rows())
+    assert (candidates["change of volume"], candidates["change of texture"]) == (1, 24)
     audit = dict(read_table(finished.root, "early/audit").select("check", "verdict").iter_rows())
     # No feature moves from the first row of a patient to the second: under chemotherapy that is no order in time.
     assert audit["visit order"] == "suspect"

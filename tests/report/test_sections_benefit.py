@@ -43,8 +43,9 @@ def written(root, interaction, kind="binary"):
     rows = [(s, k, float(rng.lognormal()), float(rng.normal())) for s in subject[:60] for k in (0, 1)]
     visits = pl.DataFrame(rows, schema=["subject", "k", "size", "texture"], orient="row").drop("k")
     early_options = EarlyOptions(
-        table="v.csv", visit_order="row", repeats=1, folds=3, inner_folds=3, penalties=5, bootstrap=20, permutations=0
-    )
+        table="v.csv", visit_order="row", repeats=1, folds=3, inner_folds=3, penalties=5, bootstrap=20, permutations=0,
+        sets={"volume": ("size",)},
+    )  # fmt: skip
     ordered, _ = visits_of(visits, early_options)
     binary = Endpoint("end", "binary", subject, event)
     progression = dict.fromkeys(subject[:9], 50.0)
@@ -91,7 +92,9 @@ def test_visits_in_doubt_are_told(tmp_path):
     assert "that its rows stand in time is what the study file says" in words(section)
     assert "Visit order in doubt" in words(section)
     differences = next(b for b in section.blocks if isinstance(b, Table) and "beyond another" in b.caption)
-    assert len(differences.rows) == 3
+    assert len(differences.rows) == 3 + 6
+    assert "change less change of volume" in [row[1] for row in differences.rows]
+    assert any(line.startswith("end from change of volume: AUC ") for line in section.verdict)
     assert not any(re.search("Lead of", b.caption) for b in section.blocks if isinstance(b, Table))  # no days are known
 
 

@@ -156,3 +156,42 @@ def test_what_is_not_there_is_named():
         early(visits, [pcr], clinical, options(endpoints=("pfs",)))
     with pytest.raises(ConfigError, match="no clinical column 'sex'"):
         early(visits, [pcr], clinical, options(clinical=("sex",)))
+
+
+def test_sets_of_features_stand_alone_on_the_same_folds():
+    frame, pcr, clinical = table()
+    asked = options(sets={"volume": ("size",), "texture": ("tex*", "noise")}, clinical=("age",), permutations=0)
+    visits, _ = visits_of(frame, asked)
+    found = early(visits, [pcr], clinical, asked).tables
+    told = {r["predictors"]: r for r in found["early/performance"].iter_rows(named=True)}
+    candidates = {name: told[name]["candidates"] for name in told if " of " in name}
+    assert candidates == {
+        "baseline of volume": 1,
+        "change of volume": 1,
+        "baseline and change of volume": 2,
+        "baseline of texture": 2,
+        "change of texture": 2,
+        "baseline and change of texture": 4,
+    }
+    # Only the change in size tells who responds.
+    assert told["change of volume"]["estimate"] > 0.85
+    assert told["change of volume"]["lower"] > told["change of texture"]["upper"]
+    folds = found["early/predictions"].pivot(on="predictors", index=["subject", "repeat"], values="fold")
+    assert all((folds[name] == folds[CHANGE]).all() for name in candidates)
+    gap = found["early/comparisons"].filter(first="change of texture", second=CHANGE).row(0, named=True)
+    assert gap["estimate"] == pytest.approx(told[CHANGE]["estimate"] - told["change of texture"]["estimate"])
+    assert gap["lower"] > 0
+    # A set takes nothing from the rows beside it.
+    alone = early(visits, [pcr], clinical, options(clinical=("age",), permutations=0)).tables
+    kept = found["early/performance"].filter(~pl.col("predictors").is_in(list(candidates)))
+    assert kept.equals(alone["early/performance"])
+
+
+def test_sets_that_cannot_be():
+    frame, pcr, clinical = table(n=20)
+    visits, _ = visits_of(frame, options())
+    with pytest.raises(ConfigError, match="no feature 'volume'") as error:
+        early(visits, [pcr], clinical, options(sets={"v": ("volume",)}))
+    assert error.value.where == "early.sets.v"
+    with pytest.raises(ConfigError, match="sets = "):
+        options(sets={"v": ()})

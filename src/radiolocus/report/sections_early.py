@@ -74,7 +74,7 @@ def early(art: Artefacts) -> Section | None:
     lines = [
         f"{r['endpoint']} from {r['predictors']}: {r['metric']} {interval(r['estimate'], r['lower'], r['upper'])}"
         for r in performance.iter_rows(named=True)
-        if r["predictors"] in ("baseline", "change", "baseline and change")
+        if r["predictors"] in ("baseline", "change", "baseline and change") or r["predictors"].startswith("change of ")
     ]
     if doubt is not None and doubt.height:
         lines.insert(0, "the order of the visits is in doubt: no feature moves from the first to the early one")

@@ -132,20 +132,21 @@ def visits_of(frame: pl.DataFrame, options: EarlyOptions) -> tuple[Visits, list[
     )
 
 
-def _features(frame: pl.DataFrame, options: EarlyOptions) -> list[str]:
-    def matches(column: str, patterns: Sequence[str]) -> bool:
-        return any(column == p or fnmatchcase(column, p) for p in patterns)
+def _matches(column: str, patterns: Sequence[str]) -> bool:
+    return any(column == p or fnmatchcase(column, p) for p in patterns)
 
+
+def _features(frame: pl.DataFrame, options: EarlyOptions) -> list[str]:
     for pattern in (*options.features, *options.drop):
-        if not any(matches(c, (pattern,)) for c in frame.columns):
+        if not any(_matches(c, (pattern,)) for c in frame.columns):
             raise ConfigError(f"no column '{pattern}'", where="early", todo=suggest(pattern, frame.columns))
     aside = ("subject", "diagnostics_*", options.visit, options.day, *options.drop)
     names = [
         c
         for c in frame.columns
         if frame[c].dtype.is_numeric()
-        and not matches(c, aside)
-        and (not options.features or matches(c, options.features))
+        and not _matches(c, aside)
+        and (not options.features or _matches(c, options.features))
     ]
     if not names:
         raise ConfigError("no feature", where="early.features", allowed="columns of numbers")
@@ -218,7 +219,8 @@ def early(
     Raises
     ------
     ConfigError
-        An unknown endpoint or clinical column; predictors that were selected on the endpoint (``selected_on``).
+        An unknown endpoint or clinical column; a set that names no feature; predictors that were selected on the
+        endpoint (``selected_on``).
     """
     known = {e.name: e for e in endpoints}
     for name in (*options.endpoints, *options.favourable):
@@ -233,6 +235,7 @@ def early(
         if name not in clinical.columns[1:]:
             todo = suggest(name, clinical.columns[1:])
             raise ConfigError(f"no clinical column '{name}'", where="early.clinical", todo=todo)
+    _members(visits, options)
     predictors = [(CHANGE, f) for f in visits.features] + [(CLINICAL, name) for name in options.clinical]
     for name in options.endpoints or known:
         check_selection(name, predictors, list(known), options.selected_on, "early")
@@ -252,23 +255,51 @@ def early(
     return Early(tables | {"early/visits": visits.counts}, tuple(problems))
 
 
+def _members(visits: Visits, options: EarlyOptions) -> dict[str, npt.NDArray[np.intp]]:
+    """Places of the features of every set."""
+    for name, patterns in options.sets.items():
+        for pattern in patterns:
+            if not any(_matches(f, (pattern,)) for f in visits.features):
+                todo = suggest(pattern, visits.features)
+                raise ConfigError(f"no feature '{pattern}'", where=f"early.sets.{name}", todo=todo)
+    return {
+        name: np.flatnonzero([_matches(f, patterns) for f in visits.features])
+        for name, patterns in options.sets.items()
+    }
+
+
+def _of_set(block: str, name: str) -> str:
+    """What the predictors `block` of a set of features are called."""
+    return f"{block} of {name}"
+
+
 def _blocks(
     visits: Visits, kept: npt.NDArray[np.intp], clinical: pl.DataFrame, options: EarlyOptions
 ) -> dict[str, Predictors]:
-    def block(values: Array, name: str) -> Predictors:
-        told = tuple(f"{name}: {f}" for f in visits.features)
-        return Predictors(values[kept], told, (name,) * len(told), np.zeros((kept.size, 0), dtype=np.int64))
+    moved = change_of(visits.first, visits.second, options.change)
 
-    first = block(visits.first, BASELINE)
-    change = block(change_of(visits.first, visits.second, options.change), CHANGE)
-    found = {BASELINE: first, CHANGE: change, BOTH: join_predictors([first, change])}
+    def block(values: Array, name: str, columns: npt.NDArray[np.intp]) -> Predictors:
+        told = tuple(f"{name}: {visits.features[j]}" for j in columns)
+        chosen = values[np.ix_(kept, columns)]
+        return Predictors(chosen, told, (name,) * len(told), np.zeros((kept.size, 0), dtype=np.int64))
+
+    def trio(columns: npt.NDArray[np.intp]) -> dict[str, Predictors]:
+        first, change = block(visits.first, BASELINE, columns), block(moved, CHANGE, columns)
+        return {BASELINE: first, CHANGE: change, BOTH: join_predictors([first, change])}
+
+    found = trio(np.arange(len(visits.features)))
+    apart = {
+        _of_set(part, name): predictors
+        for name, columns in _members(visits, options).items()
+        for part, predictors in trio(columns).items()
+    }
     if not options.clinical:
-        return found
+        return {**found, **apart}
     wanted = pl.DataFrame({"subject": [visits.subject[i] for i in kept]})
     frame = wanted.join(clinical, on="subject", how="left", maintain_order="left")
     known = predictors_of(frame, options.clinical)
     added = {f"{CLINICAL}, {name}": join_predictors([known, part]) for name, part in found.items()}
-    return {CLINICAL: known, **found, **added}
+    return {CLINICAL: known, **found, **added, **apart}
 
 
 def _endpoint(
@@ -329,7 +360,7 @@ def _endpoint(
             for r, one in enumerate(found)
             for s, f, p in zip(subject, one.fold, one.prediction, strict=True)
         ]
-    for first, second in _pairs(list(blocks)):
+    for first, second in _pairs(list(blocks), list(options.sets)):
         gap = compare_on_same_folds(
             target, _stack(runs[first]), _stack(runs[second]), _folds(runs[first]), options.bootstrap, options.seed
         )
@@ -391,10 +422,13 @@ def _folds(runs: Sequence[Repeat]) -> npt.NDArray[np.int64]:
     return np.stack([r.fold for r in runs])
 
 
-def _pairs(blocks: Sequence[str]) -> list[tuple[str, str]]:
+def _pairs(blocks: Sequence[str], sets: Sequence[str]) -> list[tuple[str, str]]:
     pairs = [(BASELINE, CHANGE), (BASELINE, BOTH), (CHANGE, BOTH)]
     if CLINICAL in blocks:
         pairs += [(CLINICAL, f"{CLINICAL}, {name}") for name in (BASELINE, CHANGE, BOTH)]
+    for name in sets:
+        first, change, both = (_of_set(part, name) for part in (BASELINE, CHANGE, BOTH))
+        pairs += [(first, change), (first, both), (change, both), (first, BASELINE), (change, CHANGE), (both, BOTH)]
     return pairs
 
 

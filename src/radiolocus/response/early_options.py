@@ -37,6 +37,9 @@ class EarlyOptions(ProtocolOptions):
         Columns, or patterns of columns; every column of numbers by default.
     drop : tuple of str
         Columns or patterns that are no features; PyRadiomics' ``diagnostics_*`` never are.
+    sets : dict of str to tuple of str
+        Name to features or patterns of them that are also judged on their own, on the same folds: whether the early
+        change in volume tells as much as all features do.
     change : {"relative", "log_ratio", "absolute"}
         Change from baseline: (x − x₀) / ∣x₀∣, log(x / x₀) or x − x₀.
     endpoints : tuple of str
@@ -60,6 +63,7 @@ class EarlyOptions(ProtocolOptions):
     day: str = ""
     features: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     change: Literal["relative", "log_ratio", "absolute"] = "relative"
     endpoints: tuple[str, ...] = ()
     clinical: tuple[str, ...] = ()
@@ -83,5 +87,10 @@ class EarlyOptions(ProtocolOptions):
             )
         if self.early_visit < 2:
             raise ConfigError(f"early_visit = {self.early_visit}", where="early", allowed="at least 2: 1 is baseline")
+        for name, patterns in self.sets.items():
+            if not name.strip() or not patterns:
+                raise ConfigError(
+                    f"sets = {{ '{name}' = {list(patterns)} }}", where="early.sets", allowed="a name and its features"
+                )
         if self.split != "kfold":
             raise ConfigError(f"split = {self.split}", where="early", allowed="kfold")

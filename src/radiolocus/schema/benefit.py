@@ -220,7 +220,7 @@ BENEFIT: tuple[Table, ...] = (
 
 _FROM = (
     Column("endpoint", Text, "endpoint of the study file"),
-    Column("predictors", Text, "baseline, change, both, and each with the clinical columns"),
+    Column("predictors", Text, "baseline, change, both; each with the clinical columns, and of each set of features"),
 )
 
 EARLY: tuple[Table, ...] = (
