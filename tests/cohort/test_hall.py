@@ -104,3 +104,21 @@ def test_a_list_of_patients_stands_in_the_way_of_no_sample():
     assert set(match.mapping) == set(raw) - set(passed)
     alone = cohort.match("rna", raw[:5])  # a source of which one column counts
     assert alone.mapping == {"TCGA-AA-0001": "TCGA-AA-0001", "TCGA-AA-0002": "TCGA-AA-0002"}
+
+
+def test_another_vial_that_is_only_listed_never_counts_instead_of_one_with_variants():
+    cohort = _cohort([f"TCGA-AA-000{i}" for i in range(1, 6)], barcode="tcga")
+    variants = ["TCGA-AA-0001-01B-11D", "TCGA-AA-0002-01A-11D", "TCGA-AA-0003-02A", "TCGA-AA-0004-01"]
+    listed = ["TCGA-AA-0001-01A-11D", "TCGA-AA-0002-01A-21D", "TCGA-AA-0003-01A", "TCGA-AA-0004-01A-11D"]
+    listed.append("TCGA-AA-0005-01A")
+    match = cohort.match("maf", [*variants, *listed], several=True, measured=variants)
+    passed = dict(match.membership.filter(status="another sample").select("raw_id", "nearest").iter_rows())
+    assert passed == {
+        "TCGA-AA-0001-01A-11D": "TCGA-AA-0001-01B-11D",  # first by the rule, but nothing is known of it
+        "TCGA-AA-0002-01A-21D": "TCGA-AA-0002-01A-11D",
+        "TCGA-AA-0003-02A": "TCGA-AA-0003-01A",  # another tumour: the primary was looked at, and nothing seen
+        "TCGA-AA-0004-01A-11D": "TCGA-AA-0004-01",
+    }
+    assert set(match.mapping.values()) == set(cohort.subjects)
+    both = cohort.match("maf", [variants[1], listed[1]], several=True, measured=[variants[1], listed[1]])
+    assert set(both.mapping) == {listed[1]}  # of two with variants the rule chooses

@@ -189,3 +189,79 @@ def test_glioma_idh_of_two_tables(data):
     values = column(result, "IDH")
     assert all(values[s] == float(known[s] == "Mutant") for s in values if known.get(s) in ("Mutant", "WT"))
     assert np.isfinite([v for v in values.values() if v is not None]).all()
+
+
+def _aside(result):
+    return {p.subject: p for p in result.problems if p.severity == "set aside"}
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "place", "got"),
+    [
+        ({2: "abc"}, "m.maf, line 3, column Start_Position", "'abc'"),
+        ({2: "-5"}, "m.maf, line 3, column Start_Position", "'-5'"),
+        ({5: ""}, "m.maf, line 3, column Variant_Classification", "no value"),
+        ({8: "many"}, "m.maf, line 3, column t_depth", "'many'"),
+    ],
+)
+def test_a_cell_of_a_maf_that_cannot_be_read_ends_its_subject_alone(tmp_path, spoilt, place, got):
+    header = MAF.strip().replace("CONTEXT", "t_depth")
+    row = ["TP53", "17", "7", "C", "T", "Missense_Mutation", "S1", "p.R1H", "40"]
+    rows = [row, [spoilt.get(i, "S2" if i == 6 else cell) for i, cell in enumerate(row)]]
+    rows += [["KRAS", *row[1:6], subject, *row[7:]] for subject in ("S2", "S3")]
+    (tmp_path / "m.maf").write_text("\n".join([header, *("\t".join(r) for r in rows)]) + "\n")
+    (tmp_path / "who.txt").write_text("S1\nS2\nS3\nS4\n")
+    options = MolecularOptions(mutations="m.maf", sequenced="who.txt", min_mutated=1, burden=BurdenOptions(30.0))
+    result = assemble(options, cohort(["S1", "S2", "S3", "S4"]), tmp_path)
+    # Neither mutated in KRAS, which could be read, nor unmutated in TP53, which could not.
+    assert column(result, "mut:TP53") == {"S1": 1, "S2": None, "S3": 0, "S4": 0}
+    assert column(result, "mut:KRAS") == {"S1": 0, "S2": None, "S3": 1, "S4": 0}
+    assert column(result, "tmb")["S2"] is None
+    assert "S2" not in result.tables["molecular/mutations"]["subject"].to_list()
+    (problem,) = _aside(result).values()
+    assert (problem.subject, problem.where) == ("S2", place)
+    assert problem.got.startswith(got)
+    assert problem.allowed
+    assert problem.todo
+
+
+def test_an_empty_chromosome_leaves_the_gene_readable(tmp_path):
+    (tmp_path / "m.maf").write_text(MAF + "TP53\t\t7\tC\tT\tMissense_Mutation\tS1\tp.R1H\tACG\n")
+    result = assemble(MolecularOptions(mutations="m.maf", min_mutated=1), cohort(["S1"]), tmp_path)
+    assert column(result, "mut:TP53") == {"S1": 1}
+    assert _aside(result) == {}
+
+
+def test_one_bad_file_or_sample_of_copy_number_and_fusions_ends_its_subject_alone(tmp_path):
+    for subject, end in (("S1", "100000"), ("S2", "far")):
+        (tmp_path / f"{subject}.seg").write_text(f"chrom\tstart\tend\tmajor\tminor\n1\t1\t{end}\t1\t1\n")
+        (tmp_path / f"{subject}.maf").write_text(
+            MAF + f"TP53\t17\t{end}\tC\tT\tMissense_Mutation\t{subject}\tp.R1H\tACG\n"
+        )
+    (tmp_path / "S1.fus").write_text("gene1\tgene2\nEML4\tALK\n")
+    (tmp_path / "S2.fus").write_text("nothing\there\n")
+    (tmp_path / "all.seg").write_text("ID\tchrom\tstart\tend\tmajor\tminor\nS1\t1\t1\t9\t1\t1\nS2\t1\t1\t9\tx\t1\n")
+    (tmp_path / "cna.txt").write_text("Hugo_Symbol\tS1\tS2\nEGFR\t2\t0\nMET\t2\tamp\n")
+    (tmp_path / "who.txt").write_text("S1\nS2\n")
+    people = cohort(["S1", "S2"])
+    for options, marker in (
+        (MolecularOptions(mutations="{subject}.maf", min_mutated=1), "mut:TP53"),
+        (MolecularOptions(segments=SegmentOptions("{subject}.seg", "hg38")), "ploidy"),
+        (MolecularOptions(segments=SegmentOptions("all.seg", "hg38")), "ploidy"),
+        (MolecularOptions(copy_number=(CopyNumberTable("cna.txt"),), min_mutated=1), "amp:EGFR"),
+        (MolecularOptions(fusions=(FusionTable("{subject}.fus", tested="who.txt"),), min_mutated=1), "fus:ALK"),
+    ):
+        result = assemble(options, people, tmp_path)
+        values = column(result, marker)
+        assert values["S1"] > 0
+        assert values["S2"] is None
+        assert set(_aside(result)) == {"S2"}
+        assert _aside(result)["S2"].where
+
+
+def test_a_listed_vial_makes_nobody_unmutated(tmp_path):
+    (tmp_path / "m.maf").write_text(MAF + "TP53\t17\t7\tC\tT\tMissense_Mutation\tTCGA-AA-0001-01B-11D\tp.R1H\tACG\n")
+    (tmp_path / "who.txt").write_text("TCGA-AA-0001-01A-11D\nTCGA-AA-0002-01A-11D\n")
+    options = MolecularOptions(mutations="m.maf", sequenced="who.txt", min_mutated=1)
+    result = assemble(options, cohort(["TCGA-AA-0001", "TCGA-AA-0002"], barcode="tcga"), tmp_path)
+    assert column(result, "mut:TP53") == {"TCGA-AA-0001": 1, "TCGA-AA-0002": 0}

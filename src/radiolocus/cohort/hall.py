@@ -74,7 +74,9 @@ class Cohort:
             parts.append(conform(part, "cohort/endpoints"))
         return pl.concat(parts)
 
-    def match(self, source: str, raw_ids: Iterable[object], *, several: bool = False) -> Match:
+    def match(
+        self, source: str, raw_ids: Iterable[object], *, several: bool = False, measured: Iterable[str] = ()
+    ) -> Match:
         """Join the ids of a source to the cohort, loudly.
 
         Parameters
@@ -86,6 +88,9 @@ class Cohort:
         several : bool
             Whether different raw ids may belong to one subject (several samples, several visits) where the rules do
             not choose among them. By default all of them are left out then, because nobody said which one counts.
+        measured : iterable of str
+            With `several`: ids under which the source holds values, where others are only listed as looked at. Another
+            vial or aliquot of the same tumour that is only listed does not count instead of one with values.
 
         Notes
         -----
@@ -98,8 +103,12 @@ class Cohort:
         by_subject: dict[str, list[str]] = {}
         for r in raw:
             by_subject.setdefault(normal[r], []).append(r)
+        filled = frozenset(measured)
         passed = {
-            r: best for s, rs in by_subject.items() if s in known for r, best in self._passed_over(rs, several).items()
+            r: best
+            for s, rs in by_subject.items()
+            if s in known
+            for r, best in self._passed_over(rs, several, filled).items()
         }
         left = {s: [r for r in rs if r not in passed] for s, rs in by_subject.items() if s in known}
         twice = {} if several else {s: rs for s, rs in left.items() if len(rs) > 1}
@@ -122,17 +131,24 @@ class Cohort:
         problems += _coverage(source, rows, len(set(mapping.values())), len(self.subjects))
         return Match(mapping, _membership(rows), tuple(problems))
 
-    def _passed_over(self, raw: Sequence[str], several: bool) -> dict[str, str]:
+    def _passed_over(self, raw: Sequence[str], several: bool, measured: frozenset[str]) -> dict[str, str]:
         """Ids of one subject that do not count, each with the one that does; empty when the rules cannot choose.
 
         Where several ids may count, one that says less of the same sample never stands in the way of the one that
-        says more: a list of patients beside a file of aliquots.
+        says more: a list of patients beside a file of aliquots. Nor does one that is only listed stand in the way of
+        the same tumour with values: its other vial would make them look as if nothing had been found.
         """
         ranks = {r: self.ids.rank(r) for r in raw} if len(raw) > 1 else {}
         ranked = {r: rank for r, rank in ranks.items() if rank is not None}
         if not ranked:
             return {}
-        vague = {r for r in ranked if several and any(self.ids.names_less(r, other) for other in ranked)}
+        filled = {r for r in ranked if several and r in measured}
+        vague = {
+            r
+            for r in (ranked if several else ())
+            if any(self.ids.names_less(r, other) for other in (filled if r in filled else ranked))
+            or (r not in filled and any(self.ids.same_tumour(r, other) for other in filled))
+        }
         first = min((r for r in ranked if r not in vague), key=lambda r: ranked[r])
         return {
             r: first

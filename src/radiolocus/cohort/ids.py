@@ -125,6 +125,11 @@ class IdRules:
         less, more = self._told(raw), self._told(other)
         return less != more and all(a in ("", b) for a, b in zip(less, more, strict=True))
 
+    def same_tumour(self, raw: object, other: object) -> bool:
+        """Whether two ids may mean the same visit and sample type, if another vial or aliquot of it."""
+        mine, theirs = self._told(raw)[:2], self._told(other)[:2]
+        return all("" in (a, b) or a == b for a, b in zip(mine, theirs, strict=True))
+
     def _told(self, raw: object) -> tuple[str, ...]:
         """Visit, sample type, vial and the rest of the barcode; empty where the id does not say it."""
         text = self._dressed(str(raw))

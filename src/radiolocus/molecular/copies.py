@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +14,7 @@ from radiolocus.errors import ConfigError, TableError
 from radiolocus.model import Array, Problem
 from radiolocus.molecular.arms import ARMS, Build
 from radiolocus.molecular.drivers import incidence
-from radiolocus.molecular.mutations import files_of
+from radiolocus.molecular.mutations import read_each, without
 from radiolocus.molecular.ploidy import measure_genome
 from radiolocus.molecular.scars import scars
 from radiolocus.molecular.sheet import Marker, Sheet, below
@@ -174,11 +174,11 @@ class FusionTable:
 
 def add_segments(sheet: Sheet, options: SegmentOptions, root: Path) -> None:
     """Put scars, ploidy and aneuploidy on the sheet."""
-    parts = [read_segments(below(root, name), options.columns, who) for name, who in files_of(root, options.path)]
+    parts, aside = read_each(root, options.path, lambda path, who: read_segments(path, options.columns, who))
     segments = Segments(
         pl.concat([part.frame for part in parts]),
-        tuple(dict.fromkeys(s for part in parts for s in part.samples)),
-        tuple(note for part in parts for note in part.notes),
+        tuple(dict.fromkeys([*(s for part in parts for s in part.samples), *aside])),
+        (*(note for part in parts for note in part.notes), *(replace(p, item=who) for who, p in aside.items())),
     )
     match = sheet.join(options.path, segments.samples)
     # A sample that was set aside concerns a subject of the cohort, or nobody.
@@ -222,7 +222,7 @@ def _thin(table: pl.DataFrame, source: str) -> list[Problem]:
 def add_copy_number(sheet: Sheet, options: CopyNumberTable, least: int, root: Path) -> None:
     """Put copy number by gene on the sheet; binary markers of genes altered in at least `least` subjects."""
     table = read_gene_copies(below(root, options.path))
-    sheet.say(table.notes)
+    sheet.say(note for note in table.notes if not note.item)
     discrete = [level for level in options.by if level != "value"]
     if discrete and not table.discrete:
         raise TableError(
@@ -236,6 +236,7 @@ def add_copy_number(sheet: Sheet, options: CopyNumberTable, least: int, root: Pa
         if gene not in place:
             raise TableError(f"no gene '{gene}'", where=options.path, todo=suggest(gene, table.genes) or "check it")
     match = sheet.join(options.path, table.samples)
+    match = without(sheet, match, {str(note.item): note for note in table.notes if note.item})
     columns = [table.samples.index(raw) for raw in match.mapping]
     subjects = list(match.mapping.values())
     for level in options.by:
@@ -258,13 +259,14 @@ def _level(values: Array, level: CopyLevel) -> Array:
 
 def add_fusions(sheet: Sheet, options: FusionTable, least: int, root: Path) -> None:
     """Put fusions on the sheet: a marker for every gene and every pair that `least` subjects have."""
-    parts = [read_fusions(below(root, name), options.columns, who) for name, who in files_of(root, options.path)]
+    parts, aside = read_each(root, options.path, lambda path, who: read_fusions(path, options.columns, who))
     sheet.say(note for part in parts for note in part.notes)
     frame = pl.concat([part.frame for part in parts])
-    samples = dict.fromkeys(s for part in parts for s in part.samples)
+    samples = dict.fromkeys([*(s for part in parts for s in part.samples), *aside])
+    found = tuple(samples)
     if options.tested is not None:
         samples |= dict.fromkeys(read_sample_list(below(root, options.tested)))
-    match = sheet.join(options.path, samples, several=True)
+    match = without(sheet, sheet.join(options.path, samples, several=True, measured=found), aside)
     subject = pl.col("sample").replace_strict(match.mapping, default=None, return_dtype=pl.String)
     rows = frame.with_columns(subject=subject).drop_nulls("subject")
     sheet.keep("molecular/fusions", rows.select("subject", "gene1", "gene2").unique().sort("subject", "gene1", "gene2"))
@@ -276,8 +278,8 @@ def add_fusions(sheet: Sheet, options: FusionTable, least: int, root: Path) -> N
         (pl.concat(single), "a fusion of the gene with any other"),
         (named, "this fusion, the gene of the 5′ end first (Bruford et al. 2021)"),
     ):
-        found, _ = incidence(items.unique().sort("item", "subject"), subjects, least)
-        _add(sheet, found, subjects, options.path, definition)
+        counted, _ = incidence(items.unique().sort("item", "subject"), subjects, least)
+        _add(sheet, counted, subjects, options.path, definition)
 
 
 def _add(sheet: Sheet, found: pl.DataFrame, subjects: Iterable[str], source: str, definition: str) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
 from radiolocus.cohort import Match
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, RadiolocusError
 from radiolocus.model import Array, BoolArray, Problem
 from radiolocus.molecular.alterations import (
     DEFINITIONS,
@@ -35,7 +36,9 @@ from radiolocus.read.maf import Maf, read_maf, read_sample_list
 from radiolocus.read.panels import read_panel_matrix
 from radiolocus.read.somatic_vcf import read_somatic_vcf
 
-__all__ = ["MutationPlan", "VcfOptions", "add_mutations", "files_of"]
+__all__ = ["MutationPlan", "VcfOptions", "add_mutations", "files_of", "read_each", "without"]
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,54 @@ def files_of(root: Path, pattern: str) -> list[tuple[str, str | None]]:
     return found
 
 
+def read_each(
+    root: Path, pattern: str, read: Callable[[Path, str | None], Part]
+) -> tuple[list[Part], dict[str, Problem]]:
+    """Read the files of a source; of those with one subject each, one that cannot be read ends only that subject.
+
+    Returns
+    -------
+    list
+        What was read.
+    dict of str to Problem
+        Subject, as the path names it, and why its file cannot be used.
+
+    Raises
+    ------
+    RadiolocusError
+        No file can be used, or the file of all subjects cannot.
+    """
+    parts, aside, first = [], {}, None
+    for name, subject in files_of(root, pattern):
+        try:
+            parts.append(read(below(root, name), subject))
+        except RadiolocusError as error:
+            if subject is None:
+                raise
+            first = first or error
+            aside[subject] = Problem("molecular", error.got, where=error.where, allowed=error.allowed, todo=error.todo)
+    if not parts and first is not None:
+        raise first
+    return parts, aside
+
+
+def without(sheet: Sheet, match: Match, aside: Mapping[str, Problem]) -> Match:
+    """Take out subjects one of whose ids cannot be used: what is missing of them would look as if it were not there."""
+    there: dict[str, Problem] = {}
+    for raw, problem in aside.items():
+        if raw in match.mapping:
+            there.setdefault(match.mapping[raw], problem)
+    sheet.say(replace(there[subject], subject=subject) for subject in sorted(there))
+    return match._replace(mapping={raw: subject for raw, subject in match.mapping.items() if subject not in there})
+
+
 def add_mutations(sheet: Sheet, plan: MutationPlan, root: Path) -> None:
     """Put mutations on the sheet: markers of every level, burden, signatures and the table of variants."""
     source = plan.mutations
     maf = _read(plan, root)
     sheet.say(maf.notes)
     match, mutated = _joined(sheet, plan, maf, root)
+    match = without(sheet, match, maf.aside)
     hotspots = None if plan.drivers.hotspots is None else read_hotspots(below(root, plan.drivers.hotspots))
     rows, said = described(maf.frame, match.mapping, hotspots, plan.drivers.hotspot_min, source)
     sheet.say(said)
@@ -137,26 +182,24 @@ def add_mutations(sheet: Sheet, plan: MutationPlan, root: Path) -> None:
 def _read(plan: MutationPlan, root: Path) -> Maf:
     """Read one mutation file, or one a subject, as one."""
     genome = Fasta(below(root, plan.vcf.genome)) if plan.vcf.genome else None
-    parts = []
-    for name, subject in files_of(root, plan.mutations):
-        path = below(root, name)
-        if re.search(r"\.(vcf|bcf)(\.gz)?$", name.casefold()):
-            part = read_somatic_vcf(
-                path,
-                sample=subject,
-                normal=plan.vcf.normal,
-                keep_filtered=plan.vcf.keep_filtered,
-                reference=genome,
-            )
-        else:
-            part = read_maf(path)
-        parts.append(part)
-    if len(parts) == 1:
+
+    def one(path: Path, subject: str | None) -> Maf:
+        if not re.search(r"\.(vcf|bcf)(\.gz)?$", path.name.casefold()):
+            return read_maf(path)
+        return read_somatic_vcf(
+            path, sample=subject, normal=plan.vcf.normal, keep_filtered=plan.vcf.keep_filtered, reference=genome
+        )
+
+    parts, aside = read_each(root, plan.mutations, one)
+    if len(parts) == 1 and not aside:
         return parts[0]
+    for part in parts:
+        aside |= part.aside
     return Maf(
         pl.concat([part.frame for part in parts], how="diagonal"),
         tuple(dict.fromkeys(name for part in parts for name in part.sequenced)),
         _summed([note for part in parts for note in part.notes], plan.mutations),
+        aside,
     )
 
 
@@ -171,7 +214,7 @@ def _summed(notes: Sequence[Problem], where: str) -> tuple[Problem, ...]:
 
 def _joined(sheet: Sheet, plan: MutationPlan, maf: Maf, root: Path) -> tuple[Match, list[str]]:
     source = plan.mutations
-    mutated = maf.frame["Tumor_Sample_Barcode"].unique(maintain_order=True).to_list()
+    mutated = [*maf.frame["Tumor_Sample_Barcode"].unique(maintain_order=True), *maf.aside]
     barcodes = dict.fromkeys((*mutated, *maf.sequenced))
     if plan.sequenced is not None:
         barcodes |= dict.fromkeys(read_sample_list(below(root, plan.sequenced)))
@@ -179,7 +222,7 @@ def _joined(sheet: Sheet, plan: MutationPlan, maf: Maf, root: Path) -> tuple[Mat
         below(root, plan.panels.samples)
         matrix = read_panel_matrix(root / plan.panels.samples, plan.panels.column, plan.panels.id)
         barcodes |= dict.fromkeys(matrix)
-    match = sheet.join(source, barcodes, several=True)
+    match = sheet.join(source, barcodes, several=True, measured=mutated)
     sheet.say(_several(match, mutated, source))
     if plan.sequenced is None and plan.panels is None and not maf.sequenced:
         sheet.say(

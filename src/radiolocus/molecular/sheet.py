@@ -80,9 +80,11 @@ class Sheet:
         self.problems: list[Problem] = []
         self.tables: dict[str, list[pl.DataFrame]] = {}
 
-    def join(self, source: str, raw_ids: Iterable[str], *, several: bool = False) -> Match:
+    def join(
+        self, source: str, raw_ids: Iterable[str], *, several: bool = False, measured: Iterable[str] = ()
+    ) -> Match:
         """Join the ids of a source to the cohort and keep what was said about it."""
-        match = self.cohort.match(source, raw_ids, several=several)
+        match = self.cohort.match(source, raw_ids, several=several, measured=measured)
         self.membership.append(match.membership)
         self.say(match.problems)
         self.known[[self.row[s] for s in match.mapping.values()]] = True

@@ -7,7 +7,8 @@ samples in columns; thresholded values are -2 (deep deletion), -1 (loss), 0, 1 (
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 
 from radiolocus.errors import TableError
 from radiolocus.model import Array, Problem
-from radiolocus.read.delimited import load_text, parse_delimited
+from radiolocus.read.delimited import Delimited, load_text, parse_delimited
 
 __all__ = ["LEVELS", "GeneCopies", "read_gene_copies"]
 
@@ -38,6 +39,7 @@ class GeneCopies:
     discrete : bool
         Whether every value is a thresholded one.
     notes : tuple of Problem
+        Those about a sample that cannot be used have it as `item`.
     """
 
     genes: tuple[str, ...]
@@ -57,7 +59,8 @@ def read_gene_copies(path: Path) -> GeneCopies:
     Raises
     ------
     TableError
-        No column of genes, no sample, a sample twice, or a cell that is no number.
+        No column of genes, no sample, a sample twice, or a cell that is no number in every sample; in some of them it
+        sets these samples aside, whose values are NaN.
     """
     table = parse_delimited(load_text(path), "\t", path.name, quote=None)
     header = [name.strip() for name in table.header]
@@ -77,17 +80,17 @@ def read_gene_copies(path: Path) -> GeneCopies:
         raise TableError(
             f"samples twice: {', '.join(twice[:3])}" if twice else "no sample", where=path.name, allowed="a column each"
         )
-    values = np.column_stack([_numbers(table.cells[:, i], header[i], table.lines, path.name) for i in places])
+    values, unread = _numbers(table, {i: header[i] for i in places}, path.name)
     written = [str(g or "").strip() for g in table.cells[:, key]]
     bare = [g.split("|")[0] for g in written]
     times = Counter(bare)
     names = [b if times[b] == 1 or "|" not in g else g for g, b in zip(written, bare, strict=True)]
     first = {name: i for i, name in reversed(list(enumerate(names))) if name}
     order = sorted(first.values())
-    notes: tuple[Problem, ...] = ()
+    notes = unread
     if len(order) < len(names):
         got = f"{len(names) - len(order)} rows repeat a gene or have none; the first row of a gene counts"
-        notes = (Problem("molecular", got, "note", where=path.name, count=len(names) - len(order)),)
+        notes = (Problem("molecular", got, "note", where=path.name, count=len(names) - len(order)), *unread)
     values = values[order]
     known = values[~np.isnan(values)]
     return GeneCopies(
@@ -95,14 +98,22 @@ def read_gene_copies(path: Path) -> GeneCopies:
     )
 
 
-def _numbers(cells: pl.Series, name: str, lines: tuple[int, ...], where: str) -> Array:
-    text = cells.str.strip_chars()
-    text = text.set(text.is_in(_EMPTY), None)
-    number = text.cast(pl.Float64, strict=False)
-    bad = text.is_not_null() & number.is_null()
-    if bad.any():
-        row = int(bad.arg_true()[0])
-        raise TableError(
-            f"'{text[row]}'", where=f"{where}, line {lines[row]}, sample {name}", allowed="a number, or NA"
-        )
-    return np.asarray(number.fill_null(np.nan).to_numpy(), dtype=np.float64)
+def _numbers(table: Delimited, names: Mapping[int, str], where: str) -> tuple[Array, tuple[Problem, ...]]:
+    """Values of each sample, and the samples with a cell that is no number; when it is all of them, the file is."""
+    columns: list[Array] = []
+    unread: list[Problem] = []
+    for i, name in names.items():
+        text = table.cells[:, i].str.strip_chars()
+        text = text.set(text.is_in(_EMPTY), None)
+        number = text.cast(pl.Float64, strict=False)
+        bad = text.is_not_null() & number.is_null()
+        columns.append(np.asarray(number.fill_null(np.nan).to_numpy(), dtype=np.float64))
+        if bad.any():
+            row = int(bad.arg_true()[0])
+            place = f"{where}, line {table.lines[row]}, sample {name}"
+            unread.append(Problem("molecular", f"'{text[row]}'", item=name, where=place, allowed="a number, or NA"))
+            columns[-1] = np.full(number.len(), np.nan)
+    if len(unread) == len(names):
+        raise TableError(unread[0].got, where=unread[0].where, allowed=unread[0].allowed)
+    told = tuple(replace(p, got=f"{p.got}; the sample has no copy numbers") for p in unread)
+    return np.column_stack(columns), told

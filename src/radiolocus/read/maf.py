@@ -6,7 +6,8 @@ https://docs.cbioportal.org/file-formats/#mutation-data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -59,11 +60,15 @@ class Maf:
         Barcodes of the ``#sequenced_samples:`` line that cBioPortal writes; empty when there is none.
     notes : tuple of Problem
         What the reader left out.
+    aside : dict of str to Problem
+        Barcodes with a row that cannot be read, and the first such row. None of their rows is in `frame`, since what is
+        missing there would look unmutated.
     """
 
     frame: pl.DataFrame
     sequenced: tuple[str, ...] = ()
     notes: tuple[Problem, ...] = ()
+    aside: dict[str, Problem] = field(default_factory=dict)
 
 
 def read_maf(path: Path) -> Maf:
@@ -72,21 +77,24 @@ def read_maf(path: Path) -> Maf:
     Column names are matched whatever their case; ``Protein_Change`` is taken for ``HGVSp_Short`` and Oncotator's
     ``ref_context`` for ``CONTEXT`` where those are absent.
     Rows that repeat an earlier row in every field are counted and dropped; so are rows without a gene (intergenic).
+    A row without classification, or with a position or count that is no whole number or is negative, sets its sample
+    aside.
 
     Raises
     ------
     FormatError
         A file that cannot be read, or a line with another number of fields than the header.
     TableError
-        A required column is absent or double; a row without sample or classification; a position that is no whole
-        number. The message names the line.
+        A required column is absent or double; a row without sample; no sample is left. The message names the line.
     """
     table = parse_delimited(load_text(path), "\t", path.name, quote=None)
     place = _columns(table.header, path.name)
     frame = table.cells.select(pl.col(str(i)).str.strip_chars().alias(name) for name, i in place.items())
-    for name in ("Tumor_Sample_Barcode", "Variant_Classification"):
-        _demand(frame, name, table, path.name)
-    frame = frame.with_columns(_whole(frame, name, table, path.name) for name in _WHOLE if name in frame.columns)
+    if (lost := _empty(frame, "Tumor_Sample_Barcode")).any():
+        raise _refused(frame, "Tumor_Sample_Barcode", int(lost.arg_true()[0]), table, path.name)
+    numbers, wrong = _whole(frame)
+    aside = _set_aside(frame, wrong, table, path.name)
+    frame = frame.with_columns(numbers)
     repeated = ~table.cells.select(first=pl.struct(pl.all()).is_first_distinct())["first"]
     nameless = frame["Hugo_Symbol"].is_null() | frame["Hugo_Symbol"].is_in(["", "Unknown", ".", "NA"])
     notes = [
@@ -102,7 +110,8 @@ def read_maf(path: Path) -> Maf:
     between = frame.filter(nameless)["Tumor_Sample_Barcode"].unique(maintain_order=True).to_list()
     if between:
         sequenced = tuple(dict.fromkeys((*sequenced, *between)))
-    return Maf(frame.filter(~(repeated | nameless)), sequenced, tuple(n for n in notes if n is not None))
+    kept = ~(repeated | nameless | frame["Tumor_Sample_Barcode"].is_in(list(aside)))
+    return Maf(frame.filter(kept), sequenced, tuple(n for n in notes if n is not None), aside)
 
 
 def read_sample_list(path: Path) -> tuple[str, ...]:
@@ -151,31 +160,50 @@ def _columns(header: tuple[str, ...], where: str) -> dict[str, int]:
     return {name: found[name] for name in _KEPT if name in found}
 
 
-def _demand(frame: pl.DataFrame, name: str, table: Delimited, where: str) -> None:
-    empty = frame[name].is_null() | (frame[name] == "")
-    if empty.any():
-        raise TableError(
-            f"no value ({int(empty.sum())} rows in all)",
-            where=f"{where}, line {table.lines[int(empty.arg_true()[0])]}, column {name}",
-            allowed="text in every row",
-            todo="fill the field or take the row out",
-        )
+def _empty(frame: pl.DataFrame, name: str) -> pl.Series:
+    return frame[name].is_null() | (frame[name] == "")
 
 
-def _whole(frame: pl.DataFrame, name: str, table: Delimited, where: str) -> pl.Series:
-    text = frame[name]
-    text = text.set(text.is_in(_EMPTY), None)
-    number = text.cast(pl.Int64, strict=False)
-    bad = text.is_not_null() & number.is_null()
-    if bad.any():
-        row = int(bad.arg_true()[0])
-        raise TableError(
-            f"'{text[row]}'",
-            where=f"{where}, line {table.lines[row]}, column {name}",
-            allowed="a whole number, or empty",
-            todo="mend the field: the rest of the line may have slipped by a column",
-        )
-    return number.alias(name)
+def _whole(frame: pl.DataFrame) -> tuple[list[pl.Series], dict[str, pl.Series]]:
+    """Positions and counts as numbers; of each column that must be right, which rows are wrong."""
+    wrong = {"Variant_Classification": _empty(frame, "Variant_Classification")}
+    numbers = []
+    for name in (n for n in _WHOLE if n in frame.columns):
+        text = frame[name].set(frame[name].is_in(_EMPTY), None)
+        number = text.cast(pl.Int64, strict=False)
+        wrong[name] = text.is_not_null() & (number.is_null() | (number < 0))
+        numbers.append(number.set(wrong[name], None).alias(name))
+    return numbers, wrong
+
+
+def _set_aside(frame: pl.DataFrame, wrong: Mapping[str, pl.Series], table: Delimited, where: str) -> dict[str, Problem]:
+    """Samples with a row that cannot be read, each with its first one; when it is all of them, the file is at fault."""
+    found: dict[str, tuple[int, str]] = {}
+    for name, rows in wrong.items():
+        for row in rows.arg_true().to_list():
+            barcode = frame["Tumor_Sample_Barcode"][row]
+            found[barcode] = min(found.get(barcode, (row, name)), (row, name))
+    if found and len(found) == frame["Tumor_Sample_Barcode"].n_unique():
+        row, name = min(found.values())
+        raise _refused(frame, name, row, table, where)
+    aside = {}
+    for barcode, (row, name) in sorted(found.items(), key=lambda item: item[1]):
+        told = _refused(frame, name, row, table, where)
+        got = f"{told.got}; the mutations of {barcode} would be incomplete and are unknown"
+        aside[barcode] = Problem("molecular", got, where=told.where, allowed=told.allowed, todo=told.todo)
+    return aside
+
+
+def _refused(frame: pl.DataFrame, name: str, row: int, table: Delimited, where: str) -> TableError:
+    place = f"{where}, line {table.lines[row]}, column {name}"
+    if name not in _WHOLE:
+        return TableError("no value", where=place, allowed="text in every row", todo="fill the field")
+    return TableError(
+        f"'{frame[name][row]}'",
+        where=place,
+        allowed="a whole number, not negative, or empty",
+        todo="mend the field: the rest of the line may have slipped by a column",
+    )
 
 
 def _note(got: str, done: str, rows: pl.Series, table: Delimited, path: Path) -> Problem:

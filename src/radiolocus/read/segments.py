@@ -78,8 +78,8 @@ def read_segments(path: Path, columns: Mapping[str, str] | None = None, sample: 
     Raises
     ------
     TableError
-        A missing column, or a field that is no number; the message names the line. Overlapping or reversed segments
-        and negative copy numbers set aside their sample alone.
+        A missing column, or a field that is no number in every sample; the message names the line. Fields that are no
+        numbers, overlapping or reversed segments and negative copy numbers set aside their sample alone.
     """
     text = load_text(path)
     separator = "," if ".csv" in path.name.lower() else "\t"
@@ -92,15 +92,16 @@ def read_segments(path: Path, columns: Mapping[str, str] | None = None, sample: 
             allowed="a column such as ID, Sample or GDC_Aliquot, or one file a subject",
             todo="name the column under columns, or write {subject} into the path where the id stands",
         )
-    frame = _typed(table, place, path.name)
-    if "sample" not in frame.columns:
-        frame = frame.with_columns(sample=pl.lit(sample))
-    frame, notes = _whole(_alleles(frame), path.name)
-    samples = tuple(frame["sample"].unique(maintain_order=True).to_list())
+    frame, unread = _typed(table, place, path.name, sample)
+    everybody = frame["sample"].unique(maintain_order=True).to_list()
+    lost = {str(p.item) for p in unread}
+    frame, notes = _whole(_alleles(frame.filter(~pl.col("sample").is_in(sorted(lost)))), path.name)
+    there = {*frame["sample"], *lost}
+    samples = tuple(name for name in everybody if name in there)
     frame, told = _usable(frame.drop("line"), frame["line"], path.name)
     rank = pl.col("chromosome").replace_strict({str(i): i for i in range(1, 23)} | {"X": 23, "Y": 24}, default=25)
     frame = frame.sort("sample", rank, "chromosome", "start", maintain_order=True)
-    return Segments(frame.select("sample", "chromosome", "start", "end", *_MEASURES), samples, (*notes, *told))
+    return Segments(frame.select("sample", "chromosome", "start", "end", *_MEASURES), samples, (*notes, *unread, *told))
 
 
 def _plain(name: str) -> str:
@@ -134,25 +135,49 @@ def _columns(header: tuple[str, ...], named: Mapping[str, str], where: str) -> d
     return found
 
 
-def _typed(table: Delimited, place: Mapping[str, int], where: str) -> pl.DataFrame:
+def _typed(
+    table: Delimited, place: Mapping[str, int], where: str, sample: str | None
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Fields as numbers, and the samples with a field that is none; when it is all of them, the file is at fault."""
     text = table.cells.select(pl.col(str(i)).str.strip_chars().alias(name) for name, i in place.items())
+    if "sample" not in text.columns:
+        text = text.with_columns(sample=pl.lit(sample, pl.String))
     series = [pl.Series("line", table.lines, pl.Int64)]
+    errors: dict[str, tuple[int, TableError]] = {}
     for name in text.columns:
         if name in ("sample", "chromosome"):
             series.append(text[name].fill_null(""))
             continue
         cells = text[name].set(text[name].is_in(_EMPTY), None)
         number = cells.cast(pl.Float64, strict=False)
-        bad = (cells.is_not_null() & number.is_null()) | (cells.is_null() if name in _NEEDED else pl.Series([False]))
-        if bad.any():
-            row = int(bad.arg_true()[0])
-            raise TableError(
-                f"'{text[name][row] or ''}'",
-                where=f"{where}, line {table.lines[row]}, column '{table.header[place[name]].strip()}'",
-                allowed="a number",
-                todo="mend the field: the rest of the line may have slipped by a column",
-            )
+        bad = ~number.is_finite().fill_null(value=False) if name in _NEEDED else cells.is_not_null() & number.is_null()
+        for row in bad.arg_true().to_list():
+            who = text["sample"][row] or ""
+            if who not in errors or row < errors[who][0]:
+                errors[who] = (
+                    row,
+                    TableError(
+                        f"'{text[name][row] or ''}'",
+                        where=f"{where}, line {table.lines[row]}, column '{table.header[place[name]].strip()}'",
+                        allowed="a number",
+                        todo="mend the field: the rest of the line may have slipped by a column",
+                    ),
+                )
+        number = number.set(bad, None) if bad.any() else number
         series.append(number.cast(pl.Int64) if name in _NEEDED else number)
+    if errors and len(errors) == text["sample"].fill_null("").n_unique():
+        raise min(errors.values(), key=lambda found: found[0])[1]
+    unread = [
+        Problem(
+            "molecular", f"{e.got}; the sample has no segments", item=who, where=e.where, allowed=e.allowed, todo=e.todo
+        )
+        for who, (_, e) in errors.items()
+    ]
+    return _named(series), unread
+
+
+def _named(series: list[pl.Series]) -> pl.DataFrame:
+    """Columns as a table, chromosomes by their usual names."""
     frame = pl.DataFrame(series)
     return frame.with_columns(chromosome_names(pl.col("chromosome"))).with_columns(
         pl.col("chromosome").replace({"23": "X", "24": "Y"})
