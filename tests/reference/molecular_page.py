@@ -93,7 +93,7 @@ is taken off the id. Where a source then has several samples of a subject one co
 4. the last aliquot by its name, which is the one of the highest plate.
 
 Of lists of who was sequenced or tested, an id that says less (the patient, `TCGA-HT-7467-01`) means the sample of the
-mutation or fusion file that says more.
+mutation or fusion file that says more, and one that names another vial or aliquot never counts instead of it.
 
 What was passed over, left out, joined or not, and which id it resembles, stands in `cohort/membership` and in the
 report. Without these rules several samples of a subject leave it out of a table; the mutations of a MAF count
@@ -113,6 +113,11 @@ without it they stay where the caller put them. The transcript is the one that V
 one, else that of the most severe consequence; of SnpEff the most severe. Terms become the classes that vcf2maf gives
 them. Records that the caller filtered, alleles without annotation and genotypes that are not called are counted and
 told.
+
+A row that cannot be read (a position or count that is no whole number or is negative, no class) sets its subject aside,
+by file, line and name: its mutations would be incomplete, so all of them are unknown, not absent, and the others go on.
+The same holds for a bad segment or copy number, and for one bad file of a pattern with `{{subject}}`. Only when no subject
+is left, or nobody can say whose the row is, does the source end.
 
 Nonsynonymous are the classes {classes}, unless `Mutation_Status` says germline, LOH, wild type or none.
 
