@@ -116,8 +116,8 @@ told.
 
 A row that cannot be read (a position or count that is no whole number or is negative, no class) sets its subject aside,
 by file, line and name: its mutations would be incomplete, so all of them are unknown, not absent, and the others go on.
-The same holds for a bad segment or copy number, and for one bad file of a pattern with `{{subject}}`. Only when no subject
-is left, or nobody can say whose the row is, does the source end.
+The same holds for a bad segment or copy number, and for one bad file of a pattern with `{{subject}}`. Only when no
+subject is left, or nobody can say whose the row is, does the source end.
 
 Nonsynonymous are the classes {classes}, unless `Mutation_Status` says germline, LOH, wild type or none.
 
