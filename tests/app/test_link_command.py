@@ -252,3 +252,12 @@ def test_a_patient_of_several_samples_is_set_aside_from_the_expression_alone(tmp
     table = read_table(tmp_path / "out", "link/link")
     assert table.filter(marker="expr:G0")["n"].unique().to_list() == [49]
     assert table.filter(marker="EGFR")["n"].unique().to_list() == [50]
+
+
+def test_no_pair_that_could_be_tested_is_no_success(tmp_path):
+    a = write(tmp_path / "a", n=6)
+    code, output = call(a / "features.csv", a / "markers.csv", "--out", tmp_path / "out")
+    assert code == 2
+    assert "0 links tested" in output
+    assert "fewer than 20 subjects" in output
+    assert "no pair of a feature and a marker could be tested" in output

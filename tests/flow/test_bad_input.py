@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flow.small_study import AFFINE, GENETICS, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
+from flow.small_study import AFFINE, GENETICS, GENOTYPING, MOLECULAR, OUTCOME, RESPONSE, SmallStudy
 from radiolocus.app.check import check_study
 from radiolocus.config import load_study
 from radiolocus.errors import InputError, StoreError
@@ -205,3 +205,19 @@ def test_numbers_and_text_in_one_predictor_are_told(study):
     assert "what to do: correct the cells, or declare" in note
     study.text += '[cohort.columns.age]\ntype = "number"\n'
     assert not [n for n in check_study(load_study(study.file())).notes if "in one column" in n]
+
+
+def test_who_needs_markers_says_that_the_molecular_stage_failed(study):
+    study.text += MOLECULAR + GENOTYPING
+    (study.root / "markers.csv").write_text("id,egfr\nS01\n")
+    finished = study.run()
+    why = read_json(finished.root, "study.json")["stages"]
+    cause = why["molecular"]["why"]
+    assert "markers.csv" in cause
+    for stage in ("link", "genotyping"):
+        assert why[stage]["ran"] is False
+        assert "the molecular stage failed: " in why[stage]["why"]
+        assert "markers.csv" in why[stage]["why"]
+        (problem,) = [p for p in study.problems(finished) if p["stage"] == stage]
+        assert problem["got"].startswith("the molecular stage failed: ")
+    assert why["features"]["ran"] is True

@@ -12,7 +12,7 @@ from radiolocus.app.loading import loading
 
 __all__ = ["add_commands"]
 
-SET_ASIDE = 3
+REFUSED, SET_ASIDE = 2, 3
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -91,6 +91,9 @@ def link(
     if lost:
         place = f" ({lost[0].where})" if lost[0].where else ""
         typer.echo(f"{lost[0].got}{place}; {len(lost)} such in {out / 'problems.csv'}")
+    if not tests:
+        typer.echo("no pair of a feature and a marker could be tested: there is no result", err=True)
+        raise typer.Exit(REFUSED)
     if any(p.severity == "set aside" for p in found.problems):
         typer.echo(f"some subjects were set aside: see {out / 'problems.csv'}")
         raise typer.Exit(SET_ASIDE)

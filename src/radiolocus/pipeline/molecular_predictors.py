@@ -7,15 +7,24 @@ from fnmatch import fnmatchcase
 
 import polars as pl
 
-from radiolocus.errors import ConfigError
+from radiolocus.errors import ConfigError, InputError
 from radiolocus.model import Problem
 from radiolocus.molecular.expression import ExpressionTable
 from radiolocus.molecular.markers import MolecularOptions
 from radiolocus.molecular.subtypes import CLUSTER
-from radiolocus.pipeline.run import Followed
+from radiolocus.pipeline.run import Followed, Run
 from radiolocus.store import read_table
 
-__all__ = ["molecular_predictors", "refuse_selected", "selected"]
+__all__ = ["molecular_failure", "molecular_predictors", "refuse_selected", "selected"]
+
+
+def molecular_failure(run: Run) -> InputError | None:
+    """What stages that need markers say when there are none because the molecular stage failed; None when it ran."""
+    cause = run.gathered.failed.get("molecular")
+    if cause is None:
+        return None
+    todo = "mend the molecular source: without it there is no marker"
+    return InputError(f"the molecular stage failed: {cause.message}", where="molecular", todo=todo)
 
 
 def molecular_predictors(

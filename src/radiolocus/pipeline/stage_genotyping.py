@@ -8,6 +8,7 @@ from radiolocus.associate.genotyping import plan, run_unit
 from radiolocus.associate.genotyping_options import GenotypingOptions
 from radiolocus.associate.genotyping_tables import summarise
 from radiolocus.pipeline.inputs import clinical, upstream
+from radiolocus.pipeline.molecular_predictors import molecular_failure
 from radiolocus.pipeline.phenotypes import analysed_images, control_frames, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, problem_frame, run_all
 from radiolocus.schema import empty
@@ -18,12 +19,16 @@ __all__ = ["genotypes"]
 
 def genotypes(run: Run, options: GenotypingOptions) -> str:
     """Predict molecular markers from imaging features out of fold; finished repetitions are taken up."""
+    columns = run.gathered.cohort.frame.columns[1:]
+    failure = molecular_failure(run)
+    if failure is not None and any((t.marker or name) not in columns for name, t in options.targets.items()):
+        raise failure
     before = ("cohort/subjects", *upstream_of(options), "features/controls", "molecular/markers")
     stage = run.stage("genotyping", (options, analysed_images(run)), upstream(run, *before))
     if stage.manifest() is None:
         imaging, dropped = phenotypes(run, options, "genotyping")
         markers = read_table(run.root, "molecular/markers")
-        frame = clinical(run, run.gathered.cohort.frame.columns[1:], "genotyping")
+        frame = clinical(run, columns, "genotyping")
         planned = plan(
             pl.DataFrame({"subject": []}, {"subject": pl.String}) if markers is None else markers,
             imaging,

@@ -13,19 +13,24 @@ from radiolocus.errors import ConfigError, FormatError
 from radiolocus.model import Problem
 from radiolocus.pipeline.endpoints import ENDPOINT_TABLES, endpoint_markers
 from radiolocus.pipeline.inputs import clinical, upstream
+from radiolocus.pipeline.molecular_predictors import molecular_failure
 from radiolocus.pipeline.phenotypes import analysed_images, phenotypes, told_left_out, upstream_of
 from radiolocus.pipeline.run import Run, bar, problem_frame
 from radiolocus.read.discover import inside
 from radiolocus.read.genesets import read_gene_sets
 from radiolocus.schema import empty
-from radiolocus.store import read_table
+from radiolocus.store import digest, read_table
 
 __all__ = ["links", "other_links"]
 
 
 def links(run: Run, options: LinkOptions) -> str:
     """Test every imaging feature against every molecular marker, and what else ``[link]`` asks for."""
+    failure = molecular_failure(run)
+    if failure is not None and not options.endpoints:
+        raise failure
     inputs = upstream(run, "cohort/subjects", *upstream_of(options), "molecular/markers")
+    inputs |= {} if failure is None else {"molecular failed": digest(failure.message)}
     inputs |= upstream(run, *ENDPOINT_TABLES) if options.endpoints else {}
     named = {"gene_sets": options.gene_sets, "replication": options.replication}
     paths = {key: inside(run.study.root, name, f"link.{key}") for key, name in named.items() if name is not None}
@@ -38,11 +43,11 @@ def links(run: Run, options: LinkOptions) -> str:
         further = [name for name in (options.batch, options.permute_within) if name is not None]
         columns = list(dict.fromkeys([*options.covariates, *further]))
         features, dropped = phenotypes(run, options, "link")
-        notes: tuple[Problem, ...] = ()
+        notes = () if failure is None else (Problem("link", failure.got, where=failure.where, todo=failure.todo),)
         sets = None
         if "gene_sets" in paths:
             found_sets = read_gene_sets(paths["gene_sets"])
-            sets, notes = found_sets.sets, found_sets.notes
+            sets, notes = found_sets.sets, (*notes, *found_sets.notes)
         with bar(run, "link", 1) as step:
             found = link_all(
                 features,

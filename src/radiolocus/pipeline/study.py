@@ -138,6 +138,7 @@ def _stage(run: Run, name: str, why: dict[str, str]) -> str:
             if run.strict:
                 raise
             why[name] = error.message
+            run.gathered.failed.setdefault(name, error)
             problem = as_problem(name, error)
         else:
             run.progress.end(name, told)
