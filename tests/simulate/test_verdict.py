@@ -28,7 +28,9 @@ def _filled(name, rows):
     return pl.concat([frame, pl.DataFrame(rows)], how="diagonal_relaxed")
 
 
-def _tables(hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="PR", aside="S9"):
+def _tables(
+    hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="PR", aside="S9", through=0.01, coin_q=0.6
+):
     scan = [
         {"phenotype": "CT:stat_var", "variant_id": v, "beta": 1.0, "standard_error": 0.1, "neg_log_10_p_value": p}
         for v, p in (("rs1", 1.0), ("rs2", 2.0), ("rs3", 0.5), (hit, 12.0))
@@ -53,6 +55,11 @@ def _tables(hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="
         {"endpoint": e, "predictors": "all", "metric": "AUC", "estimate": low + 0.1, "lower": low, "upper": low + 0.2}
         for e, low in (("overall_survival", lower), ("recurrence", lower), ("negative_control", control))
     ]
+    mediated = {"exposure": "rs2", "mediator": "CT:stat_range", "direct": 0.1, "upper": 0.05}
+    paths = [
+        mediated | {"outcome": "recurrence", "mediated": 0.03, "lower": through, "q_value": 0.01},
+        mediated | {"outcome": "negative_control", "mediated": 0.0, "lower": -0.05, "q_value": coin_q},
+    ]
     return {
         "sumstats/by_phenotype/part": _filled("sumstats/sumstats", scan),
         "sumstats/variants": _filled(
@@ -61,6 +68,7 @@ def _tables(hit="rs2", link_q=0.001, null_q=0.5, lower=0.6, control=0.45, best="
         "sumstats/summary": _filled("sumstats/summary", [{"phenotype": "CT:stat_var", "lambda_gc": 1.0, "tests": 3}]),
         "link/link": _filled("link/link", links),
         "outcome/performance": _filled("outcome/performance", performance),
+        "mechanism/paths": _filled("mechanism/paths", paths),
         "response/best": _filled("response/best", [{"subject": s, "best_response": best} for s in TRUTH.responses]),
         "problems": _filled(
             "problems", [{"subject": aside, "severity": "set aside", "got": "1 NaN", "stage": "features"}]
@@ -97,6 +105,8 @@ def test_a_run_that_found_everything_is_told_so(tmp_path):
         ({"lower": 0.45}, {"survival depends on texture and driver", "recurrence depends on texture and driver"}),
         ({"control": 0.55}, {"a coin cannot be predicted"}),
         ({"best": "SD"}, {"best response of 40 subjects, measured with error and missed visits"}),
+        ({"through": -0.01}, {"the variant acts on outcomes through texture"}),
+        ({"coin_q": 0.01}, {"nothing goes through the image to a coin"}),
         ({"aside": "S3"}, {"S9: NaN", "nobody else is set aside"}),
     ],
 )
