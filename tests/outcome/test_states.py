@@ -89,6 +89,27 @@ def test_competing_events(study):
     assert tables["outcome/kaplan_meier"].height == 0
 
 
+def test_time_lost_to_the_event_in_each_risk_group(study):
+    _, tables, _ = done(study, "first", models=("fine_gray",))
+    lost = {r["metric"]: r for r in tables["outcome/evaluation"].iter_rows(named=True) if "time lost" in r["metric"]}
+    assert list(lost) == [
+        "restricted time lost, low risk",
+        "restricted time lost, high risk",
+        "restricted time lost difference",
+    ]
+    low, high, difference = lost.values()
+    first, end = study[0]["first"], difference["time"]
+    assert end == low["time"] == high["time"] <= first.time[first.event == 1].max()
+    for name, row in (("low", low), ("high", high)):
+        # The area under the incidence, by its steps.
+        curve = tables["outcome/incidence"].filter(group=name, state=1, model="Fine–Gray").filter(pl.col("time") < end)
+        edges = np.r_[0.0, curve["time"], end]
+        assert row["estimate"] == pytest.approx(np.diff(edges) @ np.r_[0.0, curve["incidence"]], abs=1e-9)
+        assert row["lower"] < row["estimate"] < row["upper"]
+    assert difference["estimate"] == pytest.approx(high["estimate"] - low["estimate"], abs=1e-12)
+    assert difference["lower"] > 0
+
+
 def test_what_a_block_adds_with_competing_events(study):
     endpoints, frames = study
     noise = pl.DataFrame({"subject": frames["imaging"]["subject"], "age": np.random.default_rng(9).normal(size=120)})

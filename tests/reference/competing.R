@@ -54,4 +54,13 @@ say("logrank.entry", coxph(Surv(u, t, e) ~ g, part, ties = "exact")$score)
 say("c.entry", concordance(Surv(u, t, e) ~ s, d, reverse = TRUE)$concordance)
 cs <- concordance(Surv(u, t, e) ~ s + strata(g), d, reverse = TRUE)
 say("c.entry.strata", cs$concordance)
+
+# Restricted mean time lost to each kind of event: mean time in its state up to 9 and 15, of everybody and of each g.
+d$f <- factor(d$k, 0:2, c("none", "one", "two")); d$id <- seq_len(n)
+for (tau in c(9, 15)) {
+  all <- summary(survfit(Surv(t, f) ~ 1, d, id = id), rmean = tau)$table[, "rmean"]
+  say(paste0("lost.", tau), all[2:3])
+  each <- summary(survfit(Surv(t, f) ~ g, d, id = id), rmean = tau)$table[, "rmean"]
+  say(paste0("lost.g.", tau), each[3:6])
+}
 write.csv(data.frame(key = keys, value = sprintf("%.15g", values)), args[2], row.names = FALSE, quote = FALSE)

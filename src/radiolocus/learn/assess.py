@@ -24,8 +24,18 @@ from radiolocus.stats.explained import restricted_mean_difference, royston_d
 from radiolocus.stats.horizon import brier_at, horizon_bootstrap, integrated_brier
 from radiolocus.stats.resampling import bootstrap_weights, percentile_interval
 from radiolocus.stats.roc import average_precision
+from radiolocus.stats.time_lost import restricted_time_lost_difference
 
-__all__ = ["Curve", "Measure", "assess_curves", "assess_groups", "assess_net_benefit", "assess_risk", "time_grid"]
+__all__ = [
+    "Curve",
+    "Measure",
+    "assess_curves",
+    "assess_groups",
+    "assess_net_benefit",
+    "assess_risk",
+    "assess_time_lost",
+    "time_grid",
+]
 
 #: Risks are kept this far from 0 and 1 where they are judged on the scale of a linear predictor.
 LEAST = 0.001
@@ -307,6 +317,28 @@ def assess_groups(target: Target, high: BoolArray) -> Measure:
     except RadiolocusError:
         return Measure("restricted mean difference", end, nothing, nothing, nothing)
     return Measure("restricted mean difference", end, found.difference, found.lower, found.upper)
+
+
+def assess_time_lost(target: Target, high: BoolArray, draws: int = DRAWS, seed: int = 1) -> list[Measure]:
+    """Restricted mean time lost to the event of interest in each risk group, and high less low, with competing events.
+
+    Up to the last event of interest with a tenth still followed; intervals: percentiles over draws of subjects within
+    their group. None where there is one group, or one that is not followed so far.
+    """
+    end = truncation_of(_times(target), target.event)
+    state, cause = _states(target)
+    try:
+        found = restricted_time_lost_difference(
+            _times(target), state, high, end, cause=cause or 1, draws=draws, seed=seed
+        )
+    except RadiolocusError:
+        return []
+    told = (
+        ("restricted time lost, low risk", found.first, found.first_interval),
+        ("restricted time lost, high risk", found.second, found.second_interval),
+        ("restricted time lost difference", found.difference, found.interval),
+    )
+    return [Measure(name, end, value, interval.lower, interval.upper) for name, value, interval in told]
 
 
 def _measure(name: str, time: float, estimate: float, drawn: Array) -> Measure:

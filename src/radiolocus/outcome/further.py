@@ -23,6 +23,7 @@ from radiolocus.learn.assess import (
     assess_groups,
     assess_net_benefit,
     assess_risk,
+    assess_time_lost,
     time_grid,
 )
 from radiolocus.learn.horizons import horizons_of, out_of_fold_at_horizons, truncation_of
@@ -159,6 +160,8 @@ def _over_time(part: Part, score: Array, fold: npt.NDArray[np.int64], notes: lis
     measures = assess_curves(target, score, fold, survival, bare, grid, draws, seed)
     if target.state is None:
         measures.append(assess_groups(target, high_risk(distance)))
+    else:
+        measures += assess_time_lost(target, high_risk(distance), draws, seed)
     curves: Frames = {}
     for t in horizons_of(target, task.options.horizons):
         risk = 1.0 - survival[:, :, _last(grid, t)] if t >= grid[0] else np.zeros(survival.shape[:2])

@@ -278,7 +278,7 @@ _USED_BY = {
     "outcome/horizons": ("Uno's C", "AUC(t)", "Brier score"),
     "outcome/kaplan_meier": ("Survival curves",),
     "outcome/incidence": ("Cumulative incidence", "Competing events", "Cause-specific hazards"),
-    "outcome/gray": ("Gray's test", "Concordance with competing events", "Risk groups out of fold"),
+    "outcome/gray": ("Gray's test", "Concordance with competing events", "Risk groups out of fold", "Time lost"),
     "outcome/classes": ("Ranked probability score",),
     "outcome/logrank": ("Log-rank test", "Cox model", "Ties", "Risk groups out of fold"),
     "monitoring/performance": (

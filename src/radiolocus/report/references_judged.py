@@ -21,6 +21,8 @@ PAPERS = {
     "Restricted mean": "Royston P, Parmar MKB. Restricted mean survival time: an alternative to the hazard ratio for "
     "the design and analysis of randomized trials with a time-to-event outcome. BMC Med Res Methodol 2013;13:152. "
     "doi:10.1186/1471-2288-13-152",
+    "Time lost": "Andersen PK. Decomposition of number of life years lost according to causes of death. Stat Med "
+    "2013;32:5278–5285. doi:10.1002/sim.5903",
     "Net reclassification, and why not": "Pepe MS, Fan J, Feng Z, Gerds T, Hilden J. The net reclassification index "
     "(NRI): a misleading measure of prediction improvement even with independent test data sets. Stat Biosci "
     "2015;7:282–295. doi:10.1007/s12561-014-9118-0",

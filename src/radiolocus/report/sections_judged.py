@@ -124,7 +124,9 @@ def _evaluation(frame: pl.DataFrame, units: Units) -> Table:
         "Royston's D and the restricted mean a Wald interval. O/E, slope: 1 is ideal, intercept: 0; for these, risks "
         "are kept 0.001 from 0 and 1. Integrated Brier: up to the last event by which a tenth of the subjects are "
         "followed; a model is worth its predictors only below the one without them. Restricted mean difference: time "
-        "without event, low less high risk; the groups were assigned out of fold. Definitions: docs/evaluation.md.",
+        "without event, low less high risk; restricted time lost (competing events): area under the cumulative "
+        "incidence of each risk group, and high less low, percentiles of draws within the groups. The groups were "
+        "assigned out of fold. Definitions: docs/evaluation.md.",
     )
 
 

@@ -28,7 +28,8 @@ FURTHER: tuple[Table, ...] = (
                 Text,
                 "'O/E', 'calibration intercept', 'calibration slope', 'ICI', 'E50', 'E90'; of a class 'Brier' and "
                 "'average precision'; of times 'Antolini C', 'integrated Brier', the same 'without predictors', "
-                "'Royston D', 'R²_D', 'restricted mean difference'",
+                "'Royston D', 'R²_D', 'restricted mean difference'; with competing events 'restricted time lost, low "
+                "risk', the same of 'high risk', and 'restricted time lost difference'",
             ),
             _TIME,
             *INTERVAL,
