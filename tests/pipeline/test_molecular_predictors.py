@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flow.small_study import BENEFIT, FOLLOW_UP, OUTCOME, RESPONSE, STUDY, SmallStudy
+from flow.small_study import BENEFIT, EARLY, FOLLOW_UP, OUTCOME, RESPONSE, STUDY, SmallStudy
 from radiolocus.app.check import check_study
 from radiolocus.config import StudyError, load_study
 from radiolocus.store import read_table
@@ -78,6 +78,9 @@ def test_the_choice_of_therapy_takes_no_marker_that_was_selected_on_its_endpoint
     (told,) = [p for p in study.problems(finished) if "was selected on 'relapse'" in p["got"]]
     assert told["stage"] == "benefit"
     assert "leave 'relapse' out of benefit.endpoints" in told["todo"]
+    (mistake,) = check_study(load_study(study.file())).mistakes
+    assert mistake.where == "benefit"
+    assert told["got"] in mistake.what
     assert read_table(finished.root, "benefit/interactions") is None
 
 
@@ -121,3 +124,14 @@ def test_an_endpoint_that_is_none(study):
     with_text(study, ', selected_on = ["relaps"]')
     with pytest.raises(StudyError, match="unknown endpoint 'relaps'"):
         load_study(study.file())
+
+
+@pytest.mark.parametrize("section", ["benefit", "early"])
+def test_check_tells_what_a_section_says_was_selected_as_the_run_does(study, section):
+    study.treated()
+    marker, asked = ("age", BENEFIT) if section == "benefit" else ("size", EARLY)
+    for endpoint, count in (("relapse", 1), ("os", 0)):
+        study.text = STUDY.split("[imaging]")[0] + asked + f'selected_on = {{ {marker} = ["{endpoint}"] }}\n'
+        mistakes = check_study(load_study(study.file())).mistakes
+        assert [m.where for m in mistakes] == [section] * count
+        assert all(f"'{marker}'" in m.what and "was selected on 'relapse'" in m.what for m in mistakes)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from radiolocus.config import Mistake, Study
 from radiolocus.errors import RadiolocusError
+from radiolocus.learn.selected import check_selection
 from radiolocus.model import Endpoint, Problem
 from radiolocus.pipeline import Gathered, Progress, gather
-from radiolocus.pipeline.endpoints import planned_endpoints
+from radiolocus.pipeline.endpoints import only_simple, planned_endpoints
 from radiolocus.pipeline.molecular_predictors import refuse_selected
+from radiolocus.pipeline.stage_early import read_visits
 from radiolocus.pipeline.stage_genetics import cases
+from radiolocus.read.discover import inside
 from radiolocus.read.imaging import check_image, compare_grids, describe
 from radiolocus.registry import suggest
+from radiolocus.response.early import CHANGE, CLINICAL
+from radiolocus.response.early_options import EarlyOptions
 
 __all__ = ["Findings", "check_study"]
 
@@ -108,15 +114,61 @@ def _spoken(problem: Problem) -> str:
 
 
 def _selected(study: Study, gathered: Gathered) -> list[Mistake]:
-    """Genes that were selected on an endpoint which [outcome] would predict with them."""
-    options, molecules, outcome = study.sections.molecular, gathered.molecules, study.sections.outcome
-    if options is None or molecules is None or outcome is None:
-        return []
-    made = planned_endpoints(study.sections, gathered.cohort.subjects)
-    endpoints = outcome.endpoints or [e.name for e in (*gathered.cohort.endpoints, *made)]
-    scores = molecules.tables.get("molecular/scores")
-    found = _refused(refuse_selected, options, molecules.table.columns[1:], scores, endpoints)
-    return [Mistake("outcome", message) for message in found]
+    """Predictors that were selected on an endpoint which a section would predict with them."""
+    sections, molecules = study.sections, gathered.molecules
+    outcome, benefit, early = sections.outcome, sections.benefit, sections.early
+    made = (*gathered.cohort.endpoints, *planned_endpoints(sections, gathered.cohort.subjects))
+    known, simple = [e.name for e in made], [e.name for e in only_simple(made)]
+    markers = [] if molecules is None else molecules.table.columns[1:]
+    asked: list[tuple[str, Sequence[str], Sequence[str]]] = []
+    if outcome:
+        asked.append(("outcome", outcome.endpoints or known, ("*",)))
+    if benefit:
+        asked.append(("benefit", benefit.endpoints or simple, (*benefit.markers, *benefit.predictors)))
+    found: list[Mistake] = []
+    for section, endpoints, patterns in asked if sections.molecular and molecules else ():
+        scores = molecules.tables.get("molecular/scores") if molecules else None
+        refused = _refused(refuse_selected, sections.molecular, markers, scores, endpoints, section, patterns)
+        found += [Mistake(section, message) for message in refused]
+    if benefit and benefit.selected_on:
+        offered = [("clinical", c) for c in gathered.cohort.frame.columns[1:]] + [("molecular", m) for m in markers]
+        taken = [(block, c) for block, c in offered if _named(c, (*benefit.markers, *benefit.predictors))]
+        # What names nothing here may name an imaging feature, which is not measured yet.
+        notes = {
+            pattern: endpoints
+            for pattern, endpoints in benefit.selected_on.items()
+            if not sections.imaging or any(_named(c, (pattern,)) or block == pattern for block, c in taken)
+        }
+        found += _noted("benefit", benefit.endpoints or simple, taken, simple, notes)
+    if early and early.selected_on:
+        found += _selected_early(study, gathered, early, simple)
+    return found
+
+
+def _selected_early(study: Study, gathered: Gathered, early: EarlyOptions, known: Sequence[str]) -> list[Mistake]:
+    try:
+        path = inside(study.root, early.table, "early.table")
+        features = read_visits(path, gathered.cohort, early)[0].features
+    except RadiolocusError as error:
+        return [Mistake("early", error.message)]
+    predictors = [(CHANGE, name) for name in features] + [(CLINICAL, name) for name in early.clinical]
+    return _noted("early", early.endpoints or known, predictors, known, early.selected_on)
+
+
+def _noted(
+    section: str,
+    endpoints: Sequence[str],
+    predictors: Sequence[tuple[str, str]],
+    known: Sequence[str],
+    notes: Mapping[str, Sequence[str]],
+) -> list[Mistake]:
+    """Predictors that the section itself says were selected on an endpoint that it predicts; each mistake once."""
+    told = [m for name in endpoints for m in _refused(check_selection, name, predictors, known, notes, section)]
+    return [Mistake(section, message) for message in dict.fromkeys(told)]
+
+
+def _named(column: str, patterns: Sequence[str]) -> bool:
+    return any(column == p or fnmatchcase(column, p) for p in patterns)
 
 
 def _columns(study: Study, gathered: Gathered) -> list[Mistake]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,14 @@ from radiolocus.response.study_endpoints import kind_of
 from radiolocus.schema import TABLES
 from radiolocus.store import read_table
 
-__all__ = ["ENDPOINT_TABLES", "endpoint_markers", "endpoints_of", "response_endpoints", "simple_endpoints"]
+__all__ = [
+    "ENDPOINT_TABLES",
+    "endpoint_markers",
+    "endpoints_of",
+    "only_simple",
+    "response_endpoints",
+    "simple_endpoints",
+]
 
 ENDPOINT_TABLES = ("cohort/endpoints", "response/study_endpoints")
 """Artefacts that a stage starts from which predicts endpoints."""
@@ -34,9 +41,14 @@ def simple_endpoints(run: Run) -> tuple[Endpoint, ...]:
     Competing events, several classes, delayed entry, strata and weights are for the stage of outcome: taken for less
     than they are, they would be wrong.
     """
+    return only_simple(endpoints_of(run))
+
+
+def only_simple(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """Those of :func:`simple_endpoints` among some."""
     return tuple(
         e
-        for e in endpoints_of(run)
+        for e in endpoints
         if e.kind in ("survival", "binary") and e.entry is None and e.stratum is None and e.weight is None
     )
 
