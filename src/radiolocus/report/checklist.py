@@ -125,7 +125,8 @@ def write_checklists(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     items, scores = fill(art)
     inputs = {room: str(m.get("key", "")) for room, m in art.manifests.items() if room != ROOM}
     stage = Stage(root, ROOM, [digest(art.study.get("settings", {}))], inputs)
-    stage.write("reporting/checklist", items)
-    stage.write("reporting/scores", scores)
-    stage.finish(seed=None, wall_time_s=time.monotonic() - began)
+    if stage.manifest() is None:
+        stage.write("reporting/checklist", items)
+        stage.write("reporting/scores", scores)
+        stage.finish(seed=None, wall_time_s=time.monotonic() - began)
     return items, scores
