@@ -14,10 +14,19 @@ import numpy.typing as npt
 
 from radiolocus.errors import GeometryError
 
-__all__ = ["Array", "BoolArray", "Endpoint", "GenotypeBlock", "Geometry", "Mask", "Problem", "Volume"]
+__all__ = ["Array", "BoolArray", "Endpoint", "GenotypeBlock", "Geometry", "Mask", "Problem", "Volume", "named_visit"]
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+
+def named_visit(label: str) -> str:
+    """Name a visit for a person: a label that begins with the word is not preceded by it.
+
+    >>> named_visit("week 8"), named_visit("Visit 6")
+    ('visit week 8', 'Visit 6')
+    """
+    return label if label.lower().startswith("visit") else f"visit {label}"
 
 
 @dataclass(frozen=True, eq=False)

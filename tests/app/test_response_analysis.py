@@ -183,6 +183,11 @@ def test_circulating_tumour_dna_alone_and_beside_lesions(table, tmp_path):
     page = (tmp_path / "alone/report.html").read_text()
     assert "Courses of patients" in page
     assert "Best overall response" not in page
+    (tmp_path / "found.csv").write_text(BLOOD + "A,A2,110,KRAS,p.G12D,50,1000\n")
+    for absent, call in (("missing", "NE"), ("zero", "PROGRESSION")):
+        asked = ("response", "--ctdna", tmp_path / "found.csv", "--ctdna-absent", absent, "--out", tmp_path / absent)
+        assert run(*asked).exit_code == 0
+        assert read_table(tmp_path / absent, "response/ctdna").filter(sample="A2")["molecular_response"].item() == call
     both = run("response", table, "--ctdna", tmp_path / "blood.csv", "--out", tmp_path / "both")
     assert both.exit_code == 0, both.output
     combined = read_table(tmp_path / "both", "response/combined").select("subject", "imaging", "molecular", "combined")
@@ -199,6 +204,8 @@ def test_circulating_tumour_dna_alone_and_beside_lesions(table, tmp_path):
     [
         ((), "nothing to analyse"),
         (("--ctdna", "none.csv"), "no such file 'none.csv'"),
+        (("--ctdna-absent", "zero"), "nothing to analyse"),
+        (("lesions.csv", "--ctdna-absent", "zero"), "--ctdna-absent without --ctdna"),
         (("--ctdna", "none.csv", "-c", "choi"), "--criterion without lesions"),
         (("--ctdna", "none.csv", "--error-mm", "1"), "--error-mm without lesions"),
     ],

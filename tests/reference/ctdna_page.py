@@ -43,8 +43,10 @@ and `change` (or `chromosome`, `position`, `reference`, `alternate`), `alt_reads
 detection); for clones `purity`, `copies`, `minor_copies`, `normal_copies` (2 where absent). Other names are told
 under `columns`. The baseline is the sample labelled so, else the last up to day 0. Dates count from the baseline
 sample, while days of lesions count from the baseline scan: give days where the two differ. A variant that was looked
-for and not found needs a row with 0 reads; without a row it was not looked for, and its sample is not evaluable
-(`absent = "zero"` takes it for not found).
+for and not found needs a row with 0 reads; without a row it was not looked for, and its sample is not evaluable. A
+table that lists only variants that were found needs `absent = "zero"` (`radiolocus response --ctdna-absent zero`),
+which takes what has no row for not found: else one newly risen mutation, which has no row at baseline, makes its
+sample and those after it NE; the reason and a note say so.
 
 A subject is set aside, with file, row, variant and sample, for: more variant reads than reads, reads that are no
 whole numbers, a fraction above 1 (or say `vaf_unit = "percent"`), reads and fraction that disagree, neither, a purity

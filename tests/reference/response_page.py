@@ -87,14 +87,13 @@ print(found.best.select("subject", "best_response", "reason"))
 
 One row a lesion and visit: `subject`, `visit`, `day` (a number or a date), `lesion`, `kind` (target, non-target,
 new), `organ`, `node`, `diameter_mm` (or `_cm`; or `diameter` with a unit named: it is never guessed), `status`
-(absent, present,
-too small, merged, progression, equivocal, NE); and where they are known `reader`, `part` (of a split lesion), `axis`
-(long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before baseline, two baselines
-or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node measured on its long
-axis, negative or impossible sizes, several readers, a lesion twice at a visit, two visits on one day, a new lesion
-without a day, a visit after death. Visits after the start of another treatment are left out, and it is said; so are,
-by name, visits after progression under a treatment that went on (a progression that waits for confirmation, as iUPD,
-ends nothing). A criterion whose columns are missing is set aside, and the others go on.
+(absent, present, too small, merged, progression, equivocal, NE); and where they are known `reader`, `part` (of a
+split lesion), `axis` (long, short). A subject is set aside, with file, row, lesion and visit, for: a visit before
+baseline, two baselines or none, a target without baseline, a lesion that changes organ or kind, mixed units, a node
+measured on its long axis, negative or impossible sizes, several readers, a lesion twice at a visit, two visits on one
+day, a new lesion without a day, a visit after death. Visits after the start of another treatment are left out, and
+it is said; so are, by name, visits after progression under a treatment that went on (a progression that waits for
+confirmation, as iUPD, ends nothing). A criterion whose columns are missing is set aside, and the others go on.
 
 Further columns, read when they are there (`measures` names them where a file calls them otherwise):
 

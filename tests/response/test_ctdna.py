@@ -102,6 +102,29 @@ def test_what_was_not_looked_for_is_not_zero(tmp_path):
     assert told["molecular_response"][1] == "RESPONSE"
 
 
+def test_a_table_of_what_was_found_is_told_what_to_set(tmp_path):
+    rows = ["A,baseline,0,TP53,R175H,50,1000", "A,s1,28,TP53,R175H,5,1000"]
+    rows += ["A,s2,56,TP53,R175H,5,1000", "A,s2,56,EGFR,T790M,10,1000", "A,s3,84,TP53,R175H,0,60"]
+    frame = _table(tmp_path, rows)
+    found = ctdna(frame, OPTIONS)
+    assert found.samples["molecular_response"].to_list() == ["baseline", "RESPONSE", "NE", "NE"]
+    said = (
+        "no row, so not looked for: EGFR T790M (where the table lists only variants that were found, set "
+        'absent = "zero")'
+    )
+    assert found.samples["reason"].to_list()[2:] == [
+        f"at baseline: {said}",
+        f"fewer than 100 reads (min_depth), not covered: TP53 R175H; {said}",
+    ]
+    (note,) = found.problems
+    assert note.got.startswith("2 samples of 1 subject are NE because a followed variant has no row there")
+    assert (note.severity, note.count, note.where) == ("note", 2, "response.ctdna.absent")
+    assert 'set absent = "zero" (--ctdna-absent zero)' in note.todo
+    zero = ctdna(frame, CtdnaOptions(table="x", absent="zero"))
+    assert zero.samples["molecular_response"].to_list() == ["baseline", "RESPONSE", "RESPONSE", "NE"]
+    assert zero.problems == ()
+
+
 def test_too_little_depth_is_not_covered(tmp_path):
     found = _one(tmp_path, (100, 1000), (0, 60))
     assert found["molecular_response"][1] == "NE"

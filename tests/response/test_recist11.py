@@ -691,3 +691,15 @@ def test_many_subjects_at_once_equal_each_alone():
     alone = [recist11(part) for part in frame.partition_by("subject")]
     assert together.timepoints.equals(pl.concat([r.timepoints for r in alone]))
     assert together.best.equals(pl.concat([r.best for r in alone]))
+
+
+def test_a_label_that_begins_with_visit_is_not_doubled(sums_table):
+    labels = pl.col("visit").str.replace("day 56", "Visit 6")
+    found = assess(sums_table({0: 50, 56: 30, 112: 60}).with_columns(labels), "recist11")
+    assert "PR at day 56 (Visit 6); progression at day 112 (visit day 112)" in found.best["reason"][0]
+
+
+def test_one_target_is_told_in_the_singular(sums_table):
+    found = assess(sums_table({0: 50, 56: None}), "irecist").timepoints["reason"].to_list()
+    assert found[0].startswith("baseline: 1 target, 0 non-targets")
+    assert found[1].startswith("1 of 1 target not evaluated")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -53,6 +53,12 @@ def response(
     ctdna: Annotated[
         Path | None, typer.Option("--ctdna", help="Circulating tumour DNA, beside a table or alone.")
     ] = None,
+    ctdna_absent: Annotated[
+        Literal["missing", "zero"] | None,
+        typer.Option(
+            "--ctdna-absent", help="A variant without a row was not looked for (missing) or not found (zero)."
+        ),
+    ] = None,
     reader: Annotated[
         list[str] | None,
         typer.Option("--reader", help="For a table: the reader that counts; give it again to compare two."),
@@ -75,6 +81,7 @@ def response(
         if source is not None and source.suffix.lower() == ".toml":
             given: dict[str, object] = {"--settings": settings, "--criterion": criterion, "--treatments": treatments}
             given |= {"--repeatability": repeatability, "--ctdna": ctdna, "--reader": reader, "--error-mm": error_mm}
+            given |= {"--ctdna-absent": ctdna_absent}
             if wrong := [name for name, value in given.items() if value]:
                 raise ConfigError(f"{', '.join(wrong)} beside a study file", allowed="these keys in its [response]")
             found = analyse_study(source, out, root=root, jobs=jobs or os.cpu_count() or 1)
@@ -86,6 +93,7 @@ def response(
                 treatments,
                 repeatability,
                 ctdna,
+                ctdna_absent,
                 tuple(reader or ()),
                 error_mm,
             )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -60,6 +60,8 @@ class TableOrder:
     settings : Path or None
     criteria : tuple of str
     treatments, repeatability, ctdna : Path or None
+    ctdna_absent : {"missing", "zero"} or None
+        What a variant without a row in a sample is; None: as the settings say.
     readers : tuple of str
         The reader that counts, and a second to compare.
     error_mm : float
@@ -72,12 +74,15 @@ class TableOrder:
     treatments: Path | None = None
     repeatability: Path | None = None
     ctdna: Path | None = None
+    ctdna_absent: Literal["missing", "zero"] | None = None
     readers: tuple[str, ...] = ()
     error_mm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.source is None and self.ctdna is None:
             raise ConfigError("nothing to analyse", allowed="a study file, a lesion table, or --ctdna with its table")
+        if self.ctdna is None and self.ctdna_absent is not None:
+            raise ConfigError("--ctdna-absent without --ctdna", allowed="beside the table of circulating tumour DNA")
         of_lesions = {
             "--criterion": self.criteria,
             "--repeatability": self.repeatability,
@@ -130,7 +135,7 @@ def analyse_table(order: TableOrder, out: Path) -> Analysed:
         raise ConfigError("ctdna in the settings without its table", todo="name the table with --ctdna")
     part = _of_lesions(order, asked) if order.source else _Part()
     if order.ctdna:
-        part = _with_blood(part, order.ctdna, options)
+        part = _with_blood(part, order.ctdna, order.ctdna_absent, options)
     if order.treatments:
         part = _with_treatments(part, order.treatments, options)
     _write(out, order, options, part)
@@ -177,9 +182,10 @@ def _of_lesions(order: TableOrder, asked: ResponseOrder) -> _Part:
     )
 
 
-def _with_blood(part: _Part, path: Path, options: ResponseOptions) -> _Part:
+def _with_blood(part: _Part, path: Path, absent: Literal["missing", "zero"] | None, options: ResponseOptions) -> _Part:
     """Add circulating tumour DNA, and the combined call where there are lesions."""
     asked = replace(options.ctdna or CtdnaOptions(path.name), table=path.name)
+    asked = replace(asked, absent=absent or asked.absent)
     if not path.exists():
         raise TableError(f"no such file '{path.name}'", where=str(path.parent), todo="correct the path")
     read = read_variants(path, asked.columns)

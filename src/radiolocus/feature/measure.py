@@ -16,7 +16,7 @@ from radiolocus.image.control import CONTROLS, Control
 from radiolocus.image.derive import DerivedRegion, derive
 from radiolocus.image.perturb_options import Perturbation, PerturbOptions
 from radiolocus.image.thumbnail import thumbnail
-from radiolocus.model import Mask, Problem, Volume
+from radiolocus.model import Mask, Problem, Volume, named_visit
 from radiolocus.read.discover import ImageUnit
 from radiolocus.read.imaging import read_regions
 from radiolocus.read.nifti import is_nifti
@@ -200,7 +200,7 @@ class Work:
 
     def where(self, file: str = "") -> str:
         """Tell visit and region, which the name of a file need not hold, and the file."""
-        visit = f"visit {self.unit.visit}" if self.unit.visit else ""
+        visit = named_visit(self.unit.visit) if self.unit.visit else ""
         region = f"region {self.region}" if self.name or self.unit.roi else ""
         return ", ".join(part for part in (visit, region, file) if part)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from radiolocus.errors import RadiolocusError, TableError
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 from radiolocus.pipeline.gather import as_problem
 from radiolocus.pipeline.phenotypes import analysed_images
 from radiolocus.pipeline.run import Run, run_all
@@ -185,4 +185,4 @@ def _rows(part: Mapping[str, pl.DataFrame]) -> list[dict[str, object]]:
 def _failed(scan: Scan, error: Exception) -> Problem:
     if isinstance(error, RadiolocusError):
         return unmeasured(scan, error)
-    return as_problem("response", error, subject=scan.subject, item=f"visit {scan.visit}")
+    return as_problem("response", error, subject=scan.subject, item=named_visit(scan.visit))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from radiolocus.errors import RadiolocusError
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 from radiolocus.read.discover import Discovery, ImageUnit
 from radiolocus.read.imaging import describe
 from radiolocus.read.nifti import is_nifti, nifti_labels
@@ -87,7 +87,7 @@ def each_region(found: Discovery, rois: Sequence[str], item: str) -> Discovery:
 
 
 def _regions_of(unit: ImageUnit, rois: Sequence[str], item: str) -> tuple[list[str], list[Problem]]:
-    visit = f"visit {unit.visit}, " if unit.visit else ""
+    visit = f"{named_visit(unit.visit)}, " if unit.visit else ""
     blank = Problem("features", "", subject=unit.subject, item=item, where=visit + unit.mask.name)
     try:
         names = region_names(unit.mask)

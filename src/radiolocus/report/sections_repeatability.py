@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from radiolocus.model import named_visit
 from radiolocus.report.blocks import Block, Cell, Row, Section, Table, Text
 from radiolocus.report.figures_repeatability import EXCELLENT, GOOD, POOR, agreement_by_family
 from radiolocus.report.numbers import MISSING, count, interval_cell, number_cell, plural
@@ -24,7 +25,11 @@ def _groups(frame: pl.DataFrame) -> Iterator[tuple[str, str, pl.DataFrame]]:
     several = {c: frame.select("image", c).unique().height > frame["image"].n_unique() for c in ("roi", "visit")}
     keys = ["image", "roi", "visit", "source"]
     for (image, roi, visit, source), rows in frame.group_by(keys, maintain_order=True):
-        parts = [str(image), str(roi) if several["roi"] else "", f"visit {visit}" if several["visit"] and visit else ""]
+        parts = [
+            str(image),
+            str(roi) if several["roi"] else "",
+            named_visit(str(visit)) if several["visit"] and visit else "",
+        ]
         yield ", ".join(p for p in parts if p), str(source), rows
 
 

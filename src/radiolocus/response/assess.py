@@ -16,6 +16,7 @@ from radiolocus.response.nodes import RANKED, placed_nodes
 from radiolocus.response.rates import response_rates
 from radiolocus.response.recist11 import best_response, recist11
 from radiolocus.response.recist11_rules import recist11_rule
+from radiolocus.response.sums import counted
 from radiolocus.response.therapy import before_new_therapy
 
 __all__ = ["CRITERION_NAMES", "Assessment", "assess", "recist_classes"]
@@ -115,7 +116,8 @@ def _rows(course: Course, kind: Criterion, options: CriteriaOptions, placed: str
             "value": base,
             "new_lesion": False,
             "change_from_baseline": 0.0 if base else None,
-            "reason": f"baseline: {len(course.baseline.targets)} targets, {len(course.baseline.others)} non-targets"
+            "reason": f"baseline: {counted(len(course.baseline.targets), 'target')}, "
+            + counted(len(course.baseline.others), "non-target")
             + (f"; {placed}" if placed else ""),
         }
     ]

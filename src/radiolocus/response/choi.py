@@ -15,7 +15,17 @@ from radiolocus.response.criterion import (
     Rule,
     Visit,
 )
-from radiolocus.response.sums import Reading, length, new_found, nontarget_call, number, overall, readings, signed
+from radiolocus.response.sums import (
+    Reading,
+    counted,
+    length,
+    new_found,
+    nontarget_call,
+    number,
+    overall,
+    readings,
+    signed,
+)
 
 __all__ = ["choi"]
 
@@ -56,7 +66,7 @@ def _target(course: Course, r: Reading, start: float, before: float | None) -> t
         return "none", None, "no targets"
     # A missing size leaves neither the change of size nor that of density.
     if not r.complete or r.base <= 0:
-        return "NE", NE, f"{r.missing} of {r.targets} targets not measured"
+        return "NE", NE, f"{r.missing} of {counted(r.targets, 'target')} not measured"
     if r.gone:
         return "CR", CR, "all targets gone"
     size = 100 * (r.total / r.base - 1)

@@ -21,6 +21,7 @@ from radiolocus.errors import InputError
 from radiolocus.model import Array, Problem
 from radiolocus.response.ctdna_rules import DEFINITIONS, CtdnaOptions
 from radiolocus.response.known import KnownResistance, known_resistance
+from radiolocus.response.sums import counted
 from radiolocus.schema import conform, empty
 from radiolocus.stats.proportion import detectable, exact_limits, mean_limits, ratio_limits
 
@@ -68,9 +69,11 @@ def ctdna(variants: pl.DataFrame, options: CtdnaOptions, known: KnownResistance 
     rows = _detected(kept, options).sort("subject", "day", "variant")
     samples: list[dict[str, Any]] = []
     told: list[pl.DataFrame] = []
+    rowless: dict[str, int] = {}
     for (subject,), frame in rows.group_by("subject", maintain_order=True):
         person = _Person(str(subject), frame, options)
         samples += person.samples()
+        rowless[person.subject] = person.rowless
         told.append(person.frame.with_columns(pl.Series("status", person.status(), dtype=pl.String)))
     table = _with_known(pl.concat(told), known)
     found = (
@@ -85,7 +88,7 @@ def ctdna(variants: pl.DataFrame, options: CtdnaOptions, known: KnownResistance 
     return Ctdna(
         conform(joined, "response/ctdna"),
         conform(table.select(empty("response/ctdna_variants").columns), "response/ctdna_variants"),
-        tuple(_notes(variants, kept, options)),
+        (*_notes(variants, kept, options), *_rowless_note(rowless)),
     )
 
 
@@ -111,6 +114,25 @@ def _notes(variants: pl.DataFrame, kept: pl.DataFrame, options: CtdnaOptions) ->
             )
         )
     return notes
+
+
+def _rowless_note(samples: dict[str, int]) -> list[Problem]:
+    """Say of a table that seems to list only what was found what it costs, and what to set."""
+    count, subjects = sum(samples.values()), sum(n > 0 for n in samples.values())
+    if not count:
+        return []
+    who = f"{counted(count, 'sample')} of {counted(subjects, 'subject')} {'is' if count == 1 else 'are'} NE"
+    return [
+        Problem(
+            "response",
+            f"{who} because a followed variant has no row there or at baseline: it is taken for not looked for",
+            "note",
+            where="response.ctdna.absent",
+            allowed="a row with 0 reads for each variant that was looked for and not found",
+            todo='where the table lists only variants that were found, set absent = "zero" (--ctdna-absent zero)',
+            count=count,
+        )
+    ]
 
 
 def _detected(frame: pl.DataFrame, options: CtdnaOptions) -> pl.DataFrame:
@@ -157,6 +179,9 @@ class _Person:
         self.base = int(self.at[int(frame["is_base"].arg_max() or 0), 0])
         self.seen = self._grid("detected", shape, 0.0) > 0
         self.asked = self._grid("covered", shape, float(options.absent == "zero")) > 0
+        self.listed = np.zeros(shape, dtype=bool)
+        self.listed[self.at[:, 0], self.at[:, 1]] = True
+        self.rowless = 0
         fill = 0.0 if options.absent == "zero" else np.nan
         self.vaf, self.lower = self._grid("vaf", shape, fill), self._grid("lower", shape, fill)
         self.upper, self.limit = self._grid("upper", shape, fill), self._grid("limit", shape, np.nan)
@@ -242,11 +267,24 @@ class _Person:
     def _unasked(self, i: int, who: npt.NDArray[np.bool_]) -> str:
         if not who.any():
             return "no variant found"
-        missed = [n for n, f, a in zip(self.names, who, self.asked[i], strict=True) if f and not a]
-        return f"not looked for or not covered: {', '.join(missed)}"
+        missed = who & ~self.asked[i]
+        parts = []
+        if shallow := self._named(missed & self.listed[i]):
+            parts.append(f"fewer than {self.options.min_depth} reads (min_depth), not covered: {shallow}")
+        if rowless := self._named(missed & ~self.listed[i]):
+            parts.append(
+                f"no row, so not looked for: {rowless} (where the table lists only variants that were found, set "
+                'absent = "zero")'
+            )
+        return "; ".join(parts)
+
+    def _named(self, who: npt.NDArray[np.bool_]) -> str:
+        return ", ".join(n for n, chosen in zip(self.names, who, strict=True) if chosen)
 
     def _call(self, i: int, who: npt.NDArray[np.bool_], mean: _Limits | None, cleared: bool) -> dict[str, Any]:
         before = self.mean(self.base, who)
+        unlisted = who & ~self.asked & ~self.listed
+        self.rowless += int(who.any() and bool(unlisted[[self.base, i]].any()))
         if mean is None:
             return {"molecular_response": "NE", "reason": self._unasked(i, who)}
         if before is None or before[0] == 0:

@@ -72,7 +72,9 @@ class CtdnaOptions:
     followed : {"any", "baseline"}
         Variants whose mean is taken: those found in any sample of the subject, or at baseline.
     absent : {"missing", "zero"}
-        What a variant without a row in a sample is: not looked for, or looked for and not found.
+        What a variant without a row in a sample is: not looked for, or looked for and not found. A table that lists
+        only variants that were found needs ``zero``: else one newly risen mutation, which has no row at baseline,
+        makes its sample and those after it NE.
     exclude_genes : tuple of str
         Genes whose variants are left out, e.g. of clonal haematopoiesis.
     known : str or None

@@ -17,7 +17,7 @@ from scipy.stats import beta
 
 from radiolocus import schema
 from radiolocus.errors import ConfigError, TableError
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 
 __all__ = ["KINDS", "Delta", "DeltaOptions", "delta", "delta_predictors", "function_calls", "long_features"]
 
@@ -214,7 +214,7 @@ def _lost(known: pl.DataFrame) -> list[Problem]:
         ),
         *(
             Problem(
-                "response", f"a visit {-day:g} days before baseline", "no value", subject, f"visit {visit}",
+                "response", f"a visit {-day:g} days before baseline", "no value", subject, named_visit(str(visit)),
                 allowed="the baseline as first visit", todo="it was not compared",
             )
             for subject, visit, day in early.sort("subject", "day").rows()

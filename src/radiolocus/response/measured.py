@@ -18,7 +18,7 @@ import polars as pl
 from radiolocus.compute import run_units
 from radiolocus.errors import RadiolocusError, TableError
 from radiolocus.feature.lesion import LesionMeasures, measure_lesion
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 from radiolocus.read.clinical import read_table
 from radiolocus.read.imaging import read_regions
 from radiolocus.read.lesion_roles import assign_roles
@@ -309,7 +309,7 @@ def gather_lesions(
 
 def unmeasured(scan: Scan, error: RadiolocusError) -> Problem:
     """Say that the lesions of a scan could not be measured at its visit."""
-    item, where = f"visit {scan.visit}", f"{scan.where}: {error.where or scan.mask.name}"
+    item, where = named_visit(scan.visit), f"{scan.where}: {error.where or scan.mask.name}"
     return Problem("response", error.got, "no value", scan.subject, item, where, error.allowed, error.todo)
 
 

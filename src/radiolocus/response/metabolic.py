@@ -16,7 +16,7 @@ from radiolocus.response.criterion import (
     Rule,
     Visit,
 )
-from radiolocus.response.sums import length, new_found, number, readings, signed
+from radiolocus.response.sums import counted, length, new_found, number, readings, signed
 
 __all__ = ["eortc", "percist"]
 
@@ -130,7 +130,7 @@ def eortc(course: Course, options: CriteriaOptions) -> list[Call]:
         if ever:
             decision = ("PMD", E_NEW, _new_words(labels))
         elif not r.targets or not r.complete or r.base <= 0:
-            decision = ("NE", E_NE, f"uptake of {r.missing} of {r.targets} targets not known")
+            decision = ("NE", E_NE, f"uptake of {r.missing} of {counted(r.targets, 'target')} not known")
         elif r.total == 0:
             decision = ("CMR", E_CMR, words)
         elif r.total >= (1 + E_PMD["percent"] / 100) * start - TOLERANCE:

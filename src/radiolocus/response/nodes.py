@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 from radiolocus.response.visits import NORMAL_NODE_MM
 
 __all__ = ["LEAST_NODE_MM", "RANKED", "placed_nodes"]
@@ -115,7 +115,7 @@ def _on_short_axis(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Problem, 
             f"a nodal target whose diameter, {row['diameter_mm']:g} mm, is longer than its perpendicular of "
             f"{row['perpendicular_mm']:g} mm",
             subject=row["subject"],
-            item=f"lesion {row['lesion']}, visit {row['visit']}",
+            item=f"lesion {row['lesion']}, {named_visit(row['visit'])}",
             where="lesions",
             allowed="the short axis of nodes as diameter (RECIST 1.1, section 3.1.1)",
             todo="write the short axis as diameter; the subject is left out of recist11, irecist and mrecist",

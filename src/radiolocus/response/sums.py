@@ -13,6 +13,7 @@ from radiolocus.response.criterion import TOLERANCE, Call, Course, Lesion, Rule,
 __all__ = [
     "Ladder",
     "Reading",
+    "counted",
     "length",
     "new_found",
     "nontarget_call",
@@ -31,6 +32,11 @@ Size = Callable[[Lesion], float | None]
 def number(value: float) -> str:
     """Number for a trace: two decimals, no trailing zeros."""
     return f"{round(value, 2) + 0.0:g}" if abs(value) < 1e5 else f"{value:.0f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Count and its noun, in the plural where it is not one."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def signed(value: float) -> str:
@@ -124,7 +130,7 @@ def target_call(r: Reading, ladder: Ladder, grown: str | None = None) -> tuple[s
     )
     from_nadir = grown or from_nadir
     if not r.complete:
-        lost = f"{r.missing} of {r.targets} targets not evaluated"
+        lost = f"{r.missing} of {counted(r.targets, 'target')} not evaluated"
         return ("PD", ladder.pd, f"{lost}, yet {from_nadir}") if has_grown else ("NE", ladder.ne, lost)
     if r.gone:
         return "CR", ladder.cr, "all targets gone"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from radiolocus.model import Problem
+from radiolocus.model import Problem, named_visit
 
 __all__ = ["before_new_therapy", "therapy_remarks"]
 
@@ -32,7 +32,7 @@ def before_new_therapy(lesions: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Probl
             f"{len(visits)} visits after the start of another treatment at day {day:g} left out",
             "note",
             subject,
-            f"visit {', '.join(visits)}",
+            named_visit(", ".join(visits)),
             "lesions",
             "assessments up to the start of another treatment",
             "follow that treatment from a baseline of its own",
@@ -110,7 +110,7 @@ def _beyond(visits: pl.DataFrame, subject: str, name: str, days: float, day: flo
         f"{name} went on {days:.0f} days beyond progression (day {day:g}){lost}",
         "set aside" if after else "note",
         subject,
-        f"visit {', '.join(after)}" if after else name,
+        named_visit(", ".join(after)) if after else name,
         where,
         "treatment up to progression",
         "check the days; to follow treatment beyond progression use irecist, or a baseline of its own",

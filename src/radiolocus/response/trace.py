@@ -27,6 +27,14 @@ def _count(column: str, noun: str) -> pl.Expr:
     return pl.format("{} {}", column, pl.when(pl.col(column) == 1).then(pl.lit(noun)).otherwise(pl.lit(f"{noun}s")))
 
 
+def _visit(column: str) -> pl.Expr:
+    """Name a visit: a label that begins with the word is not preceded by it."""
+    label = pl.col(column)
+    return (
+        pl.when(label.str.to_lowercase().str.starts_with("visit")).then(label).otherwise(pl.format("visit {}", label))
+    )
+
+
 def _target_cases() -> list[tuple[pl.Expr, pl.Expr]]:
     """Why the target response is what it is, ending in it: the first case that holds, and its words."""
     total, nadir, base = _plain(pl.col("total")), _plain(pl.col("nadir_mm")), _plain(pl.col("base"))
@@ -193,7 +201,7 @@ def best_table(
         at(visit, progression).alias("_end"),
         at(overall, progression).alias("_end_seen"),
     )
-    place = pl.format("{} at day {} (visit {})", "_seen", _plain(pl.col("_day")), "_visit")
+    place = pl.format("{} at day {} ({})", "_seen", _plain(pl.col("_day")), _visit("_visit"))
     best = pl.col("best_response")
     backdated = pl.col("_end_seen") != "PD"
     end = (
@@ -202,12 +210,12 @@ def best_table(
         .when(backdated)
         .then(
             pl.format(
-                "; progression dated back to day {} (visit {}), when the new lesion was first seen as equivocal",
+                "; progression dated back to day {} ({}), when the new lesion was first seen as equivocal",
                 _plain(pl.col("progression_day")),
-                "_end",
+                _visit("_end"),
             )
         )
-        .otherwise(pl.format("; progression at day {} (visit {})", _plain(pl.col("progression_day")), "_end"))
+        .otherwise(pl.format("; progression at day {} ({})", _plain(pl.col("progression_day")), _visit("_end")))
     )
     ignored = pl.Series(np.where(progression >= 0, start[1:] - 1 - progression, 0))
     later = (
